@@ -69,7 +69,7 @@ pub fn is_cause_outside_number(error: &ApiError) -> bool {
 /// True if the catalog does not have the code of this error, and the HTTP status does not tell its meaning either.
 #[must_use]
 pub fn is_unknown_code(error: &ApiError) -> bool {
-    std::ptr::eq(lookup(error), &table::UNKNOWN_CODE)
+    std::ptr::eq(lookup(error), &raw const table::UNKNOWN_CODE)
 }
 
 /// What one kind of error means.

@@ -139,7 +139,7 @@ fn check(
         let graph = open_graph(&config.profile)?;
         let pace = pauses::new_pace(&config.profile, config.profile.concurrency, options);
         let session = records::open_journal(state_dir, &config, true)?;
-        check::read_and_resolve(&ids, config.profile.name, &graph, pace, session, options)?
+        check::read_and_resolve(&ids, config.profile.name, &graph, &pace, session, options)?
     };
     let (job, known) = find_job_with_names(state_dir, false, id)?;
     check::print(&ids, codes, &job, &known, options)

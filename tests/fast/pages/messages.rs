@@ -73,6 +73,19 @@ fn a_retry_counts_down() {
 }
 
 #[test]
+fn a_paused_change_says_until_when_and_does_not_count() {
+    let mut console = sending();
+    let before = texts(&console).len();
+    let until = console.now.plus(Duration::from_mins(17));
+    console.set_change_state(0, ChangeState::Paused { until, in_doubt: false });
+    console.sees("Setting +1 555-010-0140: paused until 14:20.").sees(". paused 14:20");
+    assert_eq!((wakes_in(&console), texts(&console).len()), (None, before));
+    console.set_change_state(0, ChangeState::Paused { until, in_doubt: true });
+    console.sees("Setting +1 555-010-0140: no answer yet, paused until 14:20.");
+    console.set_change_state(0, SENDING).wait(Duration::from_secs(3)).sees("sending 3 s.");
+}
+
+#[test]
 fn seconds_count_only_where_the_message_line_shows_them() {
     let mut console = sending();
     let second = Some(Duration::from_secs(1));

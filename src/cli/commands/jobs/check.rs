@@ -60,7 +60,7 @@ pub(crate) fn read_and_resolve(
     ids: &[PhoneNumberId],
     profile: CleanText,
     graph: &Graph,
-    pace: Pace,
+    pace: &Pace,
     session: JournalSession,
     options: OutputOptions,
 ) -> Result<Vec<ExitCode>, CliError> {
@@ -75,8 +75,8 @@ pub(crate) fn read_and_resolve(
         // All reads are requested after this.
         let asked_at = Clock::System.now();
         let receive = |event| match event {
-            NumbersEvent::Page(page) => {
-                for number in page.into_iter().filter(|number| number.read_at.is_some()) {
+            NumbersEvent::Page(listed) => {
+                for number in listed.into_iter().filter(|number| number.read_at.is_some()) {
                     jobs.handle_status_read(StatusRead { number: number.id, two_step: number.two_step, asked_at });
                 }
             }
@@ -90,7 +90,7 @@ pub(crate) fn read_and_resolve(
             NumbersEvent::WabaFinished(..) => {}
         };
         let sources = NumberSources { wabas: Vec::new(), numbers: ids.iter().map(|id| (*id, None)).collect() };
-        numbers::read_numbers(graph, &pace, sources, &receive).await;
+        numbers::read_numbers(graph, pace, sources, &receive).await;
         let records = jobs.shut_down();
         // The wait blocks, and the actor runs on this thread.
         task::spawn_blocking(move || records.wait()).await.ok();

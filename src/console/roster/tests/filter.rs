@@ -67,6 +67,15 @@ fn a_resolved_change_is_found_by_its_new_and_its_old_word() {
 }
 
 #[test]
+fn a_paused_change_is_found_by_its_state() {
+    let mut roster = three();
+    roster.set_change(id("1001"), ChangeState::Paused { until: Clock::System.now(), in_doubt: false });
+    for text in ["request:paused", "request:pau", "paused", "acme paus"] {
+        assert_eq!(filtered(&mut roster, text), ["1001"], "{text}");
+    }
+}
+
+#[test]
 fn an_invalid_filter_keeps_the_previous_one() {
     let mut roster = three();
     assert_eq!(filtered(&mut roster, "acme"), ["1002", "1001"]);

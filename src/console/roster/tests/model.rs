@@ -10,7 +10,7 @@ use super::super::row_store::{TwoStepCounts, priority};
 use super::super::{QuickCounts, Roster, SortColumn, SortDirection, SortOrder};
 use super::{FINISHED, id, ids, in_doubt, number, under_cursor, waba};
 use crate::domain::change::{ChangeState, Completion};
-use crate::domain::clock::UtcTime;
+use crate::domain::clock::{TimePoint, UtcTime};
 use crate::domain::number::{Number, TwoStep, WabaId};
 use crate::domain::standing::NotSentReason;
 
@@ -85,6 +85,7 @@ fn change_state(kind: u8) -> ChangeState {
         3 => ChangeState::Set(FINISHED),
         4 => ChangeState::Set(Completion { at: UtcTime::from_unix_seconds(86_400), attempts: 1 }),
         5 => ChangeState::NotSent(FINISHED, NotSentReason::Stopped),
+        6 => ChangeState::Paused { until: TimePoint { instant: Instant::now(), utc: FINISHED.at }, in_doubt: false },
         _ => in_doubt(),
     }
 }
@@ -304,7 +305,7 @@ fn events() -> impl Strategy<Value = Event> {
                 Event::Upsert { id, display, name, waba, two_step, is_listed }
             }
         ),
-        3 => (1u8..40, 0u8..7).prop_map(|(id, kind)| Event::Change { id, kind }),
+        3 => (1u8..40, 0u8..8).prop_map(|(id, kind)| Event::Change { id, kind }),
         1 => (prop::collection::vec(1u8..40, 0..40), 0u8..2)
             .prop_map(|(listed, complete)| Event::Refresh { listed, complete }),
         2 => (0..FILTERS.len(), 0usize..10)
