@@ -20,6 +20,7 @@ use pindesk::console::terminal::{Capabilities, FrameRenderer};
 use pindesk::console::theme::{TerminalEnv, Theme};
 use pindesk::console::view::View;
 use pindesk::console::worker::{WorkerConfig, WorkerHandle, WorkerReport};
+use pindesk::domain::change::{Progress, ProgressSource};
 use pindesk::domain::clock::Clock;
 use pindesk::domain::number::{Number, PhoneNumberId, TwoStep, Waba};
 use pindesk::domain::pin::Pin;
@@ -172,6 +173,11 @@ fn session(wabas: Vec<Arc<Waba>>) -> Session {
     }
 }
 
+/// True if this is the last state that the job itself reports; the journal reports it once more.
+fn ends_change(progress: &Progress) -> bool {
+    progress.source == ProgressSource::Own && !progress.state.is_running()
+}
+
 impl JobBench {
     fn new(location: SimulatorLocation) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -243,7 +249,7 @@ impl JobBench {
             match report {
                 Some(WorkerReport::ProgressReady) => {
                     let progress = self.worker.take_progress();
-                    finished += progress.iter().map(|progress| u64::from(!progress.state.is_running())).sum::<u64>();
+                    finished += progress.iter().map(|progress| u64::from(ends_change(progress))).sum::<u64>();
                     // The refreshes that would follow are dropped, because only the setting of PINs is measured.
                     self.app.update(Msg::ProgressReceived(progress), Clock::System.now());
                     is_due = true;
