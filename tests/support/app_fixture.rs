@@ -32,6 +32,9 @@ pub(crate) const PIN: &str = "409726";
 /// Longer than the quiet time before a confirmation accepts keys.
 pub(crate) const READING_TIME: Duration = Duration::from_secs(2);
 
+/// How long an operator takes from one key to the next, unlike a paste.
+pub(crate) const TYPING_TIME: Duration = Duration::from_millis(50);
+
 /// How long after the last key the screen hides.
 pub(crate) const HIDE_AFTER: Duration = Duration::from_mins(10);
 

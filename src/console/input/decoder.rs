@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
 use self::parser::Parser;
+pub(in crate::console) use self::paste::BURST_WINDOW;
 use self::paste::PasteDetector;
 use crate::console::input::key::Key;
 

@@ -202,14 +202,20 @@ impl ConfirmPage {
         }
     }
 
-    /// Submits the digits.
+    /// Submits the digits, unless they came together with Enter, as in a paste without marks.
     fn press_enter(mut self, arrived: Instant) -> KeyResult {
+        let came_at_once = self.guard.came_at_once(arrived);
         if !self.accepts_key(arrived) {
             return KeyResult::Stay(self);
         }
         let Question::Replace { expected, typed, wrong_tries, .. } = &mut self.question else {
             return KeyResult::Stay(self);
         };
+        if came_at_once && !typed.is_empty() {
+            typed.clear();
+            self.answer = Some("A paste confirms nothing. Type again.");
+            return KeyResult::Stay(self);
+        }
         if typed.len() < expected.digits.len() {
             self.answer = Some("Type the last 4 digits first.");
             return KeyResult::Stay(self);
@@ -461,7 +467,17 @@ mod tests {
 
     fn type_and_enter(mut page: ConfirmPage, digits: &str, at: Instant) -> KeyResult {
         digits.chars().for_each(|digit| page.type_digit(digit, at));
-        page.press_enter(at)
+        page.press_enter(at + Duration::from_millis(100))
+    }
+
+    #[test]
+    fn digits_and_enter_at_once_confirm_nothing() {
+        let (mut page, later) = shown(TwoStep::On);
+        "0143".chars().for_each(|digit| page.type_digit(digit, later));
+        let page = expect_stay(page.press_enter(later + Duration::from_millis(20)));
+        assert_eq!(page.answer, Some("A paste confirms nothing. Type again."));
+        let result = type_and_enter(page, "0143", later + Duration::from_secs(1));
+        assert!(matches!(result, KeyResult::Confirmed(_)));
     }
 
     #[test]
@@ -487,11 +503,11 @@ mod tests {
     #[test]
     fn the_page_closes_after_five_wrong_tries() {
         let (mut page, later) = shown(TwoStep::On);
-        for _ in 0..4 {
-            page = expect_stay(type_and_enter(page, "0144", later));
+        for seconds in 0..4 {
+            page = expect_stay(type_and_enter(page, "0144", later + Duration::from_secs(seconds)));
             assert_eq!(page.answer, Some("Those are not the last 4 digits. Try again."));
         }
-        assert!(matches!(type_and_enter(page, "0144", later), KeyResult::TooManyWrongTries));
+        assert!(matches!(type_and_enter(page, "0144", later + Duration::from_secs(4)), KeyResult::TooManyWrongTries));
     }
 
     #[test]

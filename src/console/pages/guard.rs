@@ -5,6 +5,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::console::input::decoder::BURST_WINDOW;
+
 /// No operator reads a question and decides in less time. A key repeat (30 ms) or a pasted burst never leaves such a
 /// gap.
 pub const QUIET_TIME: Duration = Duration::from_millis(400);
@@ -69,6 +71,15 @@ impl Guard {
     #[must_use]
     pub fn is_pausing(&self, now: Instant) -> bool {
         self.pause_end().is_none_or(|end| now < end)
+    }
+
+    /// True if this key came with the one before it, faster than anyone types: it may be the end of a paste without marks.
+    #[must_use]
+    pub fn came_at_once(&self, arrived: Instant) -> bool {
+        match self {
+            Self::Unseen => false,
+            Self::Shown { last_key, .. } => arrived.saturating_duration_since(*last_key) <= BURST_WINDOW,
+        }
     }
 
     /// Whether a digit, or a key that confirms nothing by itself, counts. Within the pause it does not, and the quiet

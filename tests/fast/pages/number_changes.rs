@@ -9,7 +9,7 @@ use pindesk::domain::outcome::ReadFailure;
 use pindesk::domain::text::CleanText;
 
 use crate::support::app_fixture::{
-    AppFixture, PIN, READING_TIME, number, number_id, recording_with_escrow, set_pin_effect, waba,
+    AppFixture, PIN, READING_TIME, TYPING_TIME, number, number_id, recording_with_escrow, set_pin_effect, waba,
 };
 
 const UNLISTED: &str = "No longer listed by its WABA.";
@@ -40,7 +40,7 @@ fn an_unlisted_number_needs_a_stronger_confirmation() {
             ("Replace PIN of +1 555-010-0140?", "! A PIN may be set")
         };
         console.sees(heading).sees(status).wait(READING_TIME);
-        console.type_text("0140").key(Key::Enter);
+        console.type_text("0140").wait(TYPING_TIME).key(Key::Enter);
         let Effect::Work(WorkCommand::SetPins(plan)) = &console.effects[0] else { panic!("{:?}", console.effects) };
         assert_eq!(plan.targets.first().two_step, TwoStep::Unknown);
     }

@@ -15,7 +15,8 @@ use ratatui::layout::Position;
 use ratatui::style::Modifier;
 
 use crate::support::app_fixture::{
-    AppFixture, HIDE_AFTER, READING_TIME, YESTERDAY, number, number_id, recording_with_escrow, set_pin_effect,
+    AppFixture, HIDE_AFTER, READING_TIME, TYPING_TIME, YESTERDAY, number, number_id, recording_with_escrow,
+    set_pin_effect,
 };
 
 const IGNORED: &str = "Keys typed before this question are ignored.";
@@ -65,7 +66,7 @@ fn digits_typed_at_250_ms_count_after_700_ms() {
     for (digit, field) in [('0', "[0___]"), ('1', "[01__]"), ('4', "[014_]"), ('1', "[0141]")] {
         press_after(&mut console, 250, digit).sees(field);
     }
-    console.sees("4 of 4 digits.").key(Key::Enter);
+    console.sees("4 of 4 digits.").wait(TYPING_TIME).key(Key::Enter);
     assert!(matches!(&console.effects[..], [_]), "{:?}", console.effects);
 }
 
@@ -111,11 +112,16 @@ fn the_answers_about_the_digits_say_what_is_missing() {
     let mut console = replace_question((80, 24));
     console.wait(READING_TIME).key(Key::Enter).sees("Type the last 4 digits first.");
     console.type_text("01").sees("2 of 4 digits.").press('y').sees("Type the 4 digits and Enter, or Esc to go back.");
-    console.type_text("44").key(Key::Enter).sees("Those are not the last 4 digits. Try again.").sees("[____]");
+    console
+        .type_text("44")
+        .wait(TYPING_TIME)
+        .key(Key::Enter)
+        .sees("Those are not the last 4 digits. Try again.")
+        .sees("[____]");
     console.type_text("014").key(Key::Backspace).sees("[01__]").sees("2 of 4 digits.").assert_no_effects();
     assert_eq!(console.cursor, Some(Position { x: 47, y: 14 }), "{}", console.screen());
     for _ in 0..4 {
-        console.key(Key::Ctrl('u')).type_text("0000").key(Key::Enter);
+        console.key(Key::Ctrl('u')).type_text("0000").wait(TYPING_TIME).key(Key::Enter);
     }
     console.sees("Cancelled: the digits were wrong 5 times. Nothing was sent.").assert_no_effects();
 }

@@ -41,6 +41,9 @@ pub(super) const QUIET_TIME: Duration = Duration::from_millis(400);
 /// After this time digits count even if keys keep coming.
 const MAX_PAUSE: Duration = Duration::from_millis(700);
 
+/// Longer than the keys of a paste are apart.
+const TYPING_TIME: Duration = Duration::from_millis(50);
+
 /// How long the form shows a PIN.
 const PIN_SHOWN_FOR: Duration = Duration::from_secs(10);
 
@@ -122,12 +125,12 @@ impl Walker {
             WalkStep::Press(key) => return self.press(*key),
             WalkStep::TypePin(digits) => return self.type_pin(digits),
             WalkStep::RandomPin => return self.use_random_pin(),
-            WalkStep::TypeLastFour => return self.type_last_four(),
+            WalkStep::TypeLastFour => return self.type_last_four(TYPING_TIME),
             WalkStep::TypeAhead => {
                 self.press(Key::Char('p'));
                 self.type_pin(PINS[0]);
                 self.press(Key::Char('y'));
-                return self.type_last_four();
+                return self.type_last_four(Duration::ZERO);
             }
             WalkStep::Paste(text) => return self.paste(text),
             WalkStep::Resize(width, height) => Msg::Resized(Size { width: *width, height: *height }),
@@ -223,10 +226,13 @@ impl Walker {
         }
     }
 
-    fn type_last_four(&mut self) {
+    /// Types the digits at once, and Enter after this time.
+    fn type_last_four(&mut self, pause: Duration) {
         if let Page::Confirm(page) = self.app.page() {
             let digits = page.target().last_four().digits;
-            digits.chars().map(Key::Char).chain([Key::Enter]).for_each(|key| self.press(key));
+            digits.chars().for_each(|digit| self.press(Key::Char(digit)));
+            self.now = self.now.plus(pause);
+            self.press(Key::Enter);
         }
     }
 

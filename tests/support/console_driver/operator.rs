@@ -14,6 +14,9 @@ const KEY_INTERVAL: Duration = Duration::from_millis(120);
 /// How long an operator reads a page before answering it.
 const READING_TIME: Duration = Duration::from_secs(2);
 
+/// How long an operator takes from one key to the next.
+const TYPING_TIME: Duration = Duration::from_millis(50);
+
 impl ConsoleDriver {
     pub(crate) fn press(&mut self, key: char) -> &mut Self {
         self.send_bytes(&key.to_string())
@@ -78,7 +81,7 @@ impl ConsoleDriver {
 
     /// Reads the confirmation and types the digits it asks for.
     pub(crate) fn confirm_with_digits(&mut self, digits: &str) -> &mut Self {
-        self.wait(READING_TIME).type_text(digits).enter()
+        self.wait(READING_TIME).type_text(digits).wait(TYPING_TIME).enter()
     }
 
     /// Sets a PIN on a number whose two-step verification is not set.

@@ -80,6 +80,7 @@ fn digits_count_although_keys_keep_coming() {
         session.send("0");
         session.bytes_within(Duration::from_millis(100));
     }
+    session.wait_until_quiet(QUIET_TIME);
     session.send("\r");
     session.wait_for("Those are not the last 4 digits. Try again.");
     assert_eq!(fixture.pin_requests(), 0);

@@ -17,7 +17,7 @@ const MAX_KEYS_IN_BURST: usize = 8;
 const MAX_KEYS_IN_BURST_STRICT: usize = 1;
 
 /// The time over which a burst is measured, and the silence that ends it. Key repeat is slower than 20 ms.
-const BURST_WINDOW: Duration = Duration::from_millis(20);
+pub(in crate::console) const BURST_WINDOW: Duration = Duration::from_millis(20);
 
 /// The maximum size of a paste without marks; the rest is dropped. No field of pindesk needs more.
 pub(super) const MAX_BURST_BYTES: usize = 4 * 1024;
