@@ -99,7 +99,9 @@ pub(super) fn add_two_step(sheet: &mut Sheet, app: &App, number: &Number, format
         let at = number.read_at.map_or_else(|| "never".to_owned(), UtcTime::format_date_time);
         sheet.state_field("Two-step", two_step, role, &format!("; {previous} on {at}"));
     } else {
-        let read = number.read_at.map_or_else(|| "not read yet".to_owned(), |at| format!("read {}", format(at)));
+        let is_outdated = row.is_some_and(|row| status::is_two_step_outdated(&row));
+        let end = if is_outdated { ", before the last change" } else { "" };
+        let read = number.read_at.map_or_else(|| "not read yet".to_owned(), |at| format!("read {}{end}", format(at)));
         sheet.state_field("Two-step", two_step, role, &format!(", {read}"));
     }
 }

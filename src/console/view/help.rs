@@ -57,7 +57,7 @@ pub(super) fn sheet(app: &App, theme: Theme) -> Sheet {
     );
     sheet.text(
         "A number stays in doubt until Meta confirms a PIN or the doubt is resolved. The count is above the list. A ? \
-         before on or not set means that an earlier run read it, and this one has not yet.",
+         before on or not set means that it was read before the last change, or by an earlier run: press r.",
     );
     sheet.blank_line();
     sheet.styled_text("A lost PIN", Role::Strong);

@@ -57,15 +57,23 @@ pub(super) fn add_status(
 fn add_two_step(sheet: &mut Sheet, app: &App, number: &Number, details: &InDoubtDetails) {
     let (_, before, _) = status::two_step_cell(details.two_step_before);
     let (_, current, role) = status::two_step_cell(number.two_step);
-    let is_stale = app.roster().get(&number.id).is_some_and(|row| row.is_stale);
+    let row = app.roster().get(&number.id);
+    let is_stale = row.is_some_and(|row| row.is_stale);
+    let is_outdated = row.is_some_and(|row| status::is_two_step_outdated(&row));
     let read = match number.read_at {
         // The status shown here is not the one that was read then.
         Some(_) if app.is_unlisted(number) => "no longer listed by its WABA".to_owned(),
         None => "not read yet".to_owned(),
         Some(_) if is_stale => "not refreshed in this session".to_owned(),
+        Some(at) if is_outdated => format!("read {at}, before the last try"),
         Some(at) => format!("read {at}"),
     };
-    sheet.state_field("Two-step now", current, role, &format!(", {read}; {before} before"));
+    sheet.state_field(
+        if is_outdated { "Two-step" } else { "Two-step now" },
+        current,
+        role,
+        &format!(", {read}; {before} before"),
+    );
 }
 
 /// Adds the keys, the recommended one first.
@@ -90,6 +98,10 @@ fn add_actions(sheet: &mut Sheet, app: &App, number: &Number, details: &InDoubtD
             .key_hint(&key(NumberAction::SendSamePin), "The same PIN cannot be sent again: it is no longer in memory.");
     }
     let status = match (details.two_step_before, number.two_step) {
+        (TwoStep::NotSet, TwoStep::On) if details.candidate_count > 1 => {
+            "Refresh the status. It was not set before these tries and is on now: one of them set it, or someone else did. \
+             A refresh cannot tell which PIN it is."
+        }
         (TwoStep::NotSet, TwoStep::On) => {
             "Refresh the status. It was not set before and is on now: this try set it, or someone else did. A refresh \
              cannot resolve that."

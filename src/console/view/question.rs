@@ -38,10 +38,13 @@ pub(super) fn sheet_about(app: &App, number: &Number, heading: String) -> Sheet 
 
 /// What Meta last said of two-step verification, without the sign: the status, and when it was read.
 fn two_step_now(app: &App, number: &Number) -> (&'static str, String) {
-    let is_stale = app.roster().get(&number.id).is_some_and(|row| row.is_stale);
+    let row = app.roster().get(&number.id);
+    let is_stale = row.is_some_and(|row| row.is_stale);
+    let is_outdated = row.is_some_and(|row| status::is_two_step_outdated(&row));
     let when = match number.read_at {
         // The status shown here is not the one that was read then.
         Some(_) if app.is_unlisted(number) => ", no longer listed by its WABA".to_owned(),
+        Some(at) if is_outdated => format!(", read {at}, before the last change"),
         Some(at) if !is_stale || number.two_step != TwoStep::Unknown => format!(", read {at}"),
         Some(_) | None => ", not read yet".to_owned(),
     };

@@ -208,8 +208,8 @@ pub(super) fn ids_label(number: &Number) -> String {
 
 /// True if the two-step status was read before a change that may have changed it.
 pub(super) fn is_two_step_outdated(row: &RosterRow<'_>) -> bool {
-    let sent_at = match row.change {
-        Some(ChangeState::Set(completion)) => Some(completion.at),
+    let sent = match row.change {
+        Some(ChangeState::Set(completion) | ChangeState::Resolved(completion, _)) => Some(completion.at),
         Some(ChangeState::InDoubt(details)) => match details.send_history {
             SendHistory::Recorded(completion) => Some(completion.at),
             SendHistory::EscrowOnly { .. } => None,
@@ -220,12 +220,13 @@ pub(super) fn is_two_step_outdated(row: &RosterRow<'_>) -> bool {
             | ChangeState::Waiting { .. }
             | ChangeState::Paused { .. }
             | ChangeState::Failed(..)
-            | ChangeState::NotSent(..)
-            | ChangeState::Resolved(..),
+            | ChangeState::NotSent(..),
         )
         | None => None,
     };
-    sent_at.is_some_and(|sent_at| row.number.read_at.is_some_and(|read_at| read_at < sent_at))
+    // Another process may have set a PIN before this one was refused.
+    let changed = sent.max(row.last_set.map(|last_set| last_set.at));
+    changed.is_some_and(|changed| row.number.read_at.is_some_and(|read| read < changed))
 }
 
 /// True if the state of a change must be seen before what Meta reports of the number.
