@@ -82,6 +82,16 @@ impl ConsoleDriver {
         self
     }
 
+    /// Waits until the history of the page's number has an entry, and not only that from before its change.
+    pub(crate) fn wait_for_history_entry(&mut self) -> &mut Self {
+        let id = self.app.page_number().expect("a page of a number");
+        while self.app.history(&id).is_none_or(<[_]>::is_empty) {
+            let report = self.worker_events.recv_timeout(TIMEOUT).expect("the history");
+            self.handle_worker_event(report);
+        }
+        self
+    }
+
     /// Waits until exactly this many numbers are cached for the next start. Nothing reports that, because nothing waits
     /// for it, so this counts the rows of the database.
     #[track_caller]

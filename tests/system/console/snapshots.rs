@@ -65,7 +65,7 @@ fn number_pages_match_their_snapshots() {
         snap("form-weak", &console);
         console.ctrl('u').type_pin(PIN).enter();
         snap("confirm", &console);
-        console.confirm().sees("Failed:").wait_for_history();
+        console.confirm().sees("Failed:").wait_for_history_entry();
         snap("failed", &console);
         // The form refreshes its number. Nothing else orders that message before those of the change.
         console.esc().filter(ON_NUMBER).press('p').wait_for_message("two-step verification is on.").wait_for_history();
@@ -99,7 +99,7 @@ fn in_doubt_pages_match_their_snapshots() {
         (size_name, console)
     });
     for (size_name, mut console) in consoles {
-        console.sees("! no answer").enter().wait_for_history();
+        console.sees("! no answer").enter().wait_for_history_entry();
         assert_screen_snapshot(&format!("no-answer-{size_name}"), &console);
         console.press('s');
         assert_screen_snapshot(&format!("send-same-{size_name}"), &console);
