@@ -27,7 +27,7 @@ const MAX_PAGES_WITHOUT_NEWS: usize = 100;
 /// A list with more numbers than this counts as endless: no business has as many.
 const MAX_NUMBERS_OF_WABA: usize = 200_000;
 
-/// How long everything else waits for the first page of the first WABA. A slow WABA delays the others by no more.
+/// How long all other reads wait for the first page of the first WABA. A slow WABA delays the others by at most this.
 const FIRST_PAGE_LEAD: Duration = Duration::from_millis(300);
 
 /// The numbers to read.

@@ -249,7 +249,7 @@ impl ConsoleRuntime {
                 if let Some(ended) = self.exit {
                     return ended;
                 }
-                // What changed by itself while the frame was drawn has no timer any more.
+                // A change whose time came while the frame was drawn has no timer left, and needs a frame now.
                 let now = Instant::now();
                 frame_due = self.app.next_wake(painted_at).is_some_and(|change| change <= now).then_some(now);
             }

@@ -296,6 +296,19 @@ impl ChangeState {
         }
     }
 
+    /// When the last request ended, or its last try if it is in doubt; `None` while it is in progress.
+    #[must_use]
+    pub fn ended_at(&self) -> Option<UtcTime> {
+        match self {
+            Self::Queued | Self::Sending { .. } | Self::Waiting { .. } | Self::Paused { .. } => None,
+            Self::Set(completion)
+            | Self::Failed(completion, _)
+            | Self::NotSent(completion, _)
+            | Self::Resolved(completion, _) => Some(completion.at),
+            Self::InDoubt(details) => Some(details.send_history.last_known_at()),
+        }
+    }
+
     /// What became of the last request; `None` while it is in progress. If only an older PIN is in doubt, the last
     /// request is the one with the newer PIN.
     #[must_use]
@@ -314,7 +327,7 @@ impl ChangeState {
         }
     }
 
-    /// The keyword in the filter: `queued`, `sending`, `retry`, `paused`, `settled`, or that of a result. Every number in doubt
+    /// The keyword in the filter: `queued`, `sending`, `retry`, `paused`, `resolved`, or that of a result. Every number in doubt
     /// has `no-answer`.
     #[must_use]
     pub const fn keyword(&self) -> &'static str {
@@ -327,7 +340,7 @@ impl ChangeState {
             Self::Failed(..) => ChangeResult::Failed.keyword(),
             Self::NotSent(..) => ChangeResult::NotSent.keyword(),
             Self::InDoubt(_) => ChangeResult::NoAnswer.keyword(),
-            Self::Resolved(..) => "settled",
+            Self::Resolved(..) => "resolved",
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Carries out one change in a task: records, sends, evaluates the outcome, waits, retries; then records the outcome.
 //!
 //! The task holds a permit from before its record until after its outcome is recorded, and while it waits to retry a
-//! request in doubt. So a crash leaves no more numbers newly in doubt than there are permits. While it waits to retry a
+//! request in doubt. So a crash puts at most as many numbers in doubt as there are permits. While it waits to retry a
 //! request that changed nothing, or for the end of a pause, it gives the permit to another task, after what it knows is
 //! recorded. It does not know about other changes.
 

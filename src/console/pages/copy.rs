@@ -77,9 +77,12 @@ fn ticket_text(number: &Number, change: Option<&ChangeState>) -> String {
     if let Some(waba) = &number.waba {
         lines.push(format!("WABA: {} {}", waba.label(), waba.id));
     }
-    lines.push(format!("Two-step verification: {}", number.two_step.label()));
+    let read = number.read_at.map_or_else(|| "not read yet".to_owned(), |at| format!("read {}", at.format_date_time()));
+    lines.push(format!("Two-step verification: {}, {read}", number.two_step.label()));
     if let Some((change, why)) = change.and_then(|change| Some((change, Explanation::for_change(change)?))) {
-        lines.push(format!("Last request: {}. {} {}", change.keyword(), why.reason, why.applied.sentence()));
+        let at = change.ended_at().map_or_else(String::new, |at| format!(", {}", at.format_date_time()));
+        let state = change.keyword().replace('-', " ");
+        lines.push(format!("Last request: {state}{at}. {} {}", why.reason, why.applied.sentence()));
         if let Some(error) = change.api_error() {
             lines.push(format!("Meta said: {} (HTTP {})", error.message, error.http_status));
             lines.push(format!("Trace ID: {}", error.trace_id.as_ref().map_or("-", CleanText::as_str)));

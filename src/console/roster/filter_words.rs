@@ -97,7 +97,6 @@ const REQUEST_NONE: &str = "none";
 pub(super) fn request_keyword(value: &'static str) -> Option<&'static str> {
     match value {
         REQUEST_NONE => None,
-        "resolved" => Some("settled"),
         keyword => Some(keyword),
     }
 }
@@ -123,7 +122,7 @@ pub(super) const STATES: [(&str, NumberState); 12] = [
     ("sending", NumberState::Request("sending")),
     ("retry", NumberState::Request("retry")),
     ("paused", NumberState::Request("paused")),
-    ("resolved", NumberState::Request("settled")),
+    ("resolved", NumberState::Request("resolved")),
     ("unknown", NumberState::TwoStep(TwoStep::Unknown)),
 ];
 

@@ -77,6 +77,12 @@ pub(super) fn confirmation(app: &App) -> Sheet {
                 format!("{} {noun} shown again at the next start.", format_count(shown_again))
             }
         });
+        let keeps_escrow = app.session().environment != Environment::Demo;
+        if keeps_escrow
+            && app.in_doubt_list().entries().any(|(_, details)| details.is_pin_in_memory && details.is_in_escrow)
+        {
+            sheet.optional_text("After that the same PIN cannot be sent again: only the escrow has it.");
+        }
         sheet.optional_blank_line();
     }
     sheet.key_hint("y", "quit");

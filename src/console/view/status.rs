@@ -9,7 +9,7 @@ use crate::console::input::keymap::{ListAction, Mode, QuickFilter, table};
 use crate::console::roster::RosterRow;
 use crate::console::shared::{Connection, Environment, RecordingStatus};
 use crate::console::theme::{Role, StatusSymbol, Theme};
-use crate::domain::change::{ChangeState, SendHistory};
+use crate::domain::change::ChangeState;
 use crate::domain::clock::UtcTime;
 use crate::domain::number::{Number, TwoStep};
 use crate::domain::standing::ChangeResult;
@@ -210,10 +210,7 @@ pub(super) fn ids_label(number: &Number) -> String {
 pub(super) fn is_two_step_outdated(row: &RosterRow<'_>) -> bool {
     let sent = match row.change {
         Some(ChangeState::Set(completion) | ChangeState::Resolved(completion, _)) => Some(completion.at),
-        Some(ChangeState::InDoubt(details)) => match details.send_history {
-            SendHistory::Recorded(completion) => Some(completion.at),
-            SendHistory::EscrowOnly { .. } => None,
-        },
+        Some(ChangeState::InDoubt(details)) => Some(details.send_history.last_known_at()),
         Some(
             ChangeState::Queued
             | ChangeState::Sending { .. }

@@ -1,4 +1,4 @@
-//! Defines what the journal has about one number, whoever made its changes.
+//! Defines what the journal has about one number, from the changes of all operators.
 //!
 //! This module does not decide the state of a change.
 

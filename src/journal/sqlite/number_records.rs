@@ -1,4 +1,4 @@
-//! Reads what the journal has about each number, whoever made its changes: its newest change, its newest confirmed
+//! Reads what the journal has about each number, from the changes of all operators: its newest change, its newest confirmed
 //! PIN, and, if it has new rows, which of its changes are in doubt. It never writes.
 //!
 //! The newest changes of all numbers come from one index. Every later read starts at the audit row after the last one.

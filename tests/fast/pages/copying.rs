@@ -1,6 +1,6 @@
 //! Copying a value of a number, or the command that decrypts its PIN.
 
-use pindesk::console::effect::ScreenCommand;
+use pindesk::console::effect::{Effect, ScreenCommand};
 use pindesk::console::input::key::Key;
 use pindesk::console::input::keymap::Mode;
 
@@ -40,4 +40,15 @@ fn a_value_that_is_missing_leaves_the_menu_open() {
     console.open_recording(recording_with_escrow(), unresolved, &[]).key(Key::Enter).press('c').press('3');
     console.sees("pindesk does not know this value of the number.").assert_no_effects();
     assert_eq!(console.app.mode(), Mode::Copy);
+}
+
+#[test]
+fn a_copied_ticket_says_when_each_thing_was_known() {
+    let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
+    console.set_in_doubt(0, |_| {}).open_number(0).press('c').press('4');
+    let Some(Effect::Screen(ScreenCommand::Copy(text))) = console.effects.last() else {
+        panic!("{:?}", console.effects)
+    };
+    assert!(text.contains("\nTwo-step verification: not set, read 22 Nov 2026 14:03 UTC\n"), "{text}");
+    assert!(text.contains("\nLast request: no answer, 22 Nov 2026 14:0"), "{text}");
 }

@@ -8,12 +8,14 @@ use pindesk::console::app::Msg;
 use pindesk::console::effect::WorkCommand;
 use pindesk::console::input::key::Key;
 use pindesk::console::input::keymap::Mode;
-use pindesk::domain::change::{ChangeState, Completion, InDoubtDetails, Resolution};
+use pindesk::domain::change::{ChangeState, Completion, InDoubtDetails, Resolution, SendHistory};
 use pindesk::domain::number::TwoStep;
 use pindesk::domain::standing::NotSentReason;
 use pindesk::domain::text::CleanText;
 
-use crate::support::app_fixture::{AppFixture, HIDE_AFTER, READING_TIME, number, number_id, recording_with_escrow};
+use crate::support::app_fixture::{
+    AppFixture, HIDE_AFTER, READING_TIME, START_TIME, number, number_id, recording_with_escrow,
+};
 
 #[test]
 fn the_page_says_where_the_pin_is_and_how_many_may_be_in_force() {
@@ -34,6 +36,24 @@ fn the_page_says_where_the_pin_is_and_how_many_may_be_in_force() {
         .press('s')
         .sees("The PIN is no longer in memory.");
     assert_eq!(console.app.mode(), Mode::NoAnswer);
+}
+
+#[test]
+fn a_status_read_before_the_last_try_is_not_called_current() {
+    let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
+    let later = Completion { at: START_TIME.plus(Duration::from_secs(5)), attempts: 1 };
+    console.set_in_doubt(0, |details| details.send_history = SendHistory::Recorded(later));
+    console.sees("? not set ! no answer").open_number(0);
+    console.sees("Two-step not set, read 14:03:09 UTC, before the last try; not set before");
+    console.set_change_state(0, ChangeState::Resolved(later, Resolution::Manual)).key(Key::Esc);
+    console.sees("? not set - resolved").open_number(0).sees("not set, read 14:03:09 UTC, before the last change");
+}
+
+#[test]
+fn after_two_tries_no_one_try_is_said_to_have_set_the_pin() {
+    let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
+    console.set_in_doubt(1, |details| details.candidate_count = 2).open_number(1);
+    console.sees("It was not set before these tries and is on now: one of them set it, or someone else did.");
 }
 
 #[test]

@@ -16,6 +16,7 @@ use crate::support::app_fixture::{AppFixture, READING_TIME, recording_with_escro
 fn a_doubt_saved_to_the_escrow_does_not_block_quitting() {
     let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
     console.set_in_doubt(0, |_| {}).press('q').sees("1 number in doubt is shown again at the next start.");
+    console.sees("After that the same PIN cannot be sent again: only the escrow has it.");
     console.does_not_see("are lost").wait(READING_TIME).press('y').assert_effects([ScreenCommand::Quit]);
     let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
     console.set_in_doubt(0, |_| {}).key(Key::Ctrl('c')).key(Key::Ctrl('c')).assert_effects([ScreenCommand::Quit]);
