@@ -186,8 +186,8 @@ impl Graph {
     /// Source:
     /// developers.facebook.com/documentation/business-messaging/whatsapp/reference/whatsapp-business-phone-number/whatsapp-business-account-phone-number-api.
     pub async fn read_number(&self, number: PhoneNumberId) -> ReadAnswer<Number> {
-        self.read_with_known_fields(ObjectKind::PhoneNumber, &[number.as_str()], &[], |json| {
-            let parsed = NumberParser::new(None, self.now(), |text: &str| self.inner.secrets.redact(text, None))
+        self.read_with_known_fields(ObjectKind::PhoneNumber, &[number.as_str()], &[], |json, asked_at| {
+            let parsed = NumberParser::new(None, asked_at, |text: &str| self.inner.secrets.redact(text, None))
                 .parse_number(json);
             parsed.filter(|parsed| parsed.id == number)
         })
@@ -207,9 +207,9 @@ impl Graph {
         let limit = limit.to_string();
         let mut query = vec![("limit", limit.as_str())];
         query.extend(after.map(|cursor| (cursor.parameter, &*cursor.value)));
-        self.read_with_known_fields(ObjectKind::Waba, &[waba.id.as_str(), "phone_numbers"], &query, |json| {
+        self.read_with_known_fields(ObjectKind::Waba, &[waba.id.as_str(), "phone_numbers"], &query, |json, asked_at| {
             let redact = |text: &str| self.inner.secrets.redact(text, None);
-            let page = NumberParser::new(Some(waba), self.now(), redact).parse_page(json)?;
+            let page = NumberParser::new(Some(waba), asked_at, redact).parse_page(json)?;
             (page.next.is_none() || page.next.as_ref() != after).then_some(page)
         })
         .await
@@ -222,7 +222,7 @@ impl Graph {
         kind: ObjectKind,
         path: &[&str],
         query: &[(&str, &str)],
-        parse: impl Fn(&Json<'_>) -> Option<T>,
+        parse: impl Fn(&Json<'_>, UtcTime) -> Option<T>,
     ) -> ReadAnswer<T> {
         let node = path.first().copied().unwrap_or_default();
         let mut fields = self.inner.known_fields.of_node(node);
@@ -247,18 +247,20 @@ impl Graph {
         path: &[&str],
         query: &[(&str, &str)],
         fields: FieldSet,
-        parse: impl Fn(&Json<'_>) -> Option<T>,
+        parse: impl Fn(&Json<'_>, UtcTime) -> Option<T>,
     ) -> ReadAnswer<T> {
         let fields = fields.query_value();
         let mut pairs = vec![("fields", fields.as_str())];
         pairs.extend_from_slice(query);
+        // A PIN that is set while the reply is on its way may not be in it.
+        let asked_at = self.now();
         let reply = match self.send_request(self.inner.client.get(self.url(path, &pairs))).await {
             Ok(reply) => reply,
             Err(error) => return ReadAnswer { result: Err(error.into()), usage: Usage::default() },
         };
         let json = reply::read_result(&reply, |text| self.inner.secrets.redact(text, None));
         let unexpected = ReadFailure::UnexpectedReply { http_status: reply.http_status };
-        let result = json.and_then(|json| parse(&json).ok_or(unexpected));
+        let result = json.and_then(|json| parse(&json, asked_at).ok_or(unexpected));
         ReadAnswer { result, usage: reply.usage }
     }
 
