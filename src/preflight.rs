@@ -65,6 +65,8 @@ pub struct RecordingConfig {
     pub profile: CleanText,
     /// Who sends the requests.
     pub operator: Operator,
+    /// True if the status of numbers is read only after the journal was opened.
+    pub reads_after_open: bool,
     /// False in tests only, which check that they notice.
     #[cfg(debug_assertions)]
     pub sync_writes: bool,
@@ -128,6 +130,7 @@ pub fn open_records(config: &RecordingConfig, clock: Clock) -> Result<Records, P
         kind: config.kind,
         recipients: recipients.clone(),
         clock,
+        reads_after_open: config.reads_after_open,
         #[cfg(debug_assertions)]
         sync_writes: config.sync_writes,
     })?;

@@ -113,6 +113,7 @@ pub(crate) fn recording_config(
         escrow,
         profile: CleanText::new(profile),
         operator: Operator::from_process(),
+        reads_after_open: false,
         #[cfg(debug_assertions)]
         sync_writes: true,
     }

@@ -75,6 +75,7 @@ pub(crate) fn config_not_found(overrides: &Overrides, env: &Env) -> CliError {
 pub(crate) fn open_journal(state_dir: &Path, config: &Config, sync_writes: bool) -> Result<JournalSession, CliError> {
     let profile = config.profile.name.as_str();
     let recording = RecordingConfig {
+        reads_after_open: true,
         #[cfg(debug_assertions)]
         sync_writes,
         ..recording_config(state_dir.to_owned(), JournalKind::Real, config.escrow.clone(), profile)
@@ -180,6 +181,7 @@ pub(crate) fn open_for_audit(dir: &StateDir) -> Result<Journal, JournalError> {
             kind,
             recipients: None,
             clock: Clock::System,
+            reads_after_open: false,
             #[cfg(debug_assertions)]
             sync_writes: true,
         })

@@ -39,6 +39,7 @@ fn journal(dir: &TempDir) -> Journal {
         kind: JournalKind::Real,
         recipients: None,
         clock: Clock::System,
+        reads_after_open: false,
         #[cfg(debug_assertions)]
         sync_writes: true,
     };

@@ -36,6 +36,9 @@ pub struct JournalOptions {
     pub recipients: Option<Arc<Recipients>>,
     /// The clock that gives each record its time.
     pub clock: Clock,
+    /// True if this process reads the status of numbers only after it opened the journal. Then each status is newer than
+    /// what the journal had, whatever the clocks show.
+    pub reads_after_open: bool,
     /// False only in tests that check that missing syncs are detected.
     #[cfg(debug_assertions)]
     pub sync_writes: bool,

@@ -97,6 +97,7 @@ impl JournalFixture {
             kind: JournalKind::Real,
             recipients: self.recipients.clone(),
             clock: Clock::Anchored(TimePoint { instant: Instant::now(), utc: self.now }),
+            reads_after_open: false,
             sync_writes: true,
         }
     }

@@ -60,6 +60,7 @@ impl StateFixture {
             escrow: self.escrow_config(),
             profile: CleanText::new("demo"),
             operator: Operator::from_process(),
+            reads_after_open: false,
             #[cfg(debug_assertions)]
             sync_writes: true,
         }
@@ -74,6 +75,7 @@ impl StateFixture {
             kind: JournalKind::Real,
             recipients: recipients.clone(),
             clock,
+            reads_after_open: false,
             #[cfg(debug_assertions)]
             sync_writes: true,
         };

@@ -31,7 +31,7 @@ pub(in crate::journal) enum PinFacts {
     New {
         /// When this process read the status that the operator saw; `None` if it never did.
         status_read_at: Option<UtcTime>,
-        /// When Meta last confirmed a PIN of another process.
+        /// When Meta last confirmed a PIN of another process, unless the status was certainly read after that.
         last_set_elsewhere: Option<UtcTime>,
         /// Whether the recipients that the PIN was encrypted for are the stored ones.
         recipients: RecipientsMatch,

@@ -117,19 +117,20 @@ pub(super) fn is_superseded(
     db.prepare_cached(LATER)?.exists(params![number.as_str(), change.to_string(), run])
 }
 
-/// When Meta last confirmed a PIN that another run sent to this number.
+/// When Meta last confirmed a PIN that another run sent to this number, after the row `known_until` if there is one.
 pub(super) fn last_set_by_other_run(
     db: &Connection,
     number: PhoneNumberId,
     run: &str,
+    known_until: Option<i64>,
 ) -> rusqlite::Result<Option<RecordedTime>> {
     const SET: &str = "
         SELECT o.at, o.up FROM outcomes o
-        WHERE o.number = ?1 AND o.kind = 'set'
+        WHERE o.number = ?1 AND o.kind = 'set' AND o.seq > coalesce(?3, 0)
             AND ?2 <> (SELECT t.run FROM tries t WHERE t.change = o.change ORDER BY t.seq DESC LIMIT 1)
         ORDER BY o.seq DESC LIMIT 1";
     let row = |row: &Row<'_>| Ok(recorded_time(row.get(0)?, row.get(1)?, false, true));
-    db.prepare_cached(SET)?.query_row([number.as_str(), run], row).optional()
+    db.prepare_cached(SET)?.query_row(params![number.as_str(), run, known_until], row).optional()
 }
 
 fn read_change(row: &Row<'_>, facts: ChangeFacts) -> rusqlite::Result<OpenChange> {

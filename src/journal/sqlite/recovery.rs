@@ -40,7 +40,7 @@ pub(in crate::journal) fn open(
     sync_writes: bool,
     lock: &EscrowLock<'_>,
 ) -> Result<OpenedJournal, JournalError> {
-    let JournalOptions { dir, operator, kind, recipients, clock, .. } = options;
+    let JournalOptions { dir, operator, kind, recipients, clock, reads_after_open, .. } = options;
     let dir = &dir;
     let exists = schema::check_files(dir)?;
     let saved_head = SavedHead::read(dir)?;
@@ -53,10 +53,13 @@ pub(in crate::journal) fn open(
     schema::migrate(&mut db, info, kind).map_err(sqlite_error)?;
     let run_lock = RunLock::acquire(dir, clock::new_uuid_v7().to_string())?;
     let recipients = recipients.map(|recipients| recipients.fingerprints()).unwrap_or_default();
-    let context = WriterContext { clock, operator, run_lock, recipients, safe_from: HashMap::new() };
+    let context = WriterContext { clock, operator, run_lock, recipients, known_until: None, safe_from: HashMap::new() };
     let now = clock.now();
-    recover(db, context, now, dir, &RecoveryInput { was_empty: info.is_empty(), saved_head, escrow }, lock)
-        .map_err(|error| error.into_journal_error(dir))
+    let mut opened =
+        recover(db, context, now, dir, &RecoveryInput { was_empty: info.is_empty(), saved_head, escrow }, lock)
+            .map_err(|error| error.into_journal_error(dir))?;
+    opened.context.known_until = reads_after_open.then_some(opened.head.sequence);
+    Ok(opened)
 }
 
 /// Reads the escrow file, and terminates a torn last line.

@@ -14,7 +14,8 @@ use crate::journal::rules::send::{PinFacts, ProcessLabel, SendFacts};
 impl JournalTx<'_> {
     /// The facts about the first request of a change.
     pub(super) fn facts_of_intent(&mut self, intent: &Intent) -> Result<SendFacts, StorageError> {
-        let set_elsewhere = open_changes::last_set_by_other_run(self.db, intent.number, self.run_id())?;
+        let set_elsewhere =
+            open_changes::last_set_by_other_run(self.db, intent.number, self.run_id(), self.context.known_until)?;
         let pin = PinFacts::New {
             status_read_at: intent.status_before.read_at,
             last_set_elsewhere: set_elsewhere.map(|set| set.adjusted_to(intent.at, self.context.clock.uptime())),

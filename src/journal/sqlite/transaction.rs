@@ -45,6 +45,8 @@ pub(in crate::journal) struct WriterContext {
     pub(super) run_lock: RunLock,
     /// The recipients of this process, sorted.
     pub(super) recipients: Vec<Fingerprint>,
+    /// The row before which nothing is news: every status was read after it. `None` if one may have been read before.
+    pub(super) known_until: Option<i64>,
     /// When each request in doubt that this process has seen no longer blocks its number, independent of the wall
     /// clock.
     pub(super) safe_from: HashMap<(PhoneNumberId, RecordedTime), Instant>,

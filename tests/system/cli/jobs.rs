@@ -79,6 +79,7 @@ fn resolve_manually(cli: &CliFixture, result: &Value) {
         kind: JournalKind::Real,
         recipients: None,
         clock: Clock::System,
+        reads_after_open: false,
         #[cfg(debug_assertions)]
         sync_writes: true,
     };

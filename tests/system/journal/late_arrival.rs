@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use pindesk::domain::change::{LATE_ARRIVAL_WINDOW, StatusBefore};
 use pindesk::domain::clock::{TimePoint, UtcTime};
+use pindesk::domain::number::TwoStep;
 use pindesk::domain::standing::{ChangeResult, Standing};
-use pindesk::journal::{Intent, JobStatus, JournalReader, OutcomeRecord, RecordedState};
+use pindesk::journal::{Intent, JobStatus, Journal, JournalOptions, JournalReader, OutcomeRecord, RecordedState};
 
 use super::{api_error, begin_job, busy_reason, no_answer, record_intent, seconds};
-use crate::support::journal_fixture::{JournalFixture, START_TIME, outcome_record};
+use crate::support::journal_fixture::{JournalFixture, START_TIME, job_plan, outcome_record};
 
 #[tokio::test]
 async fn no_new_pin_is_sent_while_one_may_still_arrive() {
@@ -126,6 +127,38 @@ async fn a_pin_set_elsewhere_is_not_replaced_unseen() {
         ..again
     };
     other.record_intent(again).await.expect("its own PIN");
+}
+
+#[tokio::test]
+async fn a_status_read_after_opening_knows_older_pins() {
+    let fixture = JournalFixture::new();
+    let (other, others_job) = begin_job(&fixture, &[1]).await;
+    let theirs = record_intent(&fixture, &other, others_job, 1, START_TIME).await;
+    other.record_outcome(outcome_record(&theirs, Standing::Set, START_TIME)).await.expect("recorded");
+    let open = |reads_after_open| {
+        let options = JournalOptions { reads_after_open, ..fixture.open_options() };
+        Journal::open(options).expect("a good journal").0
+    };
+    // Both happened in the same second.
+    let ours = |job| {
+        let intent = fixture.intent(job, 1, START_TIME);
+        Intent { status_before: StatusBefore { read_at: Some(START_TIME), ..intent.status_before }, ..intent }
+    };
+    let journal = open(false);
+    let job = journal.start_job(job_plan(&[1])).await.expect("recorded");
+    busy_reason(journal.record_intent(ours(job)).await);
+    journal.close();
+    let journal = open(true);
+    record_intent(&fixture, &journal, job, 2, START_TIME).await;
+    let replacing = ours(job);
+    journal.record_intent(replacing.clone()).await.expect("the status shows that PIN");
+    journal.record_outcome(outcome_record(&replacing, Standing::Set, START_TIME)).await.expect("recorded");
+
+    // A PIN that is set elsewhere after that is news again.
+    let theirs = Intent { status_before: StatusBefore { read_at: None, two_step: TwoStep::On }, ..ours(others_job) };
+    other.record_intent(theirs.clone()).await.expect("recorded");
+    other.record_outcome(outcome_record(&theirs, Standing::Set, START_TIME)).await.expect("recorded");
+    busy_reason(journal.record_intent(ours(job)).await);
 }
 
 #[tokio::test]

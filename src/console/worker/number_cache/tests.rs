@@ -55,6 +55,7 @@ impl CacheFixture {
             kind: JournalKind::Real,
             recipients: None,
             clock: Clock::System,
+            reads_after_open: false,
             #[cfg(debug_assertions)]
             sync_writes: false,
         };

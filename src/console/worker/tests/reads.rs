@@ -62,6 +62,7 @@ fn open_journal(state: &Path) -> (Journal, RecoveryReport) {
         kind: JournalKind::Real,
         recipients: None,
         clock: Clock::System,
+        reads_after_open: false,
         #[cfg(debug_assertions)]
         sync_writes: false,
     };
