@@ -34,6 +34,7 @@ use crate::graph::Graph;
 use crate::journal::{Journal, NumberUpdate, RecordError, UnresolvedChange};
 use crate::pace::Pace;
 
+pub use self::job_starts::JobOptions;
 pub use self::stopping::{IN_FLIGHT_TIMEOUT, InFlight};
 
 /// The handle of the actor. When the last one is dropped, the actor stops.
@@ -69,6 +70,7 @@ pub struct StatusRead {
 /// The commands of the handle.
 enum ActorCommand {
     StartJob(JobStart),
+    SendHeld,
     Resend(PhoneNumberId),
     UseGraph(Graph),
     Stop {
@@ -132,19 +134,25 @@ impl JobsHandle {
     /// # Errors
     /// The job could not be recorded, so each number is reported as not sent.
     pub fn start_job(&self, plan: PinPlan) -> impl Future<Output = Result<JobId, RecordError>> + use<> {
-        self.send_job(plan, None, None)
+        self.send_job(plan, None, JobOptions::default())
     }
 
-    /// As [`JobsHandle::start_job`], with a note that the journal keeps with the job.
+    /// As [`JobsHandle::start_job`], with a note that the journal keeps with the job, and with a pause after its first
+    /// numbers. The others are held back until [`JobsHandle::send_held`]; a stop ends them as not sent.
     ///
     /// # Errors
     /// As [`JobsHandle::start_job`].
-    pub fn start_job_with_note(
+    pub fn start_job_with(
         &self,
         plan: PinPlan,
-        note: Option<CleanText>,
+        options: JobOptions,
     ) -> impl Future<Output = Result<JobId, RecordError>> + use<> {
-        self.send_job(plan, None, note)
+        self.send_job(plan, None, options)
+    }
+
+    /// Sends the numbers that jobs hold back.
+    pub fn send_held(&self) {
+        self.send(ActorCommand::SendHeld);
     }
 
     /// As [`JobsHandle::start_job`], for numbers of a job that were never sent.
@@ -152,7 +160,7 @@ impl JobsHandle {
     /// # Errors
     /// As [`JobsHandle::start_job`]; also if another process works on the job, or sent one of these numbers meanwhile.
     pub fn resume_job(&self, job: JobId, plan: PinPlan) -> impl Future<Output = Result<JobId, RecordError>> + use<> {
-        self.send_job(plan, Some(job), None)
+        self.send_job(plan, Some(job), JobOptions::default())
     }
 
     /// Sends the PIN in doubt of this number again. Does nothing if none is in memory.
@@ -241,10 +249,10 @@ impl JobsHandle {
         &self,
         plan: PinPlan,
         resumed: Option<JobId>,
-        note: Option<CleanText>,
+        options: JobOptions,
     ) -> impl Future<Output = Result<JobId, RecordError>> + use<> {
         let (reply, result) = oneshot::channel();
-        self.send(ActorCommand::StartJob(JobStart { plan, resumed, note, cancelled: None, reply }));
+        self.send(ActorCommand::StartJob(JobStart { plan, resumed, options, cancelled: None, reply }));
         async { result.await.unwrap_or_else(|_| Err(RecordError::Busy(CleanText::new("the work has ended")))) }
     }
 

@@ -35,9 +35,9 @@ use crate::state_dir::{self, StateDir};
 pub use audit::{AuditAction, AuditProblem, AuditRow, ClaimedIdentity};
 pub use error::{JournalError, RecordError};
 pub use model::{
-    AuditEvent, EncryptedPin, HistoryEntry, Intent, JobDetail, JobNumber, JobOperator, JobPlan, JobStatus, JobSummary,
-    JournalKind, JournalOptions, LastRequest, NumberRecord, NumberUpdate, Operator, OutcomeRecord, PinSource,
-    RecipientsStatus, RecordCursor, RecordedChange, RecordedState, RecoveryReport, ReplySummary, SentChange,
+    AuditEvent, EncryptedPin, HistoryEntry, Intent, JobDetail, JobNumber, JobOperator, JobPlan, JobSet, JobStatus,
+    JobSummary, JournalKind, JournalOptions, LastRequest, NumberRecord, NumberUpdate, Operator, OutcomeRecord,
+    PinSource, RecipientsStatus, RecordCursor, RecordedChange, RecordedState, RecoveryReport, ReplySummary, SentChange,
     UnresolvedChange,
 };
 pub use sqlite::reader::{JournalReader, VerifiedAudit};

@@ -8,7 +8,7 @@ use crate::cli::arg_parsers;
 use crate::cli::simulator_spec::{DEFAULT_NUMBERS, DEFAULT_SEED, DEMO_LATENCY_MS};
 use crate::config::Overrides;
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Global options")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct GlobalArgs {

@@ -22,6 +22,8 @@ pub(crate) struct ConfirmFlags<'a> {
     pub(crate) confirm: Option<&'a str>,
     /// What happens without `--confirm`.
     pub(crate) unconfirmed: Unconfirmed,
+    /// `--first`
+    pub(crate) send_first: Option<usize>,
 }
 
 /// What happens without `--confirm`.
@@ -106,9 +108,11 @@ pub(crate) fn check_numbers(
         (Some(given), _) if is_confirmed_by(selection, given, &expected) => Ok(()),
         (None, Unconfirmed::Accept) => Ok(()),
         (None, Unconfirmed::Ask) => {
-            let answer = confirm::ask(&confirm::question(profile, pins, selection, numbers))?;
+            let answer = confirm::ask(&confirm::question(profile, pins, selection, numbers, flags.send_first))?;
             if is_confirmed_by(selection, &answer, &expected) {
                 Ok(())
+            } else if answer.is_empty() {
+                Err(confirm::canceled())
             } else {
                 Err(unconfirmed_error("what you typed"))
             }

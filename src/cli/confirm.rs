@@ -7,6 +7,7 @@ use std::io::{self, BufRead as _, Write as _};
 use rustix::termios::{QueueSelector, tcflush};
 
 use crate::cli::error::CliError;
+use crate::cli::exit_code::ExitCode;
 use crate::cli::output::names::name_cells;
 use crate::cli::output::table::{self, Cell, Column, Layout, TableStyle};
 use crate::config::Profile;
@@ -29,20 +30,35 @@ pub(crate) enum Selection {
     Many,
 }
 
-/// The text before the answer.
-pub(crate) fn question(profile: &Profile, pins: &PinChoice, selection: Selection, numbers: &[Number]) -> String {
+/// The text before the answer. With `send_first`, the job pauses after so many numbers.
+pub(crate) fn question(
+    profile: &Profile,
+    pins: &PinChoice,
+    selection: Selection,
+    numbers: &[Number],
+    send_first: Option<usize>,
+) -> String {
     let pin = match (pins, selection) {
         (PinChoice::Fixed(_), _) => "the PIN of the file",
-        (PinChoice::Drawn(_), _) | (PinChoice::Random, Selection::One) => "a random PIN, stored only in the escrow",
-        (PinChoice::Random, Selection::Many) => "a random PIN for each, stored only in the escrow",
+        (PinChoice::Drawn(_), _) | (PinChoice::Random, Selection::One) => "a random PIN",
+        (PinChoice::Random, Selection::Many) => "a different random PIN",
+    };
+    let saved = match (pins, selection) {
+        (PinChoice::Fixed(_), _) => "",
+        (PinChoice::Drawn(_), _) | (PinChoice::Random, Selection::One) => " It is saved to the escrow only.",
+        (PinChoice::Random, Selection::Many) => " Each is saved to the escrow only.",
     };
     let environment = if profile.live && !profile.is_test() { "LIVE" } else { "TEST" };
     let count = table::numbers_label(numbers.len());
-    let mut lines = vec![format!("Set {pin}, on {count} of profile {} ({environment})?", profile.name)];
+    let mut lines = vec![format!("Set {pin} on {count} of profile {} ({environment})?{saved}", profile.name)];
     lines.extend(list_numbers(&numbers.iter().collect::<Vec<_>>()).into_iter().map(|line| format!("  {line}")));
     let replaced = numbers.iter().filter(|number| may_have_pin(number)).count();
     if replaced > 0 {
-        lines.push(format!("Two-step verification is on, or may be, on {replaced} of them: the PIN is replaced."));
+        let old = if replaced == 1 { "The old PIN stops" } else { "The old PINs stop" };
+        lines.push(format!("Two-step verification is on, or may be, on {replaced} of them. {old} working."));
+    }
+    if let Some(first) = send_first.filter(|first| *first < numbers.len()) {
+        lines.push(format!("After the first {first}, pindesk asks again."));
     }
     let prompt = match selection {
         Selection::One => "Type the last 4 digits of the number to send it, or press Enter to cancel: ",
@@ -50,6 +66,11 @@ pub(crate) fn question(profile: &Profile, pins: &PinChoice, selection: Selection
     };
     lines.push(prompt.to_owned());
     lines.join("\n")
+}
+
+/// The operator pressed Enter.
+pub(crate) fn canceled() -> CliError {
+    CliError::new(ExitCode::NotConfirmed, "canceled").nothing_sent()
 }
 
 /// The first numbers, and how many there are besides.

@@ -89,15 +89,42 @@ pub(crate) fn open_journal(state_dir: &Path, config: &Config, sync_writes: bool)
     Ok(JournalSession { journal, report, recipients, suspend_handler })
 }
 
+/// What a command that sends has, or would have.
+pub(crate) struct SendRecords {
+    /// `None` for a dry run.
+    pub(crate) session: Option<JournalSession>,
+    pub(crate) has_escrow: bool,
+}
+
+/// Opens the journal of a command that sends; inspects it for a dry run. Refuses while an operator must look at something.
+pub(crate) fn prepare_to_send(
+    state_dir: &Path,
+    config: &Config,
+    is_dry_run: bool,
+    sync_writes: bool,
+    is_quiet: bool,
+) -> Result<SendRecords, CliError> {
+    if is_dry_run {
+        let (report, recipients) = preflight::inspect_records(state_dir, &config.escrow)?;
+        check_report(&report, DRY_RUN_RERUN_HINT)?;
+        warn_unresolved(&report, is_quiet);
+        return Ok(SendRecords { session: None, has_escrow: recipients.is_some() });
+    }
+    let session = open_journal(state_dir, config, sync_writes)?;
+    check_report(&session.report, RERUN_HINT)?;
+    let has_escrow = session.recipients.is_some();
+    Ok(SendRecords { session: Some(session), has_escrow })
+}
+
 /// How to continue after a finding was printed.
-pub(crate) const RERUN_HINT: &str = "When you have read this, run the command again.";
+const RERUN_HINT: &str = "When you have read this, run the command again.";
 
 /// The same for a dry run, which does not record that it printed the finding.
-pub(crate) const DRY_RUN_RERUN_HINT: &str =
+const DRY_RUN_RERUN_HINT: &str =
     "A dry run prints this each time. The run itself prints it once: run it a second time.";
 
 /// Refuses to set anything while an operator must look at a finding, or must accept changed recipients.
-pub(crate) fn check_report(report: &RecoveryReport, how_to_continue: &str) -> Result<(), CliError> {
+fn check_report(report: &RecoveryReport, how_to_continue: &str) -> Result<(), CliError> {
     if !report.findings.is_empty() {
         return Err(CliError::not_ready("look at the state directory first")
             .nothing_sent()

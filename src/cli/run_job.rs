@@ -3,59 +3,62 @@
 //! The work runs on a thread of its own, so a reader that stops reading stops the printing, and neither the work nor its
 //! records. This module does not decide what may be sent.
 
+use std::collections::HashSet;
 use std::sync::mpsc;
 use std::thread;
 
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use crate::cli::confirm;
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::output::job::ResultPrinter;
 use crate::cli::output::options::OutputOptions;
 use crate::cli::output::stdio::eprint_line;
 use crate::cli::output::table;
+use crate::cli::output::tally::Tally;
 use crate::cli::records::JournalSession;
+use crate::cli::rerun::RerunOptions;
 use crate::cli::shutdown::ShutdownHandler;
 use crate::domain::change::{JobId, Progress};
 use crate::domain::clock::Clock;
-use crate::domain::number::Number;
+use crate::domain::number::{Number, PhoneNumberId};
 use crate::domain::pin::PinChoice;
 use crate::domain::pin_plan::{PinPlan, Targets};
 use crate::domain::text::CleanText;
 use crate::graph::Graph;
-use crate::jobs::{JobsHandle, Recorder};
+use crate::jobs::{JobOptions, JobsHandle, Recorder};
 use crate::pace::Pace;
+
+/// How a job starts.
+pub(crate) enum StartMode {
+    New(JobOptions),
+    Resume(JobId),
+}
 
 /// A job that was checked and confirmed, and everything that runs it.
 pub(crate) struct ConfirmedJob {
     /// The name of the profile.
     pub(crate) profile: CleanText,
-    /// The job to resume; `None` starts a new one.
-    pub(crate) resumed_job: Option<JobId>,
-    /// What the operator noted about a new job.
-    pub(crate) note: Option<CleanText>,
+    pub(crate) start: StartMode,
     pub(crate) plan: PinPlan,
     pub(crate) graph: Graph,
     pub(crate) pace: Pace,
     pub(crate) session: JournalSession,
     pub(crate) concurrency: usize,
+    /// For the commands that messages name.
+    pub(crate) rerun: RerunOptions,
+    /// Whether the operator can be asked when the job pauses.
+    pub(crate) can_ask: bool,
 }
 
 /// Records the job, sends the PINs, and returns the exit code when every number has a result.
 pub(crate) fn run(confirmed: ConfirmedJob, runtime: Runtime, options: OutputOptions) -> Result<ExitCode, CliError> {
-    let ConfirmedJob { profile, resumed_job, note, plan, graph, pace, session, concurrency } = confirmed;
+    let ConfirmedJob { profile, start, plan, graph, pace, session, concurrency, rerun, can_ask } = confirmed;
     let JournalSession { journal, report, recipients, suspend_handler } = session;
-    let mut results = ResultPrinter::new(options.is_json, options.style, plan.targets.shared());
-    let escrow_hint = match (&plan.pins, &recipients) {
-        (PinChoice::Fixed(_), Some(_)) => None,
-        (PinChoice::Fixed(_), None) => {
-            Some("pindesk: no escrow recipients are configured: only you have this PIN. Keep it.")
-        }
-        (PinChoice::Drawn(_) | PinChoice::Random, _) => {
-            Some("pindesk: the PINs are in the escrow: pindesk escrow open --identity FILE")
-        }
-    };
+    let escrow_hint = escrow_hint(&plan.pins, recipients.is_some(), &rerun);
+    let mut results = ResultPrinter::new(options, plan.targets.shared(), rerun);
     let handle = runtime.handle().clone();
     let (jobs, mut progress) = {
         let _guard = runtime.enter();
@@ -70,9 +73,10 @@ pub(crate) fn run(confirmed: ConfirmedJob, runtime: Runtime, options: OutputOpti
     let all_progress = spawn_worker(runtime, progress)?;
     // Each number ends once: this command resolves nothing and resends nothing.
     let mut pending = plan.targets.len();
-    let started = match resumed_job {
-        Some(job) => handle.block_on(jobs.resume_job(job, plan)),
-        None => handle.block_on(jobs.start_job_with_note(plan, note)),
+    let mut pause = JobPause::new(&plan.targets, &start);
+    let started = match start {
+        StartMode::Resume(job) => handle.block_on(jobs.resume_job(job, plan)),
+        StartMode::New(options) => handle.block_on(jobs.start_job_with(plan, options)),
     };
     let job = match started {
         Ok(job) => job,
@@ -83,9 +87,13 @@ pub(crate) fn run(confirmed: ConfirmedJob, runtime: Runtime, options: OutputOpti
     };
     shutdown.set_job(job);
     for progress in all_progress {
-        pending -= usize::from(results.handle_progress(&progress));
+        let has_ended = results.handle_progress(&progress);
+        pending -= usize::from(has_ended);
         if pending == 0 {
             break;
+        }
+        if has_ended && pause.starts_after(progress.number) && shutdown.exit_code().is_none() {
+            pause_job(&jobs, &results.tally, pending, can_ask);
         }
     }
     let journal_failure = jobs.journal_failure().borrow().clone();
@@ -95,12 +103,61 @@ pub(crate) fn run(confirmed: ConfirmedJob, runtime: Runtime, options: OutputOpti
     }
     if !options.is_quiet {
         results.print_advice(job);
-        escrow_hint.into_iter().filter(|_| results.tally.may_have_set()).for_each(eprint_line);
+        escrow_hint.iter().filter(|_| results.tally.may_have_set()).for_each(|hint| eprint_line(hint));
     }
     let code = results.tally.exit_code(shutdown.exit_code(), journal_failure.is_some());
-    let code = results.finish(code, &format!("The journal has all of them: pindesk jobs show {job}"));
+    let show = results.rerun.command(&format!("jobs show {job}"));
+    let code = results.finish(code, &format!("The journal has all of them: {show}"));
     journal.close();
     if pending == 0 { Ok(code) } else { Err(lost_numbers_error(pending)) }
+}
+
+/// Where the PINs are when the job is done, if an operator must know it.
+fn escrow_hint(pins: &PinChoice, has_escrow: bool, rerun: &RerunOptions) -> Option<String> {
+    match pins {
+        PinChoice::Fixed(_) if has_escrow => None,
+        PinChoice::Fixed(_) => {
+            Some("pindesk: no escrow recipients are configured: only you have this PIN. Keep it.".to_owned())
+        }
+        PinChoice::Drawn(_) | PinChoice::Random => {
+            Some(format!("pindesk: the PINs are in the escrow: {}", rerun.command("escrow open --identity FILE")))
+        }
+    }
+}
+
+/// The numbers whose results come before the pause of a job.
+struct JobPause(HashSet<PhoneNumberId>);
+
+impl JobPause {
+    fn new(targets: &[Number], start: &StartMode) -> Self {
+        let first = match start {
+            StartMode::New(JobOptions { send_first: Some(first), .. }) if *first < targets.len() => *first,
+            StartMode::New(_) | StartMode::Resume(_) => 0,
+        };
+        Self(targets.iter().take(first).map(|target| target.id).collect())
+    }
+
+    /// True if this is the last result before the pause.
+    fn starts_after(&mut self, number: PhoneNumberId) -> bool {
+        self.0.remove(&number) && self.0.is_empty()
+    }
+}
+
+/// Asks whether the numbers that are held back are sent. Without an answer they end as not sent, so that the job can be
+/// resumed. The question waits on a thread of its own: a signal ends the command all the same.
+fn pause_job(jobs: &JobsHandle, tally: &Tally, held: usize, can_ask: bool) {
+    let question = format!(
+        "So far: {}. Send the other {held}? Type yes to send them, or press Enter to leave them: ",
+        tally.outcomes_text()
+    );
+    let asked = jobs.clone();
+    let ask = move || match confirm::ask(&question) {
+        Ok(answer) if answer.eq_ignore_ascii_case("yes") => asked.send_held(),
+        Ok(_) | Err(_) => drop(asked.stop()),
+    };
+    if !can_ask || thread::Builder::new().name("question".to_owned()).spawn(ask).is_err() {
+        drop(jobs.stop());
+    }
 }
 
 /// The numbers of a plan. A command that has none ends before.

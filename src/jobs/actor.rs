@@ -169,6 +169,7 @@ impl JobsActor {
             ActorCommand::StartJob(start) => self
                 .starts
                 .push(JobStart { cancelled: self.is_shutting_down.then_some(NotSentReason::Stopped), ..start }),
+            ActorCommand::SendHeld => self.queue.release(),
             ActorCommand::Resend(number) => self.enqueue_resend(number),
             ActorCommand::UseGraph(graph) => {
                 self.should_drop_secrets = false;

@@ -14,13 +14,21 @@ use crate::domain::standing::NotSentReason;
 use crate::domain::text::CleanText;
 use crate::journal::RecordError;
 
+/// What an operator can add to a new job.
+#[derive(Debug, Default)]
+pub struct JobOptions {
+    /// What it is for, such as the number of a ticket.
+    pub note: Option<CleanText>,
+    /// How many of its numbers are sent before the job pauses; `None` if it does not pause.
+    pub send_first: Option<usize>,
+}
+
 /// A confirmed job.
 pub(super) struct JobStart {
     pub(super) plan: PinPlan,
     /// The job to resume; `None` for a new one.
     pub(super) resumed: Option<JobId>,
-    /// What the operator noted about a new one.
-    pub(super) note: Option<CleanText>,
+    pub(super) options: JobOptions,
     /// Why nothing of it is sent, if it was stopped before its record was written.
     pub(super) cancelled: Option<NotSentReason>,
     /// Gets the ID of the job, or why there is none.

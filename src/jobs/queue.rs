@@ -4,8 +4,8 @@
 //! created, and its random PIN generated, only when it is started.
 
 use std::collections::{HashMap, VecDeque};
-use std::iter;
 use std::sync::Arc;
+use std::{iter, mem};
 
 use super::send_task::PendingChange;
 use crate::domain::change::{Change, ChangeId, Completion, JobId};
@@ -30,6 +30,8 @@ pub(super) struct RecordedJob {
 pub(super) struct SendQueue {
     /// In order; never an empty queue.
     by_waba: HashMap<Option<WabaId>, VecDeque<QueueItem>>,
+    /// The numbers that wait until an operator has seen the result of others.
+    held: Vec<PlannedNumber>,
     places_taken: u64,
 }
 
@@ -53,6 +55,18 @@ impl SendQueue {
 
     pub(super) fn push(&mut self, item: QueueItem) {
         self.by_waba.entry(item.waba()).or_default().push_back(item);
+    }
+
+    /// Holds back a number until [`SendQueue::release`].
+    pub(super) fn hold(&mut self, planned: PlannedNumber) {
+        self.held.push(planned);
+    }
+
+    /// Queues the numbers that are held back.
+    pub(super) fn release(&mut self) {
+        for planned in mem::take(&mut self.held) {
+            self.push(QueueItem::Planned(planned));
+        }
     }
 
     /// The first number in the order whose WABA is not refused now.
@@ -86,10 +100,11 @@ impl SendQueue {
         item
     }
 
-    /// Takes all numbers of the WABAs that `matches` selects, in order.
+    /// Takes all numbers of the WABAs that `matches` selects, in order, with those that are held back.
     pub(super) fn take(&mut self, matches: impl Fn(Option<WabaId>) -> bool) -> Vec<QueueItem> {
-        let mut taken: Vec<_> =
-            self.by_waba.extract_if(|waba, _| matches(*waba)).flat_map(|(_, items)| items).collect();
+        let held = self.held.extract_if(.., |planned| matches(planned.target().waba_id())).map(QueueItem::Planned);
+        let queued = self.by_waba.extract_if(|waba, _| matches(*waba)).flat_map(|(_, items)| items);
+        let mut taken: Vec<_> = held.chain(queued).collect();
         taken.sort_by_key(QueueItem::place);
         taken
     }

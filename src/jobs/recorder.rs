@@ -63,7 +63,7 @@ impl Recorder {
             PinChoice::Drawn(_) | PinChoice::Random => PinSource::Random,
         };
         let numbers = targets.map(|target| (target.id, target.waba_id())).collect();
-        JobRecord::New(JobPlan { profile: self.profile.clone(), pin_source, note: start.note.clone(), numbers })
+        JobRecord::New(JobPlan { profile: self.profile.clone(), pin_source, note: start.options.note.clone(), numbers })
     }
 
     /// Records durably that these jobs start, and returns their IDs in the same order.

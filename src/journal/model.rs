@@ -16,7 +16,7 @@ use crate::domain::text::CleanText;
 use crate::escrow::{EscrowEntry, Fingerprint, Recipients};
 use crate::state_dir::StateDir;
 
-pub use job::{JobDetail, JobNumber, JobOperator, JobStatus, JobSummary, LastRequest, RecordedState};
+pub use job::{JobDetail, JobNumber, JobOperator, JobSet, JobStatus, JobSummary, LastRequest, RecordedState};
 pub use record::{NumberRecord, NumberUpdate, RecordCursor, RecordedChange};
 
 /// The maximum time from the record of a request until the request can be sent: the record may be 10 s old when the

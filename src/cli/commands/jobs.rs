@@ -23,13 +23,15 @@ use crate::cli::exit_code::ExitCode;
 use crate::cli::known_numbers::KnownNumbers;
 use crate::cli::lookup;
 use crate::cli::number_arg::NumberArg;
+use crate::cli::output::dry_run;
 use crate::cli::output::job::ResultPrinter;
 use crate::cli::output::options::OutputOptions;
 use crate::cli::output::stdio::eprint_line;
 use crate::cli::pauses;
 use crate::cli::pin_file;
 use crate::cli::records::{self, require_config};
-use crate::cli::run_job::{self, ConfirmedJob};
+use crate::cli::rerun::RerunOptions;
+use crate::cli::run_job::{self, ConfirmedJob, StartMode};
 use crate::cli::runtime::{build_runtime, open_graph};
 use crate::config::{self, Env, Overrides, Profile};
 use crate::domain::change::JobId;
@@ -67,7 +69,7 @@ pub(crate) struct JobsResumeArgs {
     /// Also the numbers that Meta refused for their own reasons, each with a new change
     #[arg(long)]
     failed: bool,
-    /// The count of numbers
+    /// The count of numbers. Without it, pindesk asks on a terminal
     #[arg(long, value_name = "COUNT")]
     confirm: Option<String>,
     /// Replace the PIN where two-step verification is on
@@ -76,6 +78,9 @@ pub(crate) struct JobsResumeArgs {
     /// Maximum concurrent requests, instead of the config's
     #[arg(long, value_name = "N", value_parser = arg_parsers::parse_concurrency)]
     concurrency: Option<usize>,
+    /// Check everything, print what would be sent, and send nothing
+    #[arg(long)]
+    dry_run: bool,
     /// JSON Lines, ending with a summary
     #[arg(long)]
     json: bool,
@@ -174,7 +179,7 @@ fn resume(
         return Err(CliError::not_ready(format!("another process is working on job {id}")).nothing_sent());
     }
     if numbers_left(&numbers, args.failed).is_empty() {
-        return Ok(report_nothing_left(id, OutputOptions::new(args.json, global)));
+        return Ok(report_nothing_left(id, OutputOptions::new(args.json, global), global));
     }
     // The recorded outcomes are not needed while the rest is sent.
     drop(numbers);
@@ -183,40 +188,44 @@ fn resume(
     require_profile(&job, &config.profile)?;
     records::require_numbers(&config)?;
     checks::require_writable(&config.profile, global)?;
-    let session = records::open_journal(state_dir, &config, true)?;
+    let records = records::prepare_to_send(state_dir, &config, args.dry_run, true, global.quiet)?;
     // Read again: opening the journal imports changes that only the escrow file had.
     let ids = numbers_left(&find_job(state_dir, id)?.numbers, args.failed);
+    let options = OutputOptions::new(args.json, global);
     if ids.is_empty() {
-        return Ok(report_nothing_left(id, OutputOptions::new(args.json, global)));
+        return Ok(report_nothing_left(id, options, global));
     }
-    records::check_report(&session.report, records::RERUN_HINT)?;
-    checks::require_escrow_for_random(&pins, Selection::Many, session.recipients.is_some())?;
+    checks::require_escrow_for_random(&pins, Selection::Many, records.has_escrow)?;
     let graph = open_graph(&config.profile)?;
     let runtime = build_runtime()?;
-    let options = OutputOptions::new(args.json, global);
     let concurrency = args.concurrency.unwrap_or(config.profile.concurrency);
     let pace = pauses::new_pace(&config.profile, concurrency, options);
     let requests = ids.into_iter().map(NumberArg::Id).collect();
     let result = lookup::look_up(&runtime, &graph, &pace, &config.profile, requests);
     let numbers = result.into_numbers(config.profile.name.as_str())?;
-    let unconfirmed = Unconfirmed::for_send(global);
-    let flags = ConfirmFlags { may_replace: args.replace, confirm: args.confirm.as_deref(), unconfirmed };
+    let unconfirmed = if args.dry_run { Unconfirmed::Accept } else { Unconfirmed::for_send(global) };
+    let (may_replace, confirm) = (args.replace, args.confirm.as_deref());
+    let flags = ConfirmFlags { may_replace, confirm, unconfirmed, send_first: None };
     checks::check_numbers(&config.profile, &pins, &numbers, Selection::Many, flags)?;
+    let Some(session) = records.session else {
+        return dry_run::print(&numbers, &checks::expected_confirmation(Selection::Many, &numbers), &[], options);
+    };
     session.cache_numbers(&config.profile.name, &numbers);
     records::warn_unresolved(&session.report, global.quiet);
-    let profile = config.profile.name;
+    let (profile, start) = (config.profile.name, StartMode::Resume(id));
     let plan = PinPlan { targets: run_job::require_targets(numbers)?, pins };
-    let confirmed =
-        ConfirmedJob { profile, resumed_job: Some(id), note: None, plan, graph, pace, session, concurrency };
+    let rerun = RerunOptions::new(global).with_pin_file(args.pin_file.as_deref()).with_replace(args.replace);
+    let confirmed = ConfirmedJob { profile, start, plan, graph, pace, session, concurrency, rerun, can_ask: false };
     run_job::run(confirmed, runtime, options)
 }
 
-fn report_nothing_left(id: JobId, options: OutputOptions) -> ExitCode {
-    let mut results = ResultPrinter::new(options.is_json, options.style, Arc::default());
+fn report_nothing_left(id: JobId, options: OutputOptions, global: &GlobalArgs) -> ExitCode {
+    let mut results = ResultPrinter::new(options, Arc::default(), RerunOptions::new(global));
     if options.is_json {
         results.print_summary(id);
     }
-    eprint_line(&format!("pindesk: every number of job {id} was sent already. See pindesk jobs show {id}."));
+    let show = results.rerun.command(&format!("jobs show {id}"));
+    eprint_line(&format!("pindesk: every number of job {id} was sent already. See {show}."));
     results.finish(ExitCode::Done, "Nothing was sent.")
 }
 

@@ -5,11 +5,12 @@
 
 use std::fs;
 use std::io::{self, Read as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Args, Subcommand};
 use tokio::runtime::Runtime;
 
+use crate::cli::again::{self, RecentSets};
 use crate::cli::arg_parsers;
 use crate::cli::args::GlobalArgs;
 use crate::cli::checks::{self, ConfirmFlags, Unconfirmed};
@@ -21,21 +22,21 @@ use crate::cli::number_arg::NumberArg;
 use crate::cli::number_list::NumberList;
 use crate::cli::output::dry_run;
 use crate::cli::output::options::OutputOptions;
-use crate::cli::output::stdio::eprint_line;
-use crate::cli::output::table;
 use crate::cli::pauses;
 use crate::cli::pin_file::{self, STDIN_PATH};
 use crate::cli::records::{self, require_config};
-use crate::cli::run_job::{self, ConfirmedJob};
+use crate::cli::rerun::RerunOptions;
+use crate::cli::run_job::{self, ConfirmedJob, StartMode};
 use crate::cli::runtime::{build_runtime, open_graph};
 use crate::config::{self, Config, Env, Overrides, Profile};
+use crate::domain::clock::Clock;
 use crate::domain::number::Number;
 use crate::domain::pin_plan::PinPlan;
 use crate::domain::redact::redacted_path;
 use crate::domain::text::CleanText;
 use crate::graph::Graph;
+use crate::jobs::JobOptions;
 use crate::pace::Pace;
-use crate::preflight;
 
 /// Enough for 100,000 IDs with comments.
 const MAX_LIST_BYTES: u64 = 16 << 20;
@@ -78,7 +79,11 @@ pub(crate) struct PinSetArgs {
     /// Replace the PIN where two-step verification is on
     #[arg(long)]
     replace: bool,
-    /// Only the first N numbers of the file
+    /// Set numbers that a job of the last 24 h has set
+    #[arg(long, conflicts_with = "number")]
+    again: bool,
+    /// Send N numbers, then ask for the others; without a terminal, they are
+    /// left for jobs resume
     #[arg(long, value_name = "N", conflicts_with = "number", value_parser = arg_parsers::integer_at_least(1_usize))]
     first: Option<usize>,
     /// Maximum concurrent requests, instead of the config's
@@ -116,41 +121,53 @@ pub(crate) fn run(
     let config = require_config(overrides, env)?;
     records::require_numbers(&config)?;
     checks::require_writable(&config.profile, global)?;
-    let (session, has_escrow) = if args.dry_run {
-        let (report, recipients) = preflight::inspect_records(&state_dir, &config.escrow)?;
-        records::check_report(&report, records::DRY_RUN_RERUN_HINT)?;
-        records::warn_unresolved(&report, global.quiet);
-        (None, recipients.is_some())
-    } else {
-        let session = records::open_journal(&state_dir, &config, syncs_writes(args))?;
-        records::check_report(&session.report, records::RERUN_HINT)?;
-        let has_escrow = session.recipients.is_some();
-        (Some(session), has_escrow)
-    };
+    let records = records::prepare_to_send(&state_dir, &config, args.dry_run, syncs_writes(args), global.quiet)?;
     let selection = requested.selection;
-    checks::require_escrow_for_random(&pins, selection, has_escrow)?;
+    checks::require_escrow_for_random(&pins, selection, records.has_escrow)?;
     let graph = open_graph(&config.profile)?;
     let runtime = build_runtime()?;
     let options = OutputOptions::new(args.json, global);
     let concurrency = args.concurrency.unwrap_or(config.profile.concurrency);
     let pace = pauses::new_pace(&config.profile, concurrency, options);
     let numbers = requested.look_up(&runtime, &graph, &pace, &config.profile)?;
-    let numbers = requested.take_first(numbers, args.first, global.quiet);
     let unconfirmed = if args.dry_run { Unconfirmed::Accept } else { Unconfirmed::for_send(global) };
-    let flags = ConfirmFlags { may_replace: args.replace, confirm: args.confirm.as_deref(), unconfirmed };
+    let rerun = RerunOptions::new(global).with_pin_file(args.pin_file.as_deref()).with_replace(args.replace);
+    let is_repeated = is_repeated(args, &state_dir, &numbers, unconfirmed, &rerun)?;
+    let (may_replace, confirm, send_first) = (args.replace, args.confirm.as_deref(), args.first);
+    let flags = ConfirmFlags { may_replace, confirm, unconfirmed, send_first };
     checks::check_numbers(&config.profile, &pins, &numbers, selection, flags)?;
-    let Some(session) = session else {
+    let Some(session) = records.session else {
         let confirmation = checks::expected_confirmation(selection, &numbers);
-        return dry_run::print(&numbers, &confirmation, options);
+        return dry_run::print(&numbers, &confirmation, if is_repeated { &[again::OPTION] } else { &[] }, options);
     };
     // Later commands name the numbers of this job, without asking Meta.
     session.cache_numbers(&config.profile.name, &numbers);
     records::warn_unresolved(&session.report, global.quiet);
     let profile = config.profile.name;
     let plan = PinPlan { targets: run_job::require_targets(numbers)?, pins };
-    let note = args.note.clone();
-    let confirmed = ConfirmedJob { profile, resumed_job: None, note, plan, graph, pace, session, concurrency };
+    let start = StartMode::New(JobOptions { note: args.note.clone(), send_first });
+    let can_ask = unconfirmed == Unconfirmed::Ask;
+    let confirmed = ConfirmedJob { profile, start, plan, graph, pace, session, concurrency, rerun, can_ask };
     run_job::run(confirmed, runtime, options)
+}
+
+/// True if a dry run has to name `--again`. Without it, the operator is asked or refused where a job set numbers of the
+/// list lately.
+fn is_repeated(
+    args: &PinSetArgs,
+    state_dir: &Path,
+    numbers: &[Number],
+    unconfirmed: Unconfirmed,
+    rerun: &RerunOptions,
+) -> Result<bool, CliError> {
+    if args.again || args.from.is_none() {
+        return Ok(false);
+    }
+    let recent = RecentSets::read(state_dir, numbers, Clock::System.now().utc)?;
+    if recent.is_empty() {
+        return Ok(false);
+    }
+    recent.confirm(unconfirmed, rerun).map(|()| true)
 }
 
 #[cfg(debug_assertions)]
@@ -227,18 +244,6 @@ impl RequestedNumbers {
     fn flag(&mut self, profile: &Profile, result: &LookupResult) {
         let candidates = |position| result.candidates(position);
         self.number_list.flag(profile.name.as_str(), candidates, result.has_unread());
-    }
-
-    /// The first numbers, if the operator limited them.
-    fn take_first(self, mut numbers: Vec<Number>, first: Option<usize>, is_quiet: bool) -> Vec<Number> {
-        if let Some(rest) = first.and_then(|first| numbers.len().checked_sub(first)).filter(|rest| *rest > 0) {
-            numbers.truncate(numbers.len() - rest);
-            if !is_quiet {
-                let rest = table::numbers_label(rest);
-                eprint_line(&format!("pindesk: {rest} of {} left for later.", self.source_name));
-            }
-        }
-        numbers
     }
 }
 

@@ -15,9 +15,9 @@ use crate::cli::output::options::OutputOptions;
 use crate::cli::output::stdio::print_json;
 use crate::cli::output::table::{self, Cell, Column, Table};
 use crate::cli::output::tally::Tally;
+use crate::cli::rerun::shell_quoted;
 use crate::domain::number::Number;
 use crate::domain::standing::ChangeResult;
-use crate::domain::text::CleanText;
 
 const COLUMNS: [Column; 4] = [
     Column::fixed("NUMBER", 17),
@@ -30,9 +30,15 @@ const COLUMNS: [Column; 4] = [
 const DRY_RUN_OPTION: &str = "--dry-run";
 const CONFIRM_OPTION: &str = "--confirm";
 
-/// Prints the numbers in the order in which they would be sent. `confirmation` is what confirms them.
-pub(crate) fn print(numbers: &[Number], confirmation: &str, options: OutputOptions) -> Result<ExitCode, CliError> {
-    let command = sending_command(env::args().skip(1), confirmation);
+/// Prints the numbers in the order in which they would be sent. `confirmation` is what confirms them, and `added` are
+/// options that the run needs besides.
+pub(crate) fn print(
+    numbers: &[Number],
+    confirmation: &str,
+    added: &[&str],
+    options: OutputOptions,
+) -> Result<ExitCode, CliError> {
+    let command = sending_command(env::args().skip(1), confirmation, added);
     let printed =
         if options.is_json { print_records(numbers, &command) } else { print_table(numbers, &command, options) };
     match printed {
@@ -73,7 +79,7 @@ fn print_records(numbers: &[Number], command: &str) -> io::Result<()> {
 }
 
 /// The command of this process without the dry run, confirmed.
-fn sending_command(arguments: impl Iterator<Item = String>, confirmation: &str) -> String {
+fn sending_command(arguments: impl Iterator<Item = String>, confirmation: &str, added: &[&str]) -> String {
     let mut words = vec!["pindesk".to_owned()];
     let mut is_confirm_value = false;
     for word in arguments {
@@ -87,19 +93,9 @@ fn sending_command(arguments: impl Iterator<Item = String>, confirmation: &str) 
             words.push(shell_quoted(&word));
         }
     }
+    words.extend(added.iter().map(|word| (*word).to_owned()));
     words.extend([CONFIRM_OPTION.to_owned(), shell_quoted(confirmation)]);
     words.join(" ")
-}
-
-/// The word as a shell reads it back.
-fn shell_quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c);
-    let word = CleanText::new(word);
-    if !word.as_str().is_empty() && word.as_str().chars().all(is_plain) {
-        word.to_string()
-    } else {
-        format!("'{}'", word.as_str().replace('\'', r"'\''"))
-    }
 }
 
 #[cfg(test)]
@@ -107,7 +103,7 @@ mod tests {
     use super::*;
 
     fn command(arguments: &[&str]) -> String {
-        sending_command(arguments.iter().map(|word| (*word).to_owned()), "0143")
+        sending_command(arguments.iter().map(|word| (*word).to_owned()), "0143", &["--again"])
     }
 
     #[test]
@@ -126,7 +122,7 @@ mod tests {
                 "it's due",
             ],
         ] {
-            let expected = r"pindesk pin set '+44 7700 900143' --random --note 'it'\''s due' --confirm 0143";
+            let expected = r"pindesk pin set '+44 7700 900143' --random --note 'it'\''s due' --again --confirm 0143";
             assert_eq!(command(arguments), expected);
         }
     }

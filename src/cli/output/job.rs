@@ -13,10 +13,12 @@ use crate::cli::error::plain_io_error;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::number_index::NumberIndex;
 use crate::cli::output::names::{exact_names, name_cells};
+use crate::cli::output::options::OutputOptions;
 use crate::cli::output::result_fields::{attempts, changed, http_status, local_refusal, recorded_cell};
 use crate::cli::output::stdio::{SCHEMA_VERSION, eprint_line};
 use crate::cli::output::table::{self, Cell, Column, Layout, TableStyle};
 use crate::cli::output::tally::Tally;
+use crate::cli::rerun::RerunOptions;
 use crate::domain::change::{JobId, Progress};
 use crate::domain::json_text::json_text;
 use crate::domain::number::{Number, PhoneNumberId};
@@ -161,14 +163,17 @@ pub(crate) struct ResultPrinter {
     advice: BTreeMap<(&'static str, String), AdviceGroup>,
     /// Why numbers were refused locally, and how many for each reason.
     refusals: BTreeMap<CleanText, usize>,
+    /// For the commands that messages name.
+    pub(crate) rerun: RerunOptions,
 }
 
 impl ResultPrinter {
-    pub(crate) fn new(is_json: bool, style: TableStyle, numbers: Arc<Vec<Number>>) -> Self {
+    pub(crate) fn new(options: OutputOptions, numbers: Arc<Vec<Number>>, rerun: RerunOptions) -> Self {
+        let OutputOptions { is_json, style, .. } = options;
         let (out, tally, index) = (Some(io::stdout()), Tally::default(), NumberIndex::new(&numbers));
         let (advice, refusals, layout) = (BTreeMap::new(), BTreeMap::new(), result_layout(style, numbers.iter()));
         let has_headings = false;
-        Self { out, write_error: None, is_json, layout, has_headings, numbers, index, tally, advice, refusals }
+        Self { out, write_error: None, is_json, layout, has_headings, numbers, index, tally, advice, refusals, rerun }
     }
 
     /// Handles progress. Returns true if the change has a result.
@@ -240,16 +245,17 @@ impl ResultPrinter {
         for (reason, count) in self.refusals.iter().take(MAX_REFUSAL_REASONS) {
             eprint_line(&format!("\npindesk: {}: not sent: refused here: {reason}.", table::numbers_label(*count)));
         }
+        let show = self.rerun.command(&format!("jobs show {job}"));
         let others = self.refusals.values().skip(MAX_REFUSAL_REASONS).sum();
         if others > 0 {
             let others = table::numbers_label(others);
-            eprint_line(&format!("\npindesk: {others}: not sent: refused here. Why: pindesk jobs show {job}"));
+            eprint_line(&format!("\npindesk: {others}: not sent: refused here. Why: {show}"));
         }
-        if let Some(hint) = self.tally.resume_hint(job) {
+        if let Some(hint) = self.tally.resume_hint(job, &self.rerun) {
             eprint_line(&format!("\n{hint}"));
         }
         if self.tally.no_answer > 0 {
-            eprint_line(&format!("\npindesk: which numbers are in doubt: pindesk jobs show {job}. {RESOLVE_HINT}"));
+            eprint_line(&format!("\npindesk: which numbers are in doubt: {show}. {RESOLVE_HINT}"));
         }
         let older = self.tally.older_pin_in_doubt;
         if older > 0 {

@@ -8,6 +8,7 @@ use crate::cli::exit_code::ExitCode;
 use crate::cli::output::stdio::SCHEMA_VERSION;
 use crate::cli::output::table;
 use crate::cli::read_failure::api_error_exit_code;
+use crate::cli::rerun::RerunOptions;
 use crate::domain::change::{ChangeState, JobId};
 use crate::domain::outcome::SendFailure;
 use crate::domain::standing::{ChangeResult, NotApplied, NotSentReason};
@@ -120,15 +121,19 @@ impl Tally {
 
     /// The summary for people.
     pub(crate) fn summary_text(&self, job: JobId) -> String {
-        let Self { set, failed, not_sent, no_answer, .. } = self;
-        let numbers = table::numbers_label(self.total());
-        format!("Job {job}, {numbers}: {set} set, {failed} failed, {not_sent} not sent, {no_answer} no answer.")
+        format!("Job {job}, {}: {}.", table::numbers_label(self.total()), self.outcomes_text())
     }
 
     /// How to send the rest, if anything is left.
-    pub(crate) fn resume_hint(&self, job: JobId) -> Option<String> {
+    pub(crate) fn resume_hint(&self, job: JobId, rerun: &RerunOptions) -> Option<String> {
         let left = self.resumable;
-        (left > 0).then(|| format!("To send the rest: pindesk jobs resume {job} --confirm {left}"))
+        (left > 0).then(|| format!("To send the rest: {}", rerun.resume_command(job, left)))
+    }
+
+    /// The outcomes for people.
+    pub(crate) fn outcomes_text(&self) -> String {
+        let Self { set, failed, not_sent, no_answer, .. } = self;
+        format!("{set} set, {failed} failed, {not_sent} not sent, {no_answer} no answer")
     }
 
     /// True if a PIN of this job may be in force.

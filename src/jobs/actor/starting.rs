@@ -31,11 +31,11 @@ impl JobsActor {
     /// Queues the numbers of the jobs that are recorded now, and reports those of the others as not sent.
     pub(super) fn handle_jobs_recorded(&mut self, results: Vec<Result<JobId, RecordError>>) {
         for (start, result) in self.starts.end_recording().into_iter().zip(results) {
-            let JobStart { plan, cancelled, reply, .. } = start;
+            let JobStart { plan, options, cancelled, reply, .. } = start;
             match (&result, cancelled) {
                 (Ok(job), None) => {
                     let first_place = self.queue.reserve_places(plan.targets.len());
-                    self.enqueue_job(RecordedJob { id: *job, plan, first_place });
+                    self.enqueue_job(RecordedJob { id: *job, plan, first_place }, options.send_first);
                 }
                 (Ok(job), Some(why)) => self.report_unqueued(Some(*job), plan, &why),
                 (Err(error), _) => {
@@ -51,13 +51,16 @@ impl JobsActor {
         }
     }
 
-    fn enqueue_job(&mut self, job: RecordedJob) {
+    /// Queues the numbers of a job, and holds back those after the first `send_first`.
+    fn enqueue_job(&mut self, job: RecordedJob, send_first: Option<usize>) {
         let numbers = job.into_numbers();
         self.busy.reserve(numbers.len());
-        numbers.for_each(|number| self.enqueue(number));
+        for (position, number) in numbers.enumerate() {
+            self.enqueue(number, send_first.is_some_and(|first| position >= first));
+        }
     }
 
-    fn enqueue(&mut self, planned: PlannedNumber) {
+    fn enqueue(&mut self, planned: PlannedNumber, is_held: bool) {
         let (job, number, is_alone) = (planned.job(), planned.target().id, planned.is_alone());
         if let Some(why) = self.reason_to_refuse(number) {
             let finished = self.progress.finished_now(0);
@@ -68,6 +71,9 @@ impl JobsActor {
             return self.report_refused(Some(job), Some(change), number, finished, why);
         }
         self.busy.insert(number);
+        if is_held {
+            return self.queue.hold(planned);
+        }
         // Thousands of equal reports would wait in memory: the numbers of a longer job count as queued without one.
         if is_alone {
             let pause = self.pace.paused_until(CallTarget::from(planned.target()));

@@ -136,6 +136,17 @@ pub struct LastRequest {
     pub at: UtcTime,
 }
 
+/// A PIN of a job that Meta confirmed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JobSet {
+    /// The ID of the job.
+    pub job: JobId,
+    /// The ID of the number.
+    pub number: PhoneNumberId,
+    /// When Meta confirmed it.
+    pub at: UtcTime,
+}
+
 impl JobNumber {
     /// True if a resumed job sends a PIN to it: if none was sent, or if Meta refused the last one because of the access
     /// token, a permission or too many calls. False for other numbers that failed or are in doubt, because an operator

@@ -15,7 +15,9 @@ use crate::domain::operator::OperatorName;
 use crate::domain::text::CleanText;
 use crate::journal::audit::AuditRow;
 use crate::journal::error::StorageError;
-use crate::journal::model::{JobDetail, JobNumber, JobOperator, JobStatus, JobSummary, PinSource, RecordedState};
+use crate::journal::model::{
+    JobDetail, JobNumber, JobOperator, JobSet, JobStatus, JobSummary, PinSource, RecordedState,
+};
 use crate::journal::rules::change_state;
 use crate::journal::run_lock::LiveRuns;
 use crate::state_dir::StateDir;
@@ -74,6 +76,18 @@ pub(super) fn detail(db: &Connection, dir: &StateDir, id: JobId) -> Result<Optio
         numbers.push(number);
     }
     Ok(Some(JobDetail { summary: tally.finish(), numbers }))
+}
+
+/// The PINs that Meta confirmed to jobs since a time, oldest first.
+pub(super) fn sets_since(db: &Connection, since: UtcTime) -> Result<Vec<JobSet>, StorageError> {
+    let mut statement = db.prepare_cached(
+        "SELECT job, at, number FROM outcomes WHERE kind = 'set' AND at >= ?1 AND job IS NOT NULL ORDER BY seq",
+    )?;
+    let read = |row: &Row<'_>| {
+        let (job, at) = (JobId::new(row.get(0)?), UtcTime::from_unix_seconds(row.get(1)?));
+        Ok(JobSet { job, at, number: parse_column(row, 2)? })
+    };
+    Ok(statement.query_map([since.unix_seconds()], read)?.collect::<Result<_, _>>()?)
 }
 
 /// What Meta refused, without the trace ID, which is different for each number; `NULL` for other outcomes.

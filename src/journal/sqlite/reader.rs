@@ -18,7 +18,7 @@ use crate::journal::audit::{AuditProblem, AuditRow, SavedHead};
 use crate::journal::database_files::{DATABASE_FILE, WAL_FILE, database_path};
 use crate::journal::error::{JournalError, StorageError};
 use crate::journal::model::{
-    EncryptedPin, HistoryEntry, JobDetail, JobSummary, LastRequest, NumberRecord, NumberUpdate, RecordCursor,
+    EncryptedPin, HistoryEntry, JobDetail, JobSet, JobSummary, LastRequest, NumberRecord, NumberUpdate, RecordCursor,
     SentChange,
 };
 use crate::journal::run_lock::LiveRuns;
@@ -171,6 +171,14 @@ impl JournalReader {
     /// If the database cannot be read.
     pub fn job(&self, id: JobId) -> Result<Option<JobDetail>, JournalError> {
         self.read(|db| job_queries::detail(db, &self.dir, id))
+    }
+
+    /// The PINs that Meta confirmed to jobs since a time, oldest first.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn sets_since(&self, since: UtcTime) -> Result<Vec<JobSet>, JournalError> {
+        self.read(|db| job_queries::sets_since(db, since))
     }
 
     /// Calls `visit` for each row of the audit log since a time, oldest first, until `visit` fails. Reads row by row,

@@ -32,8 +32,10 @@ fn a_dry_run_checks_everything_and_writes_nothing() {
         text.stdout,
         format!("{heading}{rows}Dry run: a PIN would be sent to 2 numbers. Nothing was sent.\nTo send it: {command}\n")
     );
-    let one = cli.run(&["pin", "set", "--from", &list, "--random", "--dry-run", "--confirm", "1", "--first", "1"]);
-    assert!(one.stdout.contains("Dry run: a PIN would be sent to 1 number. Nothing was sent.\n"), "{one:?}");
+    let first = cli.run(&["pin", "set", "--from", &list, "--random", "--dry-run", "--first", "1"]);
+    let with_first = command.replace(" --confirm", " --first 1 --confirm");
+    assert!(first.stdout.ends_with(&format!("To send it: {with_first}\n")), "{first:?}");
+    assert!(first.stdout.contains("Dry run: a PIN would be sent to 2 numbers. Nothing was sent.\n"), "{first:?}");
     let json = cli.run(&[&arguments[..], &["--json"]].concat());
     let objects = json.json_lines();
     assert_eq!(

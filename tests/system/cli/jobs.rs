@@ -123,7 +123,7 @@ fn show_names_who_when_and_what_is_left() {
         lines[10..],
         [
             "Job 1, 4 numbers: 1 set, 0 failed, 2 not sent, 1 no answer.",
-            "To send the rest: pindesk jobs resume 1 --confirm 2"
+            "To send the rest: pindesk jobs resume 1 --pin-file FILE --confirm 2"
         ]
     );
     for (state, expected) in [("set", &ids[..1]), ("no-answer", &ids[1..2]), ("not_sent", &ids[2..]), ("failed", &[])] {
@@ -162,6 +162,11 @@ fn resume_sends_what_a_killed_job_never_sent() {
     );
     assert_refused(&cli, &with_pin, 5, "To send them, add --confirm with the count of numbers.\n");
     assert_refused(&cli, &[&with_pin[..], &["--confirm", "4"]].concat(), 5, "--confirm does not match. ");
+    assert_refused(&cli, &with_pin, 5, "To see what would be sent, and the command that sends it, add --dry-run.\n");
+    let dry = cli.run(&[&with_pin[..], &["--dry-run"]].concat());
+    let command = "pindesk jobs resume 1 --json --pin-file ~/pin --confirm 2";
+    assert_eq!((dry.code, &dry.summary()["command"], dry.json_lines().len()), (Some(0), &json!(command), 3), "{dry:?}");
+    assert_eq!(dry.json_lines()[0]["phone_number_id"], json!(ids[2]));
     assert_refused(&cli, &[&with_pin[..], &["--confirm", "2", "--read-only"]].concat(), 6, "read-only");
     let resumed = cli.run(&[&with_pin[..], &["--confirm", "2"]].concat());
     let summary = json!({"schema": 1, "event": "summary", "job": 1, "total": 2, "set": 2, "failed": 0, "not_sent": 0,

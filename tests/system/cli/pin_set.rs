@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{expected_result, expected_summary, names_of, set_one_pin, without_volatile_fields};
+use super::{assert_refused, expected_result, expected_summary, names_of, set_one_pin, without_volatile_fields};
 use crate::support::cli_fixture::{CliFixture, PIN};
 use crate::support::skip;
 
@@ -110,17 +110,69 @@ fn a_list_may_name_numbers_as_people_write_them() {
 }
 
 #[test]
-fn first_sends_only_the_first_numbers_of_a_list() {
+fn the_numbers_after_the_first_are_left_to_resume() {
     let cli = CliFixture::without_faults();
     let ids = cli.number_ids("not-set", 3);
     let (list, pin) = (cli.write_id_list(&ids), cli.path("pin"));
     let pin = pin.to_str().expect("UTF-8");
-    let output =
-        cli.run(&["pin", "set", "--from", &list, "--pin-file", pin, "--first", "2", "--confirm", "2", "--json"]);
-    assert_eq!((output.code, output.summary()), (Some(0), expected_summary(1, 2, 0, 0, 0)));
-    assert_eq!(output.stderr, "pindesk: 1 number of ~/ids.txt left for later.\n");
-    let in_force: Vec<_> = ids.iter().map(|id| cli.pin_in_force(id)).collect();
-    assert_eq!(in_force, [Some(PIN.to_owned()), Some(PIN.to_owned()), None]);
+    let set = ["pin", "set", "--from", &list, "--pin-file", pin, "--first", "2", "--json", "--confirm"];
+    assert_refused(&cli, &[&set[..], &["2"]].concat(), 5, "--confirm does not match. Nothing was sent.");
+    let output = cli.run(&[&set[..], &["3"]].concat());
+    assert_eq!((output.code, output.summary()), (Some(3), expected_summary(1, 2, 0, 1, 0)), "{output:?}");
+    let hint = "\nTo send the rest: pindesk jobs resume 1 --pin-file ~/pin --confirm 1\n";
+    assert!(output.stderr.ends_with(hint), "{output:?}");
+    let in_force = || ids.iter().map(|id| cli.pin_in_force(id)).collect::<Vec<_>>();
+    assert_eq!(in_force(), [Some(PIN.to_owned()), Some(PIN.to_owned()), None]);
+    let resumed = cli.run(&["jobs", "resume", "1", "--pin-file", pin, "--confirm", "1", "--json"]);
+    assert_eq!((resumed.code, resumed.summary()), (Some(0), expected_summary(1, 1, 0, 0, 0)), "{resumed:?}");
+    assert_eq!(in_force(), [const { Some(PIN) }; 3].map(|pin| pin.map(str::to_owned)));
+}
+
+#[test]
+fn a_hint_repeats_the_options_that_it_needs() {
+    let cli = CliFixture::without_faults();
+    let (list, state) = (cli.write_id_list(&cli.number_ids("not-set", 2)), cli.path("other state"));
+    let place = ["--state-dir", state.to_str().expect("UTF-8"), "--profile", "acme"];
+    let set = ["pin", "set", "--from", &list, "--random", "--confirm", "2", "--first", "1"];
+    let set = cli.run(&[&set[..], &place].concat());
+    let options = "--state-dir '~/other state' --profile acme";
+    let resume = format!("To send the rest: pindesk jobs resume 1 {options} --confirm 1\n");
+    assert!(set.stderr.contains(&resume), "{set:?}");
+    assert!(set.stderr.contains(&format!("pindesk escrow open --identity FILE {options}\n")), "{set:?}");
+    let shown = cli.run(&[&["jobs", "show", "1"][..], &place].concat());
+    assert!(shown.stdout.ends_with(&resume), "{shown:?}");
+}
+
+#[test]
+fn a_list_that_was_set_lately_needs_again() {
+    let cli = CliFixture::without_faults();
+    let ids = cli.number_ids("not-set", 3);
+    let list = cli.write_id_list(&ids[..2]);
+    let set = |list: &str, more: &[&str]| {
+        cli.run(&[&["pin", "set", "--from", list, "--random", "--replace", "--concurrency", "1"][..], more].concat())
+    };
+    assert_eq!(set(&list, &["--confirm", "2"]).code, Some(0));
+    let longer = cli.write_id_list(&ids);
+    let refused = set(&longer, &["--confirm", "3"]);
+    assert_eq!((refused.code, refused.stdout.as_str()), (Some(5), ""), "{refused:?}");
+    let lines: Vec<_> = refused.stderr.lines().collect();
+    assert_eq!(lines[0], "pindesk: numbers of this list were set less than 24 h ago. Nothing was sent.");
+    assert!(
+        lines[1].starts_with("  job 1 set 2 of 3 numbers, the last at ") && lines[1].ends_with(" UTC"),
+        "{lines:?}"
+    );
+    assert_eq!(
+        lines[2..],
+        ["  To set them once more, add: --again", "  To send only what a job did not send: pindesk jobs resume JOB"]
+    );
+    let dry = set(&longer, &["--dry-run"]);
+    assert!(dry.stdout.ends_with(" --concurrency 1 --again --confirm 3\n"), "{dry:?}");
+    // The requests of the two jobs are in the same second, and the second job read the status after the first.
+    assert_eq!(set(&longer, &["--again", "--confirm", "3"]).code, Some(0));
+    let twice = set(&longer, &["--confirm", "3"]);
+    assert!(twice.stderr.contains("\n  job 2 set 3 of 3 numbers,"), "{twice:?}");
+    assert!(twice.stderr.contains("\n  job 1 set 2 of 3 numbers,"), "{twice:?}");
+    assert_eq!(cli.simulator.pin_request_count(), 5);
 }
 
 #[test]

@@ -77,27 +77,72 @@ fn the_operator_is_asked_on_a_terminal() {
     let list = cli.write_id_list(&ids[1..]);
     let [one, many] = [&["pin", "set", &ids[0], "--random"][..], &["pin", "set", "--from", &list, "--random"]];
     let many = [many, &["--replace"]].concat();
-    for (arguments, answer) in [(one, "\r"), (one, "1234\r"), (one, "2\r"), (&many, "\r"), (&many, "1\r")] {
+    let (canceled, wrong) = ("canceled. Nothing was sent.", "does not match. Nothing was sent.");
+    for (arguments, answer, message) in
+        [(one, "", canceled), (one, "1234", wrong), (one, "2", wrong), (&many, "", canceled), (&many, "1", wrong)]
+    {
         let mut session = ask(&cli, arguments);
-        session.send(answer);
+        session.send(format!("{answer}\r"));
         assert_eq!(session.wait_exit().code, 5, "{}", session.screen());
-        session.wait_for("does not match. Nothing was sent.");
+        session.wait_for(message);
     }
     assert_eq!(cli.simulator.pin_request_count(), 0);
     let mut session = ask(&cli, one);
     let screen = session.screen();
-    assert!(
-        screen.contains("Set a random PIN, stored only in the escrow, on 1 number of profile acme (TEST)?"),
-        "{screen}"
-    );
+    let question = "Set a random PIN on 1 number of profile acme (TEST)? It is saved to the escrow";
+    assert!(screen.contains(question), "{screen}");
     session.send(cli.last_four_digits(&ids[0]) + "\r");
     assert_eq!(session.wait_exit().code, 0, "{}", session.screen());
     let mut session = ask(&cli, &many);
     let screen = session.screen();
-    assert!(screen.contains("Two-step verification is on, or may be, on 1 of them: the PIN is replaced."), "{screen}");
+    for line in [
+        "Set a different random PIN on 2 numbers of profile acme (TEST)? Each is saved to",
+        "Two-step verification is on, or may be, on 1 of them. The old PIN stops working.",
+    ] {
+        assert!(screen.contains(line), "{screen}");
+    }
     session.send("2\r");
     assert_eq!(session.wait_exit().code, 0, "{}", session.screen());
     assert_eq!(cli.simulator.pin_request_count(), 3);
+}
+
+#[test]
+fn the_operator_is_asked_after_the_first_numbers() {
+    let cli = CliFixture::without_faults();
+    let ids = cli.number_ids("not-set", 4);
+    let set = |answer: &str, ids: &[String]| {
+        let list = cli.write_id_list(ids);
+        let mut session = ask(&cli, &["pin", "set", "--from", &list, "--random", "--first", "1", "--no-color"]);
+        assert!(session.screen().contains("After the first 1, pindesk asks again."), "{}", session.screen());
+        session.send("2\r");
+        session.wait_for("So far: 1 set, 0 failed, 0 not sent, 0 no answer. Send the other 1?");
+        session.wait_for("or press Enter to leave them:");
+        session.send(answer);
+        (session.wait_exit().code, session.screen())
+    };
+    let (code, screen) = set("\r", &ids[..2]);
+    assert_eq!(code, 3, "{screen}");
+    assert!(screen.contains("Job 1, 2 numbers: 1 set, 0 failed, 1 not sent, 0 no answer."), "{screen}");
+    assert!(screen.contains("To send the rest: pindesk jobs resume 1 --confirm 1"), "{screen}");
+    let (code, screen) = set("yes\r", &ids[2..]);
+    assert_eq!(code, 0, "{screen}");
+    assert!(screen.contains("Job 2, 2 numbers: 2 set, 0 failed, 0 not sent, 0 no answer."), "{screen}");
+    assert_eq!(cli.simulator.pin_request_count(), 3);
+}
+
+#[test]
+fn the_operator_is_asked_before_a_list_is_set_again() {
+    let cli = CliFixture::without_faults();
+    let list = cli.write_id_list(&cli.number_ids("not-set", 2));
+    let set = ["pin", "set", "--from", &list, "--random", "--replace", "--confirm", "2"];
+    assert_eq!(cli.run(&set).code, Some(0));
+    for (answer, code) in [("\r", 5), ("again\r", 0)] {
+        let mut session = ask(&cli, &set);
+        assert!(session.screen().contains("job 1 set 2 of 2 numbers, the last at "), "{}", session.screen());
+        session.send(answer);
+        assert_eq!(session.wait_exit().code, code, "{}", session.screen());
+    }
+    assert_eq!(cli.simulator.pin_request_count(), 4);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `pindesk jobs list` and `show`: what the journal has about jobs. They change nothing.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use clap::{Args, ValueEnum};
 
@@ -13,10 +14,11 @@ use crate::cli::output::job::{result_layout, result_row};
 use crate::cli::output::result_fields::recorded_cell;
 use crate::cli::output::stdio::exit_code_after_print;
 use crate::cli::output::table::{self, Cell, Column, Table, TableStyle};
+use crate::cli::rerun::RerunOptions;
 use crate::domain::json_text::write_json;
 use crate::domain::standing::ChangeResult;
 use crate::domain::text::CleanText;
-use crate::journal::{JobDetail, JobNumber, JobStatus, JobSummary, JournalReader, RecordedState};
+use crate::journal::{JobDetail, JobNumber, JobStatus, JobSummary, JournalReader, PinSource, RecordedState};
 
 use super::record::{JobRecord, pins_label, print_fields, state_text, tally, with_result};
 
@@ -145,7 +147,7 @@ pub(crate) fn show(
         print_records(&mut out, &numbers, &job.summary, known)
     } else {
         numbers.sort_by_key(|number| known.sort_key(number.number));
-        print_job(&mut out, &numbers, &job.summary, known, TableStyle::for_stdout(global.no_color, false))
+        print_job(&mut out, &numbers, &job.summary, known, global)
     };
     exit_code_after_print(printed, ExitCode::Done)
 }
@@ -170,9 +172,10 @@ fn print_job(
     numbers: &[&JobNumber],
     job: &JobSummary,
     known: &KnownNumbers,
-    style: TableStyle,
+    global: &GlobalArgs,
 ) -> io::Result<()> {
     print_fields(out, job)?;
+    let style = TableStyle::for_stdout(global.no_color, false);
     let layout = result_layout(style, numbers.iter().filter_map(|number| known.get(number.number)));
     if !numbers.is_empty() {
         writeln!(out, "\n{}", layout.headings())?;
@@ -187,5 +190,11 @@ fn print_job(
     if job.status == JobStatus::Running {
         return writeln!(out, "Another process is working on this job, so these counts can change.");
     }
-    tally.resume_hint(job.id).iter().try_for_each(|hint| writeln!(out, "{hint}"))
+    // The file of its PIN is not recorded.
+    let pin_file = match job.pin_source {
+        PinSource::Given => Some(Path::new("FILE")),
+        PinSource::Random => None,
+    };
+    let rerun = RerunOptions::new(global).with_pin_file(pin_file);
+    tally.resume_hint(job.id, &rerun).iter().try_for_each(|hint| writeln!(out, "{hint}"))
 }
