@@ -54,6 +54,11 @@ pub(crate) fn parse(text: &str) -> Result<When, &'static str> {
     parsed.ok_or("expected 24h, 7d, today, yesterday, 2026-11-29, or 2026-11-29T14:05:00Z (UTC)")
 }
 
+/// Parses an age of at least a day.
+pub(crate) fn parse_age(text: &str) -> Result<Duration, &'static str> {
+    parse_duration(text).filter(|age| *age >= DAY).ok_or("expected an age of days or weeks, such as 180d or 26w")
+}
+
 /// Parses a number and a unit.
 fn parse_duration(text: &str) -> Option<Duration> {
     const UNITS: [(char, u64); 5] = [('s', 1), ('m', 60), ('h', 3_600), ('d', 86_400), ('w', 7 * 86_400)];
@@ -94,6 +99,15 @@ mod tests {
             let when = parse(text).expect(text);
             assert_eq!((when.start(now), when.end(now)), (time(start), time(end)), "{text}");
         }
+    }
+
+    #[test]
+    fn an_age_has_at_least_a_day() {
+        let days = |text: &str| parse_age(text).map(|age| age.as_secs() / 86_400).ok();
+        assert_eq!(
+            ["180d", "26w", "24h", "23h", "0d", "180", "d", "today"].map(days),
+            [Some(180), Some(182), Some(1), None, None, None, None, None]
+        );
     }
 
     #[test]

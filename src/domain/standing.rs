@@ -344,6 +344,8 @@ mod tests {
             subcode: Some(2_388_001),
             message: CleanText::new("not registered"),
             details: None,
+            user_title: None,
+            user_message: None,
             trace_id: Some(CleanText::new("A1")),
             is_transient: false,
         }

@@ -141,6 +141,8 @@ mod tests {
             subcode,
             message: CleanText::new(message),
             details: None,
+            user_title: None,
+            user_message: None,
             trace_id: None,
             is_transient: false,
         }

@@ -194,6 +194,8 @@ mod tests {
             subcode: None,
             message: CleanText::new("?"),
             details: None,
+            user_title: None,
+            user_message: None,
             trace_id: None,
             is_transient: false,
         }

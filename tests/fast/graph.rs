@@ -81,6 +81,8 @@ fn api_error(http_status: u16, code: i64) -> ApiError {
         subcode: None,
         message: CleanText::new("m"),
         details: None,
+        user_title: None,
+        user_message: None,
         trace_id: None,
         is_transient: false,
     }

@@ -162,7 +162,7 @@ fn names_of(cli: &CliFixture, id: &str) -> [String; 2] {
 fn expected_result(cli: &CliFixture, id: &str, fields: &Value) -> Value {
     let [display, name] = names_of(cli, id);
     let mut result = json!({"schema": 1, "event": "result", "phone_number_id": id, "display_phone_number": display,
-                            "verified_name": name, "message": null, "details": null, "subcode": null});
+                            "verified_name": name, "message": null, "details": null, "user_title": null, "user_message": null, "subcode": null});
     result.as_object_mut().expect("an object").extend(fields.as_object().expect("an object").clone());
     result
 }

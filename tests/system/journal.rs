@@ -36,6 +36,8 @@ fn api_error() -> ApiError {
         subcode: Some(2_388_093),
         message: CleanText::new("the number is not registered"),
         details: None,
+        user_title: None,
+        user_message: None,
         trace_id: Some(CleanText::new("Atrace01")),
         is_transient: false,
     }

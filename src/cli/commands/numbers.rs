@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::Path;
 use std::slice;
+use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
@@ -14,7 +15,7 @@ use crate::cli::lookup;
 use crate::cli::number_arg::NumberArg;
 use crate::cli::ordered_reads::OrderedReads;
 use crate::cli::output::number_table::{self, LastRequests, TableOptions};
-use crate::cli::output::numbers::{NumberPrinter, NumberRecord, NumberWriter, UnreadWaba};
+use crate::cli::output::numbers::{DueFilter, NumberFilter, NumberPrinter, NumberRecord, NumberWriter, UnreadWaba};
 use crate::cli::output::options::OutputOptions;
 use crate::cli::output::stdio::{eprint_line, exit_code_after_print, print_json};
 use crate::cli::output::table::TableStyle;
@@ -22,6 +23,7 @@ use crate::cli::pauses;
 use crate::cli::read_failure::{self, waba_label};
 use crate::cli::records::{self, require_config, require_numbers};
 use crate::cli::runtime::{build_runtime, open_graph};
+use crate::cli::when;
 use crate::config::{self, Config, Env, Overrides, Profile};
 use crate::domain::clock::Clock;
 use crate::domain::number::{Number, TwoStep, WabaId};
@@ -30,6 +32,7 @@ use crate::graph::Graph;
 use crate::numbers::{self, NumberSources, NumbersEvent};
 use crate::pace::Pace;
 use crate::policy::error_catalog::Explanation;
+use crate::policy::rotation::Rotation;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum NumbersCommand {
@@ -54,6 +57,10 @@ pub(crate) struct NumbersListArgs {
     /// Only numbers whose two-step verification is in this state
     #[arg(long, value_name = "STATE")]
     two_step: Option<TwoStepArg>,
+    /// Only numbers whose PIN was last set here longer ago than this, or
+    /// never: 180d
+    #[arg(long, value_name = "AGE", value_parser = when::parse_age)]
+    due: Option<Duration>,
     /// More columns, and no cell is cut
     #[arg(long, conflicts_with_all = ["json", "csv"])]
     wide: bool,
@@ -125,7 +132,7 @@ fn list(
 ) -> Result<ExitCode, CliError> {
     let sources = number_sources(args, profile)?;
     let individual_ids = sources.numbers.iter().map(|(id, _)| *id).collect();
-    let mut output = NumberPrinter::new(args.number_writer(), args.two_step.map(TwoStep::from), individual_ids);
+    let mut output = NumberPrinter::new(args.number_writer(), number_filter(args, state_dir)?, individual_ids);
     let (mut unread_wabas, mut codes) = (Vec::new(), Vec::new());
     let is_quiet = global.quiet;
     let pace = pauses::new_pace(profile, profile.concurrency, OutputOptions::new(false, global));
@@ -173,6 +180,17 @@ fn list(
         number_table::print(numbers, &last_requests(state_dir), options)
     });
     exit_code_after_print(printed, ExitCode::first_that_applies(codes))
+}
+
+fn number_filter(args: &NumbersListArgs, state_dir: &Path) -> Result<NumberFilter, CliError> {
+    let due = |age| {
+        let last_sets = match records::open_existing(state_dir, false)? {
+            Some(journal) => journal.last_sets()?.into_iter().collect(),
+            None => HashMap::new(),
+        };
+        Ok::<_, CliError>(DueFilter { rotation: Rotation::after(age), last_sets, now: Clock::System.now().utc })
+    };
+    Ok(NumberFilter { two_step: args.two_step.map(TwoStep::from), due: args.due.map(due).transpose()? })
 }
 
 /// Gives the numbers the names that people gave them in the config.

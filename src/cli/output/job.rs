@@ -45,6 +45,8 @@ pub(crate) struct ResultRecord<'a> {
     /// Meta's words.
     pub(crate) message: Option<&'a str>,
     pub(crate) details: Option<&'a str>,
+    pub(crate) user_title: Option<&'a str>,
+    pub(crate) user_message: Option<&'a str>,
     pub(crate) tries: u8,
     pub(crate) change: Option<String>,
     pub(crate) reason: &'a str,
@@ -68,6 +70,8 @@ impl<'a> ResultRecord<'a> {
             trace_id: None,
             message: None,
             details: None,
+            user_title: None,
+            user_message: None,
             tries: 0,
             change: None,
             reason,
@@ -86,12 +90,15 @@ impl<'a> ResultRecord<'a> {
     /// The record with what Meta reported, if it reported an error.
     pub(crate) fn with_error(self, error: Option<&'a ApiError>) -> Self {
         let Some(error) = error else { return self };
+        let original = |text: &'a Option<CleanText>| text.as_ref().map(CleanText::original);
         Self {
             code: Some(error.code),
             subcode: error.subcode,
-            trace_id: error.trace_id.as_ref().map(CleanText::original),
+            trace_id: original(&error.trace_id),
             message: Some(error.message.original()),
-            details: error.details.as_ref().map(CleanText::original),
+            details: original(&error.details),
+            user_title: original(&error.user_title),
+            user_message: original(&error.user_message),
             ..self
         }
     }

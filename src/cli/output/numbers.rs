@@ -3,16 +3,18 @@
 //! It prints each number once, as it was read. It does not report what could not be read.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, BufWriter, Write};
 
 use serde::Serialize;
 
 use crate::cli::output::csv_cell::csv_cell;
 use crate::cli::output::stdio::SCHEMA_VERSION;
+use crate::domain::clock::UtcTime;
 use crate::domain::json_text::write_json;
 use crate::domain::number::{Number, PhoneNumberId, TwoStep};
 use crate::domain::text::CleanText;
+use crate::policy::rotation::Rotation;
 
 /// A number as scripts see it: what is absent at Meta is null, and an unknown word is passed on unchanged.
 #[derive(Serialize)]
@@ -100,10 +102,36 @@ pub(crate) struct UnreadWaba {
     pub(crate) reason: String,
 }
 
+/// Which numbers are printed.
+#[derive(Debug, Default)]
+pub(crate) struct NumberFilter {
+    /// Those whose two-step verification is in this state.
+    pub(crate) two_step: Option<TwoStep>,
+    /// Those whose PIN is due.
+    pub(crate) due: Option<DueFilter>,
+}
+
+/// When a PIN is due, and what the journal knows about it.
+#[derive(Debug)]
+pub(crate) struct DueFilter {
+    pub(crate) rotation: Rotation,
+    pub(crate) last_sets: HashMap<PhoneNumberId, UtcTime>,
+    pub(crate) now: UtcTime,
+}
+
+impl NumberFilter {
+    fn includes(&self, number: &Number) -> bool {
+        self.two_step.is_none_or(|wanted| wanted == number.two_step)
+            && self.due.as_ref().is_none_or(|due| {
+                due.rotation.is_due(number.two_step, due.last_sets.get(&number.id).copied(), due.now.day())
+            })
+    }
+}
+
 /// Prints numbers as they arrive; a table when all have arrived.
 pub(crate) struct NumberPrinter {
     writer: NumberWriter,
-    two_step_filter: Option<TwoStep>,
+    filter: NumberFilter,
     total: usize,
     /// Numbers of the config that a WABA may list as well, with more details.
     individual_ids: HashSet<PhoneNumberId>,
@@ -157,20 +185,15 @@ impl NumberWriter {
 
 impl NumberPrinter {
     /// `individual_ids` are numbers that the config names. Their pages come after those of the WABAs.
-    pub(crate) fn new(
-        writer: NumberWriter,
-        two_step_filter: Option<TwoStep>,
-        individual_ids: HashSet<PhoneNumberId>,
-    ) -> Self {
-        Self { writer, two_step_filter, total: 0, individual_ids, listed: HashSet::new() }
+    pub(crate) fn new(writer: NumberWriter, filter: NumberFilter, individual_ids: HashSet<PhoneNumberId>) -> Self {
+        Self { writer, filter, total: 0, individual_ids, listed: HashSet::new() }
     }
 
     /// Prints the numbers of a page that are not printed yet.
     pub(crate) fn print_page(&mut self, numbers: Vec<Number>) -> io::Result<()> {
         for number in numbers {
             let is_new = !self.individual_ids.contains(&number.id) || self.listed.insert(number.id);
-            let is_wanted = self.two_step_filter.is_none_or(|wanted| wanted == number.two_step);
-            if is_new && is_wanted {
+            if is_new && self.filter.includes(&number) {
                 self.writer.write_number(number, self.total == 0)?;
                 self.total += 1;
             }

@@ -1,10 +1,11 @@
-//! Reads the newest request of every number. It never writes.
+//! Reads the newest request of every number, and when its PIN was last set. It never writes.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Row};
 
 use super::change_facts::{FACTS_COLUMN_COUNT, FACTS_COLUMNS, FACTS_JOIN, is_run_alive, read_facts};
 use super::columns::parse_column;
 use crate::domain::clock::UtcTime;
+use crate::domain::number::PhoneNumberId;
 use crate::journal::error::StorageError;
 use crate::journal::model::LastRequest;
 use crate::journal::run_lock::LiveRuns;
@@ -34,4 +35,11 @@ pub(super) fn all(db: &Connection, dir: &StateDir) -> Result<Vec<LastRequest>, S
         });
     }
     Ok(requests)
+}
+
+/// When Meta last confirmed a PIN of each number that has one, in no order.
+pub(super) fn last_sets(db: &Connection) -> Result<Vec<(PhoneNumberId, UtcTime)>, StorageError> {
+    let mut statement = db.prepare("SELECT number, max(seq), at FROM outcomes WHERE kind = 'set' GROUP BY number")?;
+    let read = |row: &Row<'_>| Ok((parse_column(row, 0)?, UtcTime::from_unix_seconds(row.get(2)?)));
+    Ok(statement.query_map([], read)?.collect::<Result<_, _>>()?)
 }

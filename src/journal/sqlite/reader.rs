@@ -143,6 +143,14 @@ impl JournalReader {
         self.read(|db| last_requests::all(db, &self.dir))
     }
 
+    /// When Meta last confirmed a PIN of each number that has one, in no order.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn last_sets(&self) -> Result<Vec<(PhoneNumberId, UtcTime)>, JournalError> {
+        self.read(last_requests::last_sets)
+    }
+
     /// Calls `visit` with the ID and the WABA of each cached number of a profile that a WABA listed, if it was read at
     /// this time or before. In no order.
     ///

@@ -376,6 +376,8 @@ mod tests {
             subcode: None,
             message: CleanText::default(),
             details: None,
+            user_title: None,
+            user_message: None,
             trace_id: None,
             is_transient: false,
         }

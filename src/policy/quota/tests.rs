@@ -22,6 +22,8 @@ fn throttle(code: i64) -> Option<Throttle> {
         subcode: None,
         message: crate::domain::text::CleanText::new("?"),
         details: None,
+        user_title: None,
+        user_message: None,
         trace_id: None,
         is_transient: true,
     };

@@ -132,12 +132,14 @@ async fn no_other_status_proves_anything() {
 #[tokio::test(start_paused = true)]
 async fn an_error_keeps_every_text_cleaned_and_no_secret() {
     let full = r#"{"error":{"message":"(#100) PIN 409726\u001b[2J of EAAJBfaketoken","type":"OAuthException","code":100,
-        "error_subcode":2388092,"is_transient":false,"error_user_title":"t","error_data":{"messaging_product":"whatsapp",
+        "error_subcode":2388092,"is_transient":false,"error_user_title":"No\u202e","error_user_msg":"PIN 409726","error_data":{"messaging_product":"whatsapp",
         "details":"evil\u202etxt"},"fbtrace_id":"AbC"}}"#;
     let expected = ApiError {
         subcode: Some(2_388_092),
         message: CleanText::new("(#100) PIN [PIN]\u{1b}[2J of [token]"),
         details: Some(CleanText::new("evil\u{202e}txt")),
+        user_title: Some(CleanText::new("No\u{202e}")),
+        user_message: Some(CleanText::new("PIN [PIN]")),
         trace_id: Some(CleanText::new("AbC")),
         ..api_error(400, 100)
     };

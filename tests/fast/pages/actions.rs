@@ -20,7 +20,17 @@ fn loaded(size: (u16, u16)) -> AppFixture {
 fn refused() -> ChangeState {
     let message = CleanText::new("(#100) The PIN is not accepted");
     let (http_status, code, is_transient) = (400, 100, false);
-    let error = ApiError { http_status, code, subcode: None, message, details: None, trace_id: None, is_transient };
+    let error = ApiError {
+        http_status,
+        code,
+        subcode: None,
+        message,
+        details: None,
+        user_title: None,
+        user_message: None,
+        trace_id: None,
+        is_transient,
+    };
     ChangeState::Failed(ONE_ATTEMPT, error)
 }
 

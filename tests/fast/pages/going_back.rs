@@ -32,8 +32,17 @@ fn in_doubt() -> AppFixture {
 
 fn refused(code: i64) -> ChangeState {
     let message = CleanText::new("refused");
-    let error =
-        ApiError { http_status: 400, code, subcode: None, message, details: None, trace_id: None, is_transient: false };
+    let error = ApiError {
+        http_status: 400,
+        code,
+        subcode: None,
+        message,
+        details: None,
+        user_title: None,
+        user_message: None,
+        trace_id: None,
+        is_transient: false,
+    };
     ChangeState::Failed(ONE_ATTEMPT, error)
 }
 

@@ -35,6 +35,8 @@ fn failed() -> ChangeState {
         subcode: None,
         message: CleanText::new("not registered"),
         details: None,
+        user_title: None,
+        user_message: None,
         trace_id: None,
         is_transient: false,
     };

@@ -75,6 +75,8 @@ fn only_a_set_or_resolved_change_removes_its_row() {
         subcode: None,
         message: CleanText::new("no"),
         details: None,
+        user_title: None,
+        user_message: None,
         trace_id: None,
         is_transient: false,
     };

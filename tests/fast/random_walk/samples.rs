@@ -51,7 +51,17 @@ pub(super) fn number(index: usize, two_step: TwoStep, wabas: &[Arc<Waba>]) -> Nu
 
 fn api_error(code: i64, http_status: u16) -> ApiError {
     let message = CleanText::new("(#100) Something \u{7} that Meta says, in many words that do not fit into one line");
-    ApiError { http_status, code, subcode: None, message, details: None, trace_id: None, is_transient: false }
+    ApiError {
+        http_status,
+        code,
+        subcode: None,
+        message,
+        details: None,
+        user_title: None,
+        user_message: None,
+        trace_id: None,
+        is_transient: false,
+    }
 }
 
 pub(super) const READ_FAILURE_COUNT: usize = 7;

@@ -3,7 +3,7 @@
 
 use std::thread;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::CliHome;
@@ -12,6 +12,26 @@ use crate::support::scripted_server::{ScriptStep, ScriptedServer};
 const FIRST_ID: &str = "700000000000001";
 const WABA_TABLE: &str = "[[profile.test.waba]]\nid = \"900000000000001\"\nname = \"@uk\"\n";
 
+/// The reply to a request, with this status.
+fn reply(status: &str, body: &Value) -> Vec<u8> {
+    let body = body.to_string();
+    let head = format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\nconnection: close\r\n");
+    format!("{head}content-length: {}\r\n\r\n{body}", body.len()).into_bytes()
+}
+
+/// A list of these numbers. Their IDs count up from [`FIRST_ID`].
+fn list_reply(numbers: &[(&str, &str)]) -> Vec<u8> {
+    let first: u64 = FIRST_ID.parse().expect("digits");
+    let rows: Vec<_> = (first..)
+        .zip(numbers)
+        .map(|(id, (display, name))| {
+            json!({"id": id.to_string(), "display_phone_number": display, "verified_name": name,
+                   "status": "CONNECTED", "is_pin_enabled": false})
+        })
+        .collect();
+    reply("200 OK", &json!({ "data": rows }))
+}
+
 /// A server that answers each request with these numbers. It stops when dropped.
 struct MetaNumbers {
     home: CliHome,
@@ -19,26 +39,20 @@ struct MetaNumbers {
 }
 
 impl MetaNumbers {
-    /// Numbers with these display numbers and names. Their IDs count up from [`FIRST_ID`].
+    /// Numbers with these display numbers and names.
     fn serve(numbers: &[(&str, &str)]) -> Self {
-        let first: u64 = FIRST_ID.parse().expect("digits");
-        let rows: Vec<_> = (first..)
-            .zip(numbers)
-            .map(|(id, (display, name))| {
-                json!({"id": id.to_string(), "display_phone_number": display, "verified_name": name,
-                       "status": "CONNECTED", "is_pin_enabled": false})
-            })
-            .collect();
-        let body = json!({ "data": rows }).to_string();
-        let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n";
-        let reply = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
+        Self::start(vec![list_reply(numbers)])
+    }
+
+    /// Answers the first request with the first reply, and so on.
+    fn start(replies: Vec<Vec<u8>>) -> Self {
         let (stop, stopped) = oneshot::channel();
         let (sender, url) = std::sync::mpsc::channel();
         thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async {
-                let script = vec![ScriptStep::Bytes(reply.into_bytes()), ScriptStep::Close];
-                let server = ScriptedServer::start(vec![script]).await;
+                let script = |reply| vec![ScriptStep::Bytes(reply), ScriptStep::Close];
+                let server = ScriptedServer::start(replies.into_iter().map(script).collect()).await;
                 sender.send(server.url()).expect("the test waits");
                 stopped.await.ok();
             });
@@ -161,5 +175,23 @@ fn a_job_keeps_names_exactly_only_in_its_json() {
     assert!(report.stdout.lines().nth(1).is_some_and(|line| line.starts_with(&row)), "{report:?}");
     for output in [set, shown, report, meta.home.run(&["jobs", "show", "1"]), meta.home.run(&["jobs", "report", "1"])] {
         assert!(!output.stdout.contains('\u{202e}') && !output.stderr.contains('\u{202e}'), "{output:?}");
+    }
+}
+
+#[test]
+fn a_result_has_the_words_that_meta_wrote_for_people() {
+    let words = "PIN 409726 is \u{202e}too old";
+    let error = json!({"message": "(#100) No", "type": "OAuthException", "code": 100, "error_user_title": "Not now",
+                       "error_user_msg": words});
+    let refusal = reply("400 Bad Request", &json!({ "error": error }));
+    let meta = MetaNumbers::start(vec![list_reply(&[("+44 7700 900001", "Acme")]), refusal]);
+    meta.home.write_file("pin", 0o600, "409726");
+    let set = meta.home.run(&["pin", "set", FIRST_ID, "--pin-file", &meta.path("pin"), "--confirm", "0001", "--json"]);
+    let shown = meta.home.run(&["jobs", "show", "1", "--json"]);
+    for output in [set, shown] {
+        let result = &output.json_lines()[0];
+        let expected = (json!("Not now"), json!("PIN [PIN] is \u{202e}too old"));
+        assert_eq!((result["user_title"].clone(), result["user_message"].clone()), expected, "{output:?}");
+        assert!(!output.stdout.contains('\u{202e}'), "{output:?}");
     }
 }

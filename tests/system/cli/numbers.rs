@@ -7,7 +7,8 @@ use std::process::Stdio;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{CliHome, SimulatorProcess, UNREACHABLE_URL, waba_table};
+use super::{CliHome, SimulatorProcess, UNREACHABLE_URL, assert_refused, set_one_pin, waba_table};
+use crate::support::cli_fixture::CliFixture;
 
 fn number_table(id: &str) -> String {
     format!("[[profile.test.number]]\nid = \"{id}\"\nname = \"Front desk\"\n")
@@ -287,4 +288,29 @@ fn a_closed_pipe_is_not_an_error() {
         let output = child.wait_with_output().expect("the process ends");
         assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""), "{format}");
     }
+}
+
+#[test]
+fn due_lists_old_pins_and_those_that_were_never_set_here() {
+    let cli = CliFixture::without_faults();
+    let on = cli.number_ids("on", 2);
+    let due = |age: &str| -> Vec<String> {
+        let listed = cli.run(&["numbers", "list", "--due", age, "--json"]);
+        assert_eq!(listed.code, Some(0), "{listed:?}");
+        listed.json_lines().iter().filter_map(|object| Some(object["phone_number_id"].as_str()?.to_owned())).collect()
+    };
+    let all_on = due("180d");
+    assert!(on.iter().all(|id| all_on.contains(id)), "{all_on:?}");
+    assert_eq!(set_one_pin(&cli, &on[0], &["--replace"]).code, Some(0));
+    let expected: Vec<_> = all_on.iter().filter(|id| **id != on[0]).cloned().collect();
+    assert_eq!(due("180d"), expected);
+    let db = rusqlite::Connection::open(cli.state_path("journal.db")).expect("a database");
+    db.execute_batch("DROP TRIGGER outcomes_stay; UPDATE outcomes SET at = at - 182 * 86400").expect("altered");
+    assert_eq!((due("181d"), due("26w")), (all_on, expected));
+    assert_refused(
+        &cli,
+        &["numbers", "list", "--due", "6m"],
+        2,
+        "--due AGE: expected an age of days or weeks, such as",
+    );
 }
