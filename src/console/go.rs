@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::console::effect::{Effect, ScreenCommand};
 use crate::console::pin_form::PinForm;
-use crate::console::shared::{BlockReason, Shared, TokenProblem};
+use crate::console::shared::{BlockReason, Shared, TargetNotice, TokenProblem};
 use crate::domain::number::{Number, PhoneNumberId};
 use crate::domain::pin::PinChoice;
 use crate::domain::pin_plan::Targets;
@@ -82,7 +82,7 @@ pub struct PinDraft {
     /// The form, with what was typed into it.
     pub form: PinForm,
     /// What the operator must know about the numbers.
-    pub notice: Option<&'static str>,
+    pub notice: Option<TargetNotice>,
 }
 
 /// A text for the clipboard.

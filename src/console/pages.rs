@@ -29,7 +29,7 @@ use std::time::Instant;
 use crate::console::go::Step;
 use crate::console::input::key::Key;
 use crate::console::input::keymap::{FooterKey, KeyTable, Mode};
-use crate::console::shared::Shared;
+use crate::console::shared::{Shared, TargetNotice};
 use crate::domain::clock::TimePoint;
 use crate::domain::number::{Number, PhoneNumberId};
 use crate::domain::pin::Pin;
@@ -43,6 +43,8 @@ pub(super) enum PageEvent<'a> {
     Refreshed(&'a Number),
     /// The lists were read to their ends, so that some numbers may be missing.
     ListsRead,
+    /// Another process changed a number, or is about to, while a page asks about it.
+    ChangedElsewhere(PhoneNumberId, &'a TargetNotice),
     /// A random PIN was generated; `None` if the system has no random numbers.
     PinGenerated(Option<&'a Pin>, Instant),
 }

@@ -12,6 +12,7 @@ mod pane;
 mod quick_filter;
 mod reading;
 mod status;
+mod target_notice;
 
 pub use block_reason::BlockReason;
 pub use escrow_command::EscrowCommand;
@@ -21,6 +22,7 @@ pub use status::{
     Connection, Environment, NAMES_WARNING, RETRY_INTERVAL, RecordingStatus, RefreshProgress, Session,
     next_countdown_change,
 };
+pub use target_notice::TargetNotice;
 
 pub(super) use change_message::SendTimes;
 pub(super) use idle_timer::IdleTimer;
@@ -429,6 +431,7 @@ impl Shared {
     #[must_use]
     pub fn hide_warning(&self) -> Option<String> {
         let seconds = self.hide_warning_time().filter(|_| self.idle_timer.is_warned)?.as_millis().div_ceil(1_000);
-        Some(format!("Hiding the screen in {seconds} s. Press any key."))
+        let dropped = if self.in_doubt_list.has_droppable_pins() { ", and dropping the PIN in doubt" } else { "" };
+        Some(format!("Hiding the screen in {seconds} s{dropped}. Press any key."))
     }
 }

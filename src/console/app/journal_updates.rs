@@ -4,6 +4,8 @@
 
 use super::App;
 use crate::console::effect::{Effect, WorkCommand};
+use crate::console::pages::PageEvent;
+use crate::console::shared::TargetNotice;
 use crate::domain::change::{ChangeState, LastSet};
 use crate::domain::clock::TimePoint;
 use crate::domain::number::PhoneNumberId;
@@ -29,13 +31,31 @@ impl App {
         id: PhoneNumberId,
         state: ChangeState,
         last_set: Option<LastSet>,
-    ) -> Option<Effect> {
+    ) -> Vec<Effect> {
+        let refresh = self.notify_asking_pages(id, &state, last_set.as_ref());
         self.shared.in_doubt_list.apply_recorded(id, &state);
         self.shared.roster.set_change(id, state);
         if let Some(last_set) = last_set {
             self.shared.roster.set_last_set(id, last_set);
         }
-        self.read_shown_history(id)
+        refresh.into_iter().chain(self.read_shown_history(id)).collect()
+    }
+
+    /// Tells a form or question about the number what another process does. Once a PIN was set, the status that the
+    /// page shows is an old one: refreshes it.
+    fn notify_asking_pages(
+        &mut self,
+        id: PhoneNumberId,
+        state: &ChangeState,
+        last_set: Option<&LastSet>,
+    ) -> Option<Effect> {
+        let is_asked_about = self.pages().any(|page| page.asks() && page.number() == Some(id));
+        if !is_asked_about || self.shared.roster.change(&id) == Some(state) {
+            return None;
+        }
+        let notice = TargetNotice::about_change_elsewhere(state, last_set)?;
+        self.notify(&PageEvent::ChangedElsewhere(id, &notice));
+        matches!(notice, TargetNotice::SetElsewhere { .. }).then(|| self.shared.refresh_number(id).into())
     }
 
     /// The command that reads the history of a number again, if a page shows it.

@@ -12,7 +12,7 @@ use crate::console::go::{ConfirmRequest, Destination, PinDraft, Step};
 use crate::console::input::key::Key;
 use crate::console::input::keymap::{ConfirmAction, KeyTable, table};
 use crate::console::pin_form::PinForm;
-use crate::console::shared::{BlockReason, Shared};
+use crate::console::shared::{BlockReason, Shared, TargetNotice};
 use crate::domain::change::ChangeState;
 use crate::domain::clock::TimePoint;
 use crate::domain::number::{LastFour, Number, PhoneNumberId, TwoStep};
@@ -23,9 +23,6 @@ use crate::domain::text::CleanText;
 /// After this many wrong tries the page closes: the operator is at the wrong number.
 const MAX_WRONG_TRIES: u8 = 5;
 
-/// The note about a number that its WABA no longer lists.
-pub const UNLISTED_NOTE: &str = "No longer listed by its WABA.";
-
 /// A question about numbers, as they were known when the page opened.
 #[derive(Debug)]
 pub struct ConfirmPage {
@@ -34,7 +31,7 @@ pub struct ConfirmPage {
     /// What is confirmed.
     pub question: Question,
     /// What the operator must know about the numbers.
-    pub notice: Option<&'static str>,
+    pub notice: Option<TargetNotice>,
     /// The answer to the last key.
     answer: Option<&'static str>,
     guard: Guard,
@@ -129,8 +126,24 @@ impl ConfirmPage {
         let Some(target) = self.targets.get_mut(&number.id) else { return };
         if (asks_to_set && number.two_step != TwoStep::NotSet) || number.is_renamed_from(target) {
             target.clone_from(number);
-            self.restart("The number was refreshed. This is its status now.");
+            self.restart(TargetNotice::Refreshed);
+        } else if target.two_step == number.two_step || (!asks_to_set && number.two_step == TwoStep::On) {
+            // The question stays as strong as it was. What is sent is judged by the newer status.
+            target.clone_from(number);
         }
+    }
+
+    /// Another process changed a number, so that its status is no longer known: the page starts over.
+    fn mark_changed_elsewhere(&mut self, id: &PhoneNumberId, notice: &TargetNotice) {
+        match self.question {
+            Question::Set(_) | Question::Replace { .. } => {
+                let Some(target) = self.targets.get_mut(id) else { return };
+                target.two_step = TwoStep::Unknown;
+            }
+            Question::ResendPin | Question::ResolveManually(_) if self.target().id == *id => {}
+            Question::ResendPin | Question::ResolveManually(_) => return,
+        }
+        self.restart(notice.clone());
     }
 
     /// If a WABA no longer lists one of the numbers, the page starts over with the stronger question.
@@ -143,12 +156,12 @@ impl ConfirmPage {
             }
         });
         if is_changed {
-            self.restart(UNLISTED_NOTE);
+            self.restart(TargetNotice::Unlisted);
         }
     }
 
     /// Asks again about the numbers as they are now: no earlier key counts.
-    fn restart(&mut self, notice: &'static str) {
+    fn restart(&mut self, notice: TargetNotice) {
         self.guard = Guard::default();
         self.notice = Some(notice);
         self.answer = None;
@@ -410,6 +423,7 @@ impl PageBehavior for ConfirmPage {
             // A single read may be later than the page of a list.
             PageEvent::Listed(number) if self.targets.is_outdated_by(number) => self.update_target(number),
             PageEvent::ListsRead => self.mark_unlisted(shared),
+            PageEvent::ChangedElsewhere(id, notice) => self.mark_changed_elsewhere(id, notice),
             PageEvent::Listed(_) | PageEvent::PinGenerated(..) => {}
         }
     }
@@ -540,8 +554,8 @@ mod tests {
     fn an_unlisted_number_gets_the_stronger_question() {
         let (mut page, later) = shown(TwoStep::NotSet);
         page.targets.for_each_mut(|target| target.two_step = TwoStep::Unknown);
-        page.restart(UNLISTED_NOTE);
-        assert_eq!((page.target().two_step, page.notice), (TwoStep::Unknown, Some(UNLISTED_NOTE)));
+        page.restart(TargetNotice::Unlisted);
+        assert_eq!((page.target().two_step, &page.notice), (TwoStep::Unknown, &Some(TargetNotice::Unlisted)));
         let page = expect_stay(type_and_enter(expect_stay(page.press_yes(later)), "0143", later));
         assert!(matches!(&page.question, Question::Replace { typed, .. } if typed.is_empty()));
     }

@@ -10,7 +10,7 @@ use crate::console::go::{ConfirmRequest, Destination, PinDraft, Step};
 use crate::console::input::key::Key;
 use crate::console::input::keymap::{KeyTable, Mode, PinFormAction, table};
 use crate::console::pin_form::{PinField, PinForm, PinFormNote, PinOrigin};
-use crate::console::shared::Shared;
+use crate::console::shared::{Shared, TargetNotice};
 use crate::domain::clock::TimePoint;
 use crate::domain::number::{Number, PhoneNumberId, TwoStep};
 use crate::domain::pin::{Pin, PinChoice};
@@ -23,8 +23,8 @@ pub struct PinFormPage {
     pub targets: Targets,
     /// The fields.
     pub form: PinForm,
-    /// The notice that a number was renamed while the form was open.
-    pub notice: Option<&'static str>,
+    /// What happened to a number while the form was open.
+    pub notice: Option<TargetNotice>,
 }
 
 impl PinFormPage {
@@ -45,7 +45,7 @@ impl PinFormPage {
     fn update_target(&mut self, number: &Number) {
         let Some(target) = self.targets.get_mut(&number.id) else { return };
         if number.is_renamed_from(target) {
-            self.notice = Some("This number's name has changed. Is it still the right one?");
+            self.notice = Some(TargetNotice::Renamed);
             self.form.set_display_number(display_number(number));
         }
         target.clone_from(number);
@@ -146,6 +146,12 @@ impl PageBehavior for PinFormPage {
             // A single read may be later than the page of a list.
             PageEvent::Listed(number) if self.targets.is_outdated_by(number) => self.update_target(number),
             PageEvent::Listed(_) => {}
+            PageEvent::ChangedElsewhere(id, notice) => {
+                if let Some(target) = self.targets.get_mut(id) {
+                    target.two_step = TwoStep::Unknown;
+                    self.notice = Some((*notice).clone());
+                }
+            }
             PageEvent::ListsRead => self.targets.for_each_mut(|target| {
                 if shared.is_unlisted(target) {
                     target.two_step = TwoStep::Unknown;

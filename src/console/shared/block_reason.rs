@@ -136,7 +136,7 @@ impl Shared {
     }
 
     /// Why nothing may be sent to any number now.
-    fn sending_block_reason(&self) -> Option<BlockReason> {
+    pub(in crate::console) fn sending_block_reason(&self) -> Option<BlockReason> {
         if self.session.read_only {
             return Some(BlockReason::Message(READ_ONLY.to_owned()));
         }
@@ -156,7 +156,7 @@ impl Shared {
                 let key = self.keymap.key_label(&table::LIST, &ListAction::RefreshNumber);
                 let host = &self.session.host;
                 Some(BlockReason::Message(format!(
-                    "Offline: {host} does not answer. Nothing was sent. Press {key} to retry now."
+                    "Offline: {host} does not answer. Press {key} in the list to retry now."
                 )))
             }
             Connection::Unknown | Connection::Online => None,

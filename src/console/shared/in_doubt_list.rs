@@ -151,6 +151,18 @@ impl InDoubtList {
         }
     }
 
+    /// True if a PIN in doubt is in the escrow and no longer in memory.
+    #[must_use]
+    pub fn has_pins_only_in_escrow(&self) -> bool {
+        self.numbers.values().any(|details| details.is_in_escrow && !details.is_pin_in_memory)
+    }
+
+    /// True if hiding the screen drops a PIN in doubt from memory.
+    #[must_use]
+    pub fn has_droppable_pins(&self) -> bool {
+        self.numbers.values().any(|details| details.is_in_escrow && details.is_pin_in_memory)
+    }
+
     /// Marks the PINs that the escrow has as no longer in memory.
     pub(in crate::console) fn drop_encrypted_pins(&mut self) {
         self.numbers

@@ -5,7 +5,9 @@
 use std::time::Instant;
 
 use super::in_doubt::{pin_location, pin_location_short};
-use super::question::{add_environment, add_last_set, add_replace_warning, add_two_step, escrow_keys, sheet_about};
+use super::question::{
+    add_environment, add_last_set, add_replace_warning, add_target_notice, add_two_step, escrow_keys, sheet_about,
+};
 use super::sheet::Sheet;
 use crate::console::app::App;
 use crate::console::pages::confirm::{ConfirmPage, NewPins, Question};
@@ -55,9 +57,7 @@ pub(super) fn sheet(app: &App, page: &ConfirmPage, theme: Theme, now: Instant) -
         sheet.blank_line();
         sheet.text("Esc goes back to the form. Nothing is sent.");
     }
-    if let Some(notice) = page.notice.filter(|_| app.hide_warning().is_none()) {
-        sheet.set_notice(notice, Role::Strong);
-    }
+    add_target_notice(&mut sheet, app, page.notice.as_ref());
     sheet
 }
 

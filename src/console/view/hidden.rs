@@ -22,6 +22,9 @@ pub(super) fn sheet(app: &App, page: &HiddenPage) -> Sheet {
     if in_doubt > 0 {
         sheet.text(&format!("In doubt: {}.", format_count(in_doubt)));
     }
+    if app.in_doubt_list().has_pins_only_in_escrow() {
+        sheet.text("PINs in the escrow are no longer in memory, and cannot be sent again.");
+    }
     if only_in_memory > 0 {
         let count = format_count(only_in_memory);
         sheet.text(&format!("PINs in doubt, only in memory: {count}. The escrow does not have them."));

@@ -35,7 +35,7 @@ pub(super) fn add_status(
     sheet.optional_blank_line();
     add_actions(sheet, app, number, details, now);
     sheet.optional_blank_line();
-    sheet.field("May be in force", &candidates_label(details));
+    sheet.field("May be in force", &candidates_label(details, number.two_step));
     add_two_step(sheet, app, number, details);
     match details.send_history {
         SendHistory::Recorded(completion) => add_tries(sheet, completion),
@@ -89,7 +89,8 @@ fn add_actions(sheet: &mut Sheet, app: &App, number: &Number, details: &InDoubtD
         }
     };
     if details.is_pin_in_memory {
-        let text = format!("Send the {which_pin} again. If Meta accepts it, the number has this PIN.");
+        let until = if details.is_in_escrow { " Possible until the screen hides or you quit." } else { "" };
+        let text = format!("Recommended: send the {which_pin} again. If Meta accepts it, it is set.{until}");
         sheet.key_hint(&key(NumberAction::SendSamePin), &text);
         sheet.key_hint(&key(NumberAction::SetPin), &new_pin);
     } else {
@@ -117,16 +118,24 @@ fn add_actions(sheet: &mut Sheet, app: &App, number: &Number, details: &InDoubtD
         }
     };
     sheet.key_hint(&key(NumberAction::Refresh), status);
-    sheet.key_hint(&key(NumberAction::MarkResolved), "Checked manually: add a note and mark it resolved.");
+    sheet.key_hint(
+        &key(NumberAction::MarkResolved),
+        "Mark it resolved, with a note: when you know the answer from elsewhere.",
+    );
 }
 
-/// How many PINs may be in force. It does not show the PINs.
-fn candidates_label(details: &InDoubtDetails) -> String {
-    let pins = |n: u32| if n == 1 { "1 PIN".to_owned() } else { format!("{} PINs", format_count(n as usize)) };
-    match details.two_step_before {
-        TwoStep::NotSet => format!("{}, or none", pins(details.candidate_count)),
-        TwoStep::On => format!("{}, including the previous one", pins(details.candidate_count)),
-        TwoStep::Unknown => format!("up to {}, or none", pins(details.candidate_count)),
+/// Which PINs may be in force. It does not show the PINs.
+fn candidates_label(details: &InDoubtDetails, now: TwoStep) -> String {
+    let count = format_count(details.candidate_count as usize);
+    match (details.two_step_before, details.candidate_count) {
+        // A status that was read before the tries is the one before them, so this one was read after.
+        (TwoStep::NotSet, 1) if now == TwoStep::On => "this PIN, or one that someone else set".to_owned(),
+        (TwoStep::NotSet, 1) => "this PIN, or none".to_owned(),
+        (TwoStep::NotSet, _) => format!("one of {count} PINs, or none"),
+        (TwoStep::On, 2) => "this PIN, or the one before".to_owned(),
+        (TwoStep::On, _) => format!("one of {count} PINs, including the one before"),
+        (TwoStep::Unknown, 2) => "this PIN, the one before, or none".to_owned(),
+        (TwoStep::Unknown, _) => format!("one of up to {count} PINs, or none"),
     }
 }
 

@@ -4,12 +4,12 @@
 
 use std::time::Instant;
 
-use super::question::{add_last_set, add_two_step, escrow_keys, sheet_about};
+use super::question::{add_last_set, add_target_notice, add_two_step, escrow_keys, sheet_about};
 use super::sheet::Sheet;
 use crate::console::app::App;
-use crate::console::pages::confirm::UNLISTED_NOTE;
 use crate::console::pages::pin_form::PinFormPage;
 use crate::console::pin_form::{PinCell, PinField, PinFormNote, PinOrigin};
+use crate::console::shared::TargetNotice;
 use crate::console::theme::{Role, Theme};
 
 pub(super) fn sheet(app: &App, page: &PinFormPage, theme: Theme, now: Instant) -> Sheet {
@@ -23,9 +23,9 @@ pub(super) fn sheet(app: &App, page: &PinFormPage, theme: Theme, now: Instant) -
     sheet.blank_line();
     add_note(&mut sheet, page.form.note());
     add_escrow_notice(&mut sheet, app);
-    let notice = if app.is_unlisted(target) { Some(UNLISTED_NOTE) } else { page.notice };
-    if let Some(notice) = notice.filter(|_| app.messages().current_hint().is_none() && app.hide_warning().is_none()) {
-        sheet.set_notice(notice, Role::Strong);
+    if app.messages().current_hint().is_none() {
+        let notice = if app.is_unlisted(target) { Some(&TargetNotice::Unlisted) } else { page.notice.as_ref() };
+        add_target_notice(&mut sheet, app, notice);
     }
     sheet
 }

@@ -5,7 +5,7 @@
 use super::sheet::Sheet;
 use super::status;
 use crate::console::app::App;
-use crate::console::shared::{Environment, RecordingStatus};
+use crate::console::shared::{Environment, RecordingStatus, TargetNotice};
 use crate::console::theme::{Role, Theme};
 use crate::domain::change::ChangeState;
 use crate::domain::number::{Number, PhoneNumberId, TwoStep};
@@ -95,6 +95,16 @@ fn last_set(app: &App, id: &PhoneNumberId) -> Option<String> {
         Some(entry) => Some(format!("{} by {}", entry.at.format_date(), entry.operator_label)),
         // A long history is read only in part.
         None => history.is_empty().then(|| "never".to_owned()),
+    }
+}
+
+/// Adds what happened to the number while the page was open, or why nothing could be sent now.
+pub(super) fn add_target_notice(sheet: &mut Sheet, app: &App, notice: Option<&TargetNotice>) {
+    if app.hide_warning().is_some() {
+        return;
+    }
+    if let Some(text) = notice.map(TargetNotice::text).or_else(|| Some(app.sending_block_reason()?.text().to_owned())) {
+        sheet.set_notice(text, Role::Strong);
     }
 }
 

@@ -170,3 +170,14 @@ fn without_a_token_the_open_issues_stay_hidden() {
     console.update(Msg::TokenRead(Err("The file is gone.".to_owned()))).assert_no_effects();
     console.sees("No access token").does_not_see("0141");
 }
+
+#[test]
+fn hiding_says_that_a_saved_pin_leaves_memory() {
+    let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
+    let details = console.in_doubt_state();
+    console.set_change_state(0, ChangeState::InDoubt(Box::new(details)));
+    console.wait(HIDE_AFTER.saturating_sub(Duration::from_secs(30)));
+    console.sees("Hiding the screen in 30 s, and dropping the PIN in doubt. Press any key.");
+    console.wait(Duration::from_secs(30)).sees("In doubt: 1.");
+    console.sees("PINs in the escrow are no longer in memory, and cannot be sent again.");
+}

@@ -21,15 +21,14 @@ use crate::support::app_fixture::{
 fn the_page_says_where_the_pin_is_and_how_many_may_be_in_force() {
     let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
     console.set_in_doubt(0, |_| {}).open_number(0).assert_effects([WorkCommand::ReadHistory(number_id(0))]);
-    console.sees("not set, read 14:03:09 UTC; not set before").sees("May be in force 1 PIN, or none");
+    console.sees("not set, read 14:03:09 UTC; not set before").sees("May be in force this PIN, or none");
     console.sees("in memory, and encrypted in escrow.jsonl").sees("No answer: +1 555-010-0140");
     console.set_in_doubt(0, |details| (details.is_in_escrow, details.candidate_count) = (false, 3));
-    console.sees("in memory only, until you quit: write it down").sees("3 PINs, or none").sees("s same PIN");
-    console.set_in_doubt(0, |details| (details.is_pin_in_memory, details.two_step_before) = (false, TwoStep::On));
-    console
-        .sees("encrypted in escrow.jsonl, not in memory")
-        .sees("1 PIN, including the previous one")
-        .sees("on before");
+    console.sees("in memory only, until you quit: write it down").sees("one of 3 PINs, or none").sees("s same PIN");
+    console.set_in_doubt(0, |details| {
+        (details.is_pin_in_memory, details.two_step_before, details.candidate_count) = (false, TwoStep::On, 2);
+    });
+    console.sees("encrypted in escrow.jsonl, not in memory").sees("this PIN, or the one before").sees("on before");
     console
         .does_not_see("s same PIN")
         .sees("s The same PIN cannot be sent again")

@@ -167,3 +167,30 @@ fn a_status_that_was_read_before_the_pin_was_sent_is_marked() {
     let on = Number { two_step: TwoStep::On, read_at, ..number(0) };
     console.update(Msg::NumberRead { id: number_id(0), result: Ok(on) }).sees("0140 Acme Retail UK + on + set 14:04");
 }
+
+#[test]
+fn an_open_question_says_that_another_process_set_a_pin() {
+    let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
+    console.press('p').enter_pin().sees("Set the PIN of +1 555-010-0140?");
+    let last_set = LastSet { at: START_TIME, by: bo(), escrow_keys: Some(2) };
+    console.update(recorded(0, ChangeState::Set(ONE_ATTEMPT), Some(last_set)));
+    console.assert_effects([WorkCommand::RefreshNumber(number(0)), WorkCommand::ReadHistory(number_id(0))]);
+    console.sees("Replace the PIN of +1 555-010-0140?").sees("! A PIN may be set");
+    console.sees("Another pindesk set a PIN at 14:03 UTC (bo@web2).");
+    let on = Number { two_step: TwoStep::On, read_at: Some(START_TIME.plus(Duration::from_secs(1))), ..number(0) };
+    console.update(Msg::NumberRead { id: number_id(0), result: Ok(on) });
+    console.sees("! A PIN is already set").sees("Another pindesk set a PIN at 14:03 UTC (bo@web2).");
+    console.press('y').assert_no_effects().sees("Replace the PIN of");
+}
+
+#[test]
+fn an_open_form_says_what_another_process_does() {
+    let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
+    console.press('p');
+    console
+        .update(recorded(0, ChangeState::Sending { attempt: 1 }, None))
+        .sees("Another pindesk is sending a PIN now.");
+    let state = in_doubt(&console);
+    console.update(recorded(0, state, None)).sees("Another pindesk left a PIN in doubt.");
+    console.update(recorded(1, failed(), None)).sees("Another pindesk left a PIN in doubt.");
+}

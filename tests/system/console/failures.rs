@@ -159,7 +159,7 @@ fn offline_is_shown_and_the_console_reconnects_by_itself() {
 fn a_lost_connection_keeps_the_list_and_refuses_p() {
     let mut console = ConsoleDriver::demo();
     console.select(NOT_SET_NUMBER).stop_server().press('r').sees("OFFLINE since").sees(NOT_SET_NUMBER);
-    console.press('p').sees("Offline: graph.example does not answer. Nothing was sent. Press r to retry now.");
+    console.press('p').sees("Offline: graph.example does not answer. Press r in the list to retry now.");
     assert_eq!((console.app().mode(), console.pin_commands()), (Mode::List, 0));
 }
 

@@ -39,7 +39,7 @@ pub(super) const DELETE_DIGIT: KeyRow =
     KeyRow::new("delete-digit", &[Key::Backspace, Key::Delete], "delete a digit", Act);
 pub(super) const CLEAR_DIGITS: KeyRow = KeyRow::new("clear-field", &[Ctrl('u')], "clear the field", Act);
 pub(super) const HIDE_SCREEN: KeyRow =
-    KeyRow::new("hide-screen", &[Char('z')], "hide the screen, drop the access token", Tool).footer("hide");
+    KeyRow::new("hide-screen", &[Char('z')], "hide the screen, drop token and saved PINs", Tool).footer("hide");
 pub(super) const SHOW_IN_DOUBT: KeyRow =
     KeyRow::new("in-doubt", &[Char('w')], "numbers in doubt and other open issues", Look).footer("in doubt");
 
