@@ -315,6 +315,12 @@ impl App {
         !self.is_too_small() && self.page.asks()
     }
 
+    /// True if an open form or question is about this number, on the screen or below another page.
+    #[must_use]
+    pub fn is_asked_about(&self, id: &PhoneNumberId) -> bool {
+        self.pages().any(|page| page.asks() && page.number() == Some(*id))
+    }
+
     /// The page on the screen.
     #[must_use]
     pub const fn page(&self) -> &Page {

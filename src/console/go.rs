@@ -213,6 +213,7 @@ fn explain(reason: BlockReason, shared: &mut Shared) -> Option<Destination> {
     Some(match reason {
         BlockReason::Message(text) => {
             shared.messages.set_hint(text);
+            shared.idle_timer.start_refusal_pause();
             return None;
         }
         BlockReason::TokenRefused(problem) => Destination::Token(problem),

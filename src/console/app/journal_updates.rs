@@ -49,8 +49,7 @@ impl App {
         state: &ChangeState,
         last_set: Option<&LastSet>,
     ) -> Option<Effect> {
-        let is_asked_about = self.pages().any(|page| page.asks() && page.number() == Some(id));
-        if !is_asked_about || self.shared.roster.change(&id) == Some(state) {
+        if !self.is_asked_about(&id) || self.shared.roster.change(&id) == Some(state) {
             return None;
         }
         let notice = TargetNotice::about_change_elsewhere(state, last_set)?;

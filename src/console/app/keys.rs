@@ -21,6 +21,9 @@ impl App {
             return Vec::new();
         }
         let global_action = self.keymap.global_action(key);
+        if global_action.is_none() && self.shared.idle_timer.was_typed_for_refused_page(now.instant) {
+            return Vec::new();
+        }
         // Drawn again, the screen stays as it is, with a hint that asks something.
         if global_action != Some(GlobalAction::Redraw) {
             self.shared.messages.clear_hint();

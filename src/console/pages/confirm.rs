@@ -133,8 +133,12 @@ impl ConfirmPage {
         }
     }
 
-    /// Another process changed a number, so that its status is no longer known: the page starts over.
+    /// Another process changed a number, so that its status is no longer known: the page starts over, once for each
+    /// notice.
     fn mark_changed_elsewhere(&mut self, id: &PhoneNumberId, notice: &TargetNotice) {
+        if self.notice.as_ref() == Some(notice) {
+            return;
+        }
         match self.question {
             Question::Set(_) | Question::Replace { .. } => {
                 let Some(target) = self.targets.get_mut(id) else { return };

@@ -100,12 +100,15 @@ fn add_pin(sheet: &mut Sheet, app: &App, new: &NewPins) {
 }
 
 fn add_set_question(sheet: &mut Sheet, app: &App, new: &NewPins) {
-    sheet.text(if sheet.is_compact() {
-        "This turns two-step verification on."
+    if sheet.is_compact() {
+        sheet.text("This turns two-step verification on.");
+        sheet.text("pindesk cannot turn it off.");
     } else {
-        "This turns two-step verification on. From then on, registering this number needs this PIN. pindesk cannot turn it \
-         off: only WhatsApp Manager can, by a link sent by email."
-    });
+        sheet.text(
+            "This turns two-step verification on. From then on, registering this number needs this PIN. pindesk cannot turn \
+             it off: only WhatsApp Manager can, by a link sent by email.",
+        );
+    }
     sheet.optional_blank_line();
     add_pin(sheet, app, new);
     add_environment(sheet, app);
@@ -120,6 +123,7 @@ fn add_replace_question(sheet: &mut Sheet, app: &App, page: &ConfirmPage, new: &
     };
     if sheet.is_compact() {
         sheet.text(old);
+        sheet.text("pindesk cannot undo this.");
     } else {
         sheet.text(&format!(
             "{old} People who know only {which} PIN can no longer register this number. pindesk cannot undo this."
@@ -140,10 +144,7 @@ fn add_digits_field(sheet: &mut Sheet, page: &ConfirmPage, expected: &LastFour, 
             sheet.text(&format!("There is no display number, so use the digits of the phone number ID {id}."));
             "Last 4 digits of the ID, then Enter   ["
         }
-        (false, true) => {
-            sheet.blank_line();
-            "Last 4 digits, then Enter   ["
-        }
+        (false, true) => "Last 4 digits, then Enter   [",
         (true, true) => {
             sheet.text(&format!("Last 4 digits of ID {id}."));
             "Then Enter   ["

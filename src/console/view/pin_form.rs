@@ -20,7 +20,7 @@ pub(super) fn sheet(app: &App, page: &PinFormPage, theme: Theme, now: Instant) -
     sheet.optional_blank_line();
     add_pin_field(&mut sheet, page, PinField::New, now);
     add_pin_field(&mut sheet, page, PinField::Repeat, now);
-    sheet.blank_line();
+    sheet.optional_blank_line();
     add_note(&mut sheet, page.form.note());
     add_escrow_notice(&mut sheet, app);
     if app.messages().current_hint().is_none() {

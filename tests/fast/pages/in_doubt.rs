@@ -70,7 +70,7 @@ fn a_different_pin_waits_until_the_last_try_cannot_arrive() {
     console.press('p').sees("New PIN in 1 min 35 s. Until then only the same PIN can be sent: s.");
     console.wait(Duration::from_millis(34_500)).sees("A new PIN can be set in 1 min 1 s");
     console.wait(Duration::from_millis(60_499)).press('p').sees("New PIN in 1 s.").assert_no_effects();
-    console.wait(Duration::from_millis(1)).sees("p Set a new PIN.").press('p').sees("Set the PIN of +1 555-010-0140");
+    console.wait(Duration::from_millis(400)).sees("p Set a new PIN.").press('p').sees("Set the PIN of +1 555-010-0140");
     console.assert_effects([WorkCommand::RefreshNumber(number(0)), WorkCommand::ReadHistory(number_id(0))]);
 }
 

@@ -1,6 +1,9 @@
 //! Keys that move on lists and long pages, and keys without an action.
 
+use std::time::Duration;
+
 use pindesk::console::input::key::Key;
+use pindesk::console::input::keymap::Mode;
 use pindesk::console::pages::Page;
 
 use crate::support::app_fixture::{AppFixture, number_id, recording_with_escrow};
@@ -67,4 +70,17 @@ fn a_text_field_ignores_a_key_without_an_action() {
     let mut console = loaded((80, 24));
     console.press('/').key(Key::PageUp).does_not_see("No action");
     console.key(Key::Esc).press('p').key(Key::PageUp).does_not_see("No action");
+}
+
+#[test]
+fn keys_typed_for_a_page_that_did_not_open_do_nothing() {
+    let mut console = AppFixture::new((80, 24));
+    console.read_list().press('p').sees("The journal is still being opened.");
+    for key in [Key::Char('g'), Key::Down, Key::Enter, Key::Char('q')] {
+        console.wait(Duration::from_millis(399)).key(key).assert_no_effects();
+        console.sees("The journal is still being opened.").sees("> +1 555-010-0140");
+        assert_eq!(console.app.mode(), Mode::List);
+    }
+    console.wait(Duration::from_millis(400)).key(Key::Enter);
+    assert_eq!(console.app.mode(), Mode::Details);
 }

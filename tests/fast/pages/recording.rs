@@ -18,7 +18,11 @@ fn nothing_is_sent_until_the_journal_is_open() {
     let mut console = AppFixture::new((80, 24));
     console.read_list().press('p').sees("The journal is still being opened.");
     assert_eq!(console.app.mode(), Mode::List);
-    console.open_recording(recording_with_escrow(), Vec::new(), &[]).set_pin().assert_effects([set_pin_effect(0)]);
+    console
+        .open_recording(recording_with_escrow(), Vec::new(), &[])
+        .wait(READING_TIME)
+        .set_pin()
+        .assert_effects([set_pin_effect(0)]);
 }
 
 #[test]

@@ -62,13 +62,17 @@ impl Walker {
         is_of_journal.then(newest)
     }
 
-    /// What others did is shown, but not announced: no message, no bell, no request. It neither starts nor ends a change
-    /// of this process.
+    /// What others did is shown, but not announced: no message, no bell, and no request but a refresh of a number that a
+    /// page asks about. It neither starts nor ends a change of this process.
     pub(super) fn check_nothing_announced(&self, before: Option<(Option<Message>, usize)>, effects: &[Effect]) {
         let Some((message, running)) = before else { return };
         assert_eq!(self.app.messages().newest_first().next(), message.as_ref(), "announced what others did");
         assert_eq!(self.app.running_count(), running);
-        let is_read = |effect: &Effect| matches!(effect, Effect::Work(WorkCommand::ReadHistory(_)));
+        let is_read = |effect: &Effect| match effect {
+            Effect::Work(WorkCommand::ReadHistory(_)) => true,
+            Effect::Work(WorkCommand::RefreshNumber(number)) => self.app.is_asked_about(&number.id),
+            Effect::Work(_) | Effect::Screen(_) => false,
+        };
         assert!(effects.iter().all(is_read), "{effects:?}");
     }
 }

@@ -6,6 +6,7 @@ use pindesk::console::input::key::Key;
 use pindesk::console::input::keymap::Mode;
 use pindesk::console::pages::Page;
 use pindesk::console::pages::confirm::Question;
+use pindesk::console::shared::TargetNotice;
 use pindesk::domain::number::{Number, PhoneNumberId};
 use pindesk::domain::text::CleanText;
 
@@ -17,6 +18,8 @@ pub(super) struct PendingQuestion {
     pub(super) number: PhoneNumberId,
     /// The display number and the name on the page: if either changes, it is another question.
     names: [Option<CleanText>; 2],
+    /// What happened to the number meanwhile: something new makes it another question, too.
+    notice: Option<TargetNotice>,
     pub(super) mode: Mode,
     /// When the page was shown, or the last paste arrived; `None` before its first frame.
     shown_at: Option<Instant>,
@@ -96,16 +99,20 @@ impl Walker {
             assert!(!is_unlisted || !matches!(page.question, Question::Set(_)), "an unlisted number may have a PIN");
             asks_again = is_refresh_end && is_unlisted;
             let Number { id, display_number, name, .. } = page.target();
-            Some((*id, [display_number, name].map(Clone::clone), self.app.mode()))
+            Some((*id, [display_number, name].map(Clone::clone), page.notice.clone(), self.app.mode()))
         } else {
             None
         };
-        let known = self.question.as_ref().map(|question| (question.number, question.names.clone(), question.mode));
+        let known = self
+            .question
+            .as_ref()
+            .map(|question| (question.number, question.names.clone(), question.notice.clone(), question.mode));
         if asks_again || page != known || self.app.is_too_small() {
             let now = self.now.instant;
-            self.question = page.map(|(number, names, mode)| PendingQuestion {
+            self.question = page.map(|(number, names, notice, mode)| PendingQuestion {
                 number,
                 names,
+                notice,
                 mode,
                 shown_at: None,
                 quiet_since: now,
