@@ -27,7 +27,7 @@ use crate::console::runtime::{ConsoleSetup, TokenReader};
 use crate::console::shared::{Environment, EscrowCommand, Message, Session};
 use crate::console::worker::WorkerConfig;
 use crate::domain::clock::Clock;
-use crate::domain::redact::{redacted_path, shell_quote};
+use crate::domain::redact::redacted_path;
 use crate::journal::JournalKind;
 use crate::numbers::NumberSources;
 use crate::process;
@@ -129,12 +129,9 @@ impl DemoSetup {
             (temp_dir.path().to_owned(), Some(temp_dir))
         };
         let recipient = load_or_create_key(&state_dir)?.to_public().to_string();
-        let key = shell_quote(&state_dir.join(KEY_FILE));
-        let removal = if temp_dir.is_some() { " The key is removed when the demo ends." } else { "" };
-        let quoted_dir = shell_quote(&state_dir);
+        let removal = if temp_dir.is_some() { " It is removed when the demo ends." } else { "" };
         let key_message = format!(
-            "PINs are encrypted to a throwaway key.{removal} To decrypt them, in another terminal: \
-             pindesk escrow open --state-dir {quoted_dir} --identity {key}"
+            "PINs are encrypted to a throwaway key.{removal} c on a number shows the command that decrypts its PIN."
         );
         // The operator may paste it into a shell in another directory.
         let absolute_dir = std::path::absolute(&state_dir).unwrap_or_else(|_| state_dir.clone());

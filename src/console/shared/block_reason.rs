@@ -104,7 +104,7 @@ impl Shared {
         let left = format_duration(left);
         // The time comes first, because a narrow window cuts the end.
         Some(BlockReason::Message(if details.is_pin_in_memory {
-            format!("New PIN in {left}. Until then only the same PIN can be sent: {resend_keys}.")
+            format!("New PIN in {left}. Until then press {resend_keys} to send the same PIN.")
         } else {
             format!("New PIN in {left}. Until then the last request may still arrive.")
         }))

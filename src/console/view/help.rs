@@ -4,7 +4,7 @@
 
 use super::sheet::Sheet;
 use crate::console::app::App;
-use crate::console::input::keymap::{HelpGroup, ListAction, table};
+use crate::console::input::keymap::{CopyAction, HelpGroup, ListAction, table};
 use crate::console::theme::{Role, StatusSymbol, Theme};
 use crate::policy::error_catalog::{RESET_LOST_PIN_STEPS, TOKEN_PERMISSIONS};
 
@@ -60,10 +60,20 @@ pub(super) fn sheet(app: &App, theme: Theme) -> Sheet {
          before on or not set means that it was read before the last change, or by an earlier run: press r.",
     );
     sheet.blank_line();
+    sheet.styled_text("The escrow", Role::Strong);
+    let (copy, command) = (
+        app.keymap().key_label(&table::LIST, &ListAction::PickCopy),
+        app.keymap().key_label(&table::COPY_MENU, &CopyAction::EscrowCommand),
+    );
+    sheet.text(&format!(
+        "If the config has escrow keys, pindesk encrypts each PIN to them and saves it in escrow.jsonl before it sends \
+         it. Only a private key can decrypt it: press {copy}, then {command}, in the list for the command."
+    ));
+    sheet.blank_line();
     sheet.styled_text("A lost PIN", Role::Strong);
     let set_pin = app.keymap().key_label(&table::LIST, &ListAction::SetPin);
     sheet.text(&format!(
-        "Meta never shows a PIN. To set a new one you do not need the old one: press {set_pin} on the number."
+        "Meta never shows a PIN. To set a new one you do not need the old one: press {set_pin} on the number in the list."
     ));
     sheet.text("Without a working access token, reset it in WhatsApp Manager:");
     sheet.numbered_steps("", RESET_LOST_PIN_STEPS);

@@ -38,7 +38,7 @@ pub(super) fn add_status(
     sheet.field("May be in force", &candidates_label(details, number.two_step));
     add_two_step(sheet, app, number, details);
     match details.send_history {
-        SendHistory::Recorded(completion) => add_tries(sheet, completion),
+        SendHistory::Recorded(completion) => add_tries(sheet, app, completion),
         SendHistory::EscrowOnly { encrypted_at } => {
             sheet.field("Last try", &format!("unknown: the PIN was encrypted at {}", encrypted_at.format_date_time()));
         }
@@ -195,7 +195,8 @@ pub(super) fn resolution_note(app: &App, page: &ResolutionNotePage) -> Sheet {
     sheet
 }
 
-/// Adds the number of tries, and when the last one ended.
-pub(super) fn add_tries(sheet: &mut Sheet, completion: Completion) {
-    sheet.field("Tries", &format!("{}, last at {}", completion.attempts, completion.at.format_date_time()));
+/// Adds the number of tries, and when the last one ended. After a crash only the latest possible time is known.
+pub(super) fn add_tries(sheet: &mut Sheet, app: &App, completion: Completion) {
+    let last = if completion.at > app.utc_now() { "last not later than" } else { "last at" };
+    sheet.field("Tries", &format!("{}, {last} {}", completion.attempts, completion.at.format_date_time()));
 }

@@ -53,7 +53,7 @@ pub(super) fn sheet(app: &App, theme: Theme, id: PhoneNumberId, now: Instant) ->
     };
     add_meta_error(&mut sheet, change);
     if let Some(completion) = completion {
-        in_doubt::add_tries(&mut sheet, completion);
+        in_doubt::add_tries(&mut sheet, app, completion);
         sheet.blank_line();
         details::add_two_step(&mut sheet, app, number, |at| at.to_string());
     }

@@ -22,9 +22,10 @@ pub(super) fn recipients(app: &App, page: &RecipientsPage) -> Sheet {
     let unchanged = select(current, previous, true);
     let counts = format!("{} added, {} removed, {} unchanged.", added.len(), removed.len(), unchanged.len());
     sheet.styled_text(&counts, Role::Strong);
+    sheet.text("No PIN can be set until someone accepts them.");
     sheet.optional_text(
-        "Anyone who has the private part of one of these keys can decrypt every PIN that is set from now on. No PIN can be set until \
-         someone accepts them.",
+        "From then on, each PIN can be decrypted with the added and the unchanged keys. A removed key still decrypts the \
+         PINs that were saved before.",
     );
     for (label, keys) in [("Added", added), ("Removed", removed), ("Unchanged", unchanged)] {
         sheet.optional_blank_line();
