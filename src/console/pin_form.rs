@@ -88,7 +88,7 @@ impl PinFormNote {
             Self::DigitCount(count) => format!("{count} of {PIN_DIGITS} digits."),
             Self::OnlyDigits => "Digits only.".to_owned(),
             Self::RepeatPin => "Now type the same PIN again.".to_owned(),
-            Self::Mismatch => "The two PINs differ. Type the second one again.".to_owned(),
+            Self::Mismatch => "They differ. Type the second again, or Up to change the first.".to_owned(),
             Self::Ready => "Ready. Press Enter.".to_owned(),
             Self::RandomReady => "Ready. Press Enter. Nothing is sent before you confirm.".to_owned(),
             Self::Refused(weakness) => format!("! {} Choose another PIN.", easy(weakness)),

@@ -230,7 +230,7 @@ impl ConfirmPage {
         };
         if came_at_once && !typed.is_empty() {
             typed.clear();
-            self.answer = Some("A paste confirms nothing. Type again.");
+            self.answer = Some("Too fast: that looked like a paste. Type it again.");
             return KeyResult::Stay(self);
         }
         if typed.len() < expected.digits.len() {
@@ -404,7 +404,7 @@ impl PageBehavior for ConfirmPage {
 
     fn on_paste(mut self, _text: &str, _shared: &mut Shared, now: TimePoint) -> Step<Self> {
         self.guard.restart(now.instant);
-        self.answer = Some("A paste confirms nothing.");
+        self.answer = Some("Too fast: that looked like a paste. Press the key again.");
         Step::stay(self)
     }
 
@@ -493,7 +493,7 @@ mod tests {
         let (mut page, later) = shown(TwoStep::On);
         "0143".chars().for_each(|digit| page.type_digit(digit, later));
         let page = expect_stay(page.press_enter(later + Duration::from_millis(20)));
-        assert_eq!(page.answer, Some("A paste confirms nothing. Type again."));
+        assert_eq!(page.answer, Some("Too fast: that looked like a paste. Type it again."));
         let result = type_and_enter(page, "0143", later + Duration::from_secs(1));
         assert!(matches!(result, KeyResult::Confirmed(_)));
     }

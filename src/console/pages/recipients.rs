@@ -74,7 +74,7 @@ impl PageBehavior for RecipientsPage {
 
     fn on_paste(mut self, _text: &str, shared: &mut Shared, now: TimePoint) -> Step<Self> {
         self.guard.restart(now.instant);
-        shared.messages.set_hint("A paste confirms nothing.");
+        shared.messages.set_hint("Too fast: that looked like a paste. Press the key again.");
         Step::stay(self)
     }
 

@@ -157,7 +157,7 @@ fn each_note_says_what_is_missing() {
         (PinFormNote::DigitCount(3), "3 of 6 digits."),
         (PinFormNote::OnlyDigits, "Digits only."),
         (PinFormNote::RepeatPin, "Now type the same PIN again."),
-        (PinFormNote::Mismatch, "The two PINs differ. Type the second one again."),
+        (PinFormNote::Mismatch, "They differ. Type the second again, or Up to change the first."),
         (PinFormNote::Ready, "Ready. Press Enter."),
         (PinFormNote::Refused(Weakness::AllSame), "! Easy to guess: all digits are the same. Choose another PIN."),
         (PinFormNote::Refused(Weakness::Sequence), "! Easy to guess: the digits count up or down. Choose another PIN."),

@@ -120,9 +120,9 @@ pub(super) fn escrow_keys(app: &App) -> Option<String> {
 
 /// Adds which numbers the request reaches. This is the last page before it is sent, so it does not rely on the title.
 pub(super) fn add_environment(sheet: &mut Sheet, app: &App) {
-    sheet.optional_text(match app.session().environment {
-        Environment::Live => "LIVE: this reaches a real number.",
-        Environment::Test => "TEST: this reaches the Graph API named in the config.",
-        Environment::Demo => "DEMO: a made-up number, nothing leaves this machine.",
+    sheet.optional_text(&match app.session().environment {
+        Environment::Live => "LIVE: this reaches a real number.".to_owned(),
+        Environment::Test => format!("TEST: this reaches {}.", app.session().host),
+        Environment::Demo => "DEMO: a made-up number, nothing leaves this machine.".to_owned(),
     });
 }

@@ -88,7 +88,10 @@ fn a_yes_needs_a_quiet_time_after_any_other_key_or_paste() {
     console.wait(READING_TIME).press('x').sees("Press y to send, n to cancel.").press('y').assert_no_effects();
     console.sees(RELEASE).wait(READING_TIME).key(Key::Enter).sees("Press y to send, n to cancel.");
     press_after(&mut console, 399, 'y').assert_no_effects();
-    console.wait(READING_TIME).update(Msg::Pasted(PastedText::new("y".to_owned()))).sees("A paste confirms nothing.");
+    console
+        .wait(READING_TIME)
+        .update(Msg::Pasted(PastedText::new("y".to_owned())))
+        .sees("Too fast: that looked like a paste. Press the key again.");
     press_after(&mut console, 399, 'y').assert_no_effects().sees(IGNORED);
     press_after(&mut console, 400, 'y').assert_effects([set_pin_effect(0)]);
 }

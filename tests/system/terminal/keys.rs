@@ -126,14 +126,14 @@ fn a_paste_confirms_nothing() {
     open_confirmation(&mut session);
     session.wait_until_quiet(QUIET_TIME);
     session.send("\x1b[200~y\ry\r\x1b[201~");
-    session.wait_for("A paste confirms nothing.");
+    session.wait_for("Too fast: that looked like a paste. Press the key again.");
     session.wait_until_quiet(QUIET_TIME);
     session.send("x");
-    session.wait_until_gone("A paste confirms nothing.");
+    session.wait_until_gone("Too fast: that looked like a paste. Press the key again.");
     session.wait_until_quiet(QUIET_TIME);
     // A terminal without bracketed paste.
     session.send("y\r");
-    session.wait_for("A paste confirms nothing.");
+    session.wait_for("Too fast: that looked like a paste. Press the key again.");
     session.wait_until_quiet(QUIET_TIME);
     assert!(session.screen().contains(QUESTION));
     assert_eq!(fixture.pin_requests(), 0);
