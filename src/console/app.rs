@@ -86,6 +86,7 @@ impl App {
     pub fn update(&mut self, msg: Msg, now: TimePoint) -> Vec<Effect> {
         self.shared.idle_timer.start(now.instant);
         self.shared.roster.set_today(now.utc);
+        self.shared.roster.end_pauses(|_, until| until <= now.instant);
         self.shared.last_update = Some(now);
         let mut effects = self.handle_msg(msg, now);
         effects.extend(self.open_due_pages(now));

@@ -15,18 +15,21 @@ mod filter_words;
 mod gallop;
 mod last_sets;
 mod order;
+mod pauses;
 mod request_counts;
 mod row_store;
 mod visible_rows;
 
 use std::mem;
 use std::sync::Arc;
+use std::time::Instant;
 
 use hashbrown::HashSet;
 
 use crate::domain::change::{ChangeState, LastSet};
-use crate::domain::clock::UtcTime;
+use crate::domain::clock::{TimePoint, UtcTime};
 use crate::domain::number::{Number, PhoneNumberId, WabaId};
+use crate::policy::quota::QuotaScope;
 use crate::policy::rotation::Rotation;
 
 pub use completion::FilterCompletion;
@@ -35,10 +38,11 @@ pub use filter_words::FilterKey;
 pub use order::{SortColumn, SortDirection, SortOrder};
 pub use request_counts::QuickCounts;
 pub use row_store::{StaleSummary, TwoStepCounts};
-pub use visible_rows::{Rearrangement, WindowStart};
+pub use visible_rows::{Rearrangement, RosterRow, WindowStart};
 
 use filter::{Filter, FilterContext, FilterMatches};
 use order::RowOrder;
+use pauses::ScopePauses;
 use request_counts::RequestCounts;
 use row_store::{ChangeStates, RowStore, UpsertResult, priority};
 use visible_rows::{RebuildCause, VisibleRows};
@@ -50,6 +54,7 @@ pub struct Roster {
     changes: ChangeStates,
     /// The numbers with a running change or in doubt: few, whatever the journal has about the others.
     open: HashSet<PhoneNumberId>,
+    pauses: ScopePauses,
     /// Of the numbers in `store`.
     request_counts: RequestCounts,
     filter: Filter,
@@ -59,24 +64,6 @@ pub struct Roster {
     /// Slots that the next [`Roster::apply_updates`] removes.
     pending_removal: HashSet<u32>,
     has_pending_updates: bool,
-}
-
-/// One row of the list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RosterRow<'a> {
-    /// The number.
-    pub number: &'a Number,
-    /// The state of its last change, if there was one.
-    pub change: Option<&'a ChangeState>,
-    /// Its last change that Meta confirmed, if the journal has one.
-    pub last_set: Option<&'a LastSet>,
-    /// True if only an earlier run has read the number, so that its two-step status may be out of date.
-    pub is_stale: bool,
-    /// True if its PIN is due to be replaced.
-    pub is_due: bool,
-    /// True if the row does not match the filter, and is visible because the operator acted on it or the cursor was on
-    /// it.
-    pub is_kept: bool,
 }
 
 impl Roster {
@@ -199,6 +186,29 @@ impl Roster {
         }
     }
 
+    /// A scope is paused until this time: its queued numbers are shown as paused.
+    pub fn pause_scope(&mut self, scope: QuotaScope, until: TimePoint) {
+        self.pauses.insert(scope, until);
+        self.has_pending_updates |= self.filter.depends_on_requests();
+    }
+
+    /// Ends the pauses of which this holds, with their end.
+    pub fn end_pauses(&mut self, is_over: impl Fn(QuotaScope, Instant) -> bool) {
+        let has_ended = self.pauses.end(is_over);
+        self.has_pending_updates |= has_ended && self.filter.depends_on_requests();
+    }
+
+    /// When the next queued number is no longer shown as paused; `None` if none is.
+    #[must_use]
+    pub fn next_pause_end(&self) -> Option<Instant> {
+        let queued = self.open.iter().filter(|id| self.changes.get(id) == Some(&ChangeState::Queued));
+        self.pauses.next_end(queued.filter_map(|id| self.listed(id)))
+    }
+
+    fn listed(&self, id: &PhoneNumberId) -> Option<&Number> {
+        self.store.slot(id).map(|slot| self.store.row(slot))
+    }
+
     /// Sets how old a PIN may get; `None` if no PIN is ever due.
     pub fn set_rotation(&mut self, rotation: Option<Rotation>) {
         self.store.set_rotation(rotation);
@@ -252,7 +262,7 @@ impl Roster {
     }
 
     fn matching_rows(&self, filter: &Filter) -> FilterMatches {
-        filter.matching_rows(&FilterContext { store: &self.store, changes: &self.changes })
+        filter.matching_rows(&FilterContext { store: &self.store, changes: &self.changes, pauses: &self.pauses })
     }
 
     fn remove_pending(&mut self) {
@@ -406,7 +416,7 @@ impl Roster {
     /// The state of the last change of a number, listed or not.
     #[must_use]
     pub fn change(&self, id: &PhoneNumberId) -> Option<&ChangeState> {
-        self.changes.get(id)
+        self.changes.get(id).map(|state| self.pauses.shown(state, || self.listed(id)))
     }
 
     /// The last change of every number that had one, in no order.
@@ -422,14 +432,14 @@ impl Roster {
 
     /// The changes that are running or in doubt, in no order.
     pub fn open_changes(&self) -> impl Iterator<Item = (&PhoneNumberId, &ChangeState)> {
-        self.open.iter().filter_map(|id| self.changes.get(id).map(|state| (id, state)))
+        self.open.iter().filter_map(|id| self.change(id).map(|state| (id, state)))
     }
 
     fn row_at_slot(&self, slot: u32) -> RosterRow<'_> {
         let number = self.store.row(slot);
         RosterRow {
             number,
-            change: self.changes.get(&number.id),
+            change: self.changes.get(&number.id).map(|state| self.pauses.shown(state, || Some(number))),
             last_set: self.store.last_set(slot),
             is_stale: self.store.is_stale(slot),
             is_due: self.store.is_due(slot),

@@ -20,6 +20,7 @@ mod journal_updates;
 mod locale;
 mod number_changes;
 mod open_issues;
+mod pauses;
 mod pin_form;
 mod questions;
 mod quitting;

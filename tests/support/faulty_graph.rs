@@ -1,8 +1,8 @@
 //! A fake Graph API that records which PIN is in force on each number, whatever it answers.
 //!
 //! Its records are exact, but on request it resets connections, applies PINs late, or answers something else than what
-//! it did. It runs in its own thread and in real time, because its clients are other processes. It never paces requests
-//! as Meta does.
+//! it did. It runs in its own thread and in real time, because its clients are other processes. It counts no calls: it
+//! throttles only when a test tells it to.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -30,11 +30,30 @@ pub(crate) struct FaultOptions {
     pub(crate) seed: u64,
 }
 
+/// A time in which all PIN requests are refused because there were too many.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct GraphThrottle {
+    /// How many PIN requests are still accepted before it.
+    pub(crate) accepted_before: usize,
+    /// How long it lasts from its first refusal on.
+    pub(crate) length: Duration,
+    /// The HTTP status of the refusals.
+    pub(crate) http_status: u16,
+    /// Their error code.
+    pub(crate) code: i64,
+    /// Their additional header, which may say how long to wait; empty for none.
+    pub(crate) header: &'static str,
+}
+
 /// The requests so far.
 #[derive(Debug, Default)]
 struct FaultyGraphState {
     in_force: HashMap<String, String>,
     pin_requests: usize,
+    throttle: Option<GraphThrottle>,
+    /// When the throttle began.
+    throttled_since: Option<Instant>,
+    throttled_requests: usize,
     /// PINs that were received but not applied yet.
     pending_late_pins: usize,
 }
@@ -123,6 +142,18 @@ impl FaultyGraph {
         self.wait_until(|state| state.pin_requests >= count)
     }
 
+    /// Plans a throttle, instead of an earlier one.
+    pub(crate) fn plan_throttle(&self, throttle: GraphThrottle) {
+        self.shared.update(|state| {
+            (state.throttle, state.throttled_since, state.throttled_requests) = (Some(throttle), None, 0);
+        });
+    }
+
+    /// Waits until the planned throttle has refused this many requests. False if that does not happen in time.
+    pub(crate) fn wait_for_throttled(&self, count: usize) -> bool {
+        self.wait_until(|state| state.throttled_requests >= count)
+    }
+
     /// Waits until every late PIN is applied.
     pub(crate) fn wait_for_late_pins(&self) {
         assert!(self.wait_until(|state| state.pending_late_pins == 0), "late PINs were not applied in time");
@@ -158,6 +189,20 @@ impl SharedGraphState {
         self.update(|state| {
             state.in_force.insert(number.to_owned(), pin.to_owned());
         });
+    }
+}
+
+impl FaultyGraphState {
+    /// Counts a PIN request. Returns the throttle that refuses it, if one does.
+    fn count_request(&mut self) -> Option<GraphThrottle> {
+        self.pin_requests += 1;
+        let throttle = self.throttle.as_mut()?;
+        if throttle.accepted_before > 0 {
+            throttle.accepted_before -= 1;
+            return None;
+        }
+        let since = *self.throttled_since.get_or_insert_with(Instant::now);
+        (since.elapsed() < throttle.length).then_some(*throttle)
     }
 }
 
@@ -201,10 +246,17 @@ async fn serve_connection(
                 let pin = parse_pin(&body);
                 let fault = (random.next_below(100) < options.fault_percent.into())
                     .then(|| ALL_FAULTS[usize::try_from(random.next_below(6)).expect("a small number")]);
-                shared.update(|state| {
-                    state.pin_requests += 1;
-                });
+                let mut throttle = None;
+                shared.update(|state| throttle = state.count_request());
                 tokio::time::sleep(delay).await;
+                if let Some(throttle) = throttle {
+                    let is_open = write_throttled(&mut stream, throttle).await;
+                    shared.update(|state| state.throttled_requests += 1);
+                    if is_open {
+                        continue;
+                    }
+                    return;
+                }
                 handle_pin_request(&mut stream, &shared, number, &pin, fault, random.next_below(1_500)).await
             }
             (false, [waba, "phone_numbers"]) => {
@@ -270,12 +322,26 @@ async fn handle_pin_request(
     }
 }
 
+/// Refuses a request as recorded at Meta, where throttles are transient errors.
+async fn write_throttled(stream: &mut TcpStream, throttle: GraphThrottle) -> bool {
+    let GraphThrottle { http_status, code, header, .. } = throttle;
+    let error = format!(
+        r#"{{"error":{{"message":"Too many calls","type":"OAuthException","code":{code},"is_transient":true}}}}"#
+    );
+    write_reply(stream, http_status, header, &error).await
+}
+
 async fn write_response(stream: &mut TcpStream, status: u16, body: &str) -> bool {
-    let head = format!(
-        "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+    write_reply(stream, status, "", body).await
+}
+
+async fn write_reply(stream: &mut TcpStream, status: u16, header: &str, body: &str) -> bool {
+    let end = if header.is_empty() { "" } else { "\r\n" };
+    let reply = format!(
+        "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\n{header}{end}Content-Length: {}\r\n\r\n{body}",
         body.len()
     );
-    stream.write_all(head.as_bytes()).await.is_ok()
+    stream.write_all(reply.as_bytes()).await.is_ok()
 }
 
 fn number_json(shared: &SharedGraphState, number: &str) -> String {

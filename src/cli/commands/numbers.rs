@@ -135,7 +135,7 @@ fn list(
     let mut output = NumberPrinter::new(args.number_writer(), number_filter(args, state_dir)?, individual_ids);
     let (mut unread_wabas, mut codes) = (Vec::new(), Vec::new());
     let is_quiet = global.quiet;
-    let pace = pauses::new_pace(profile, profile.concurrency, OutputOptions::new(false, global));
+    let pace = pauses::new_pace(profile, profile.concurrency, OutputOptions::new(args.json, global));
     let mut ordered = OrderedReads::start(graph, pace, sources)?;
     while let Some(event) = ordered.next_event() {
         let printed = match event {

@@ -191,6 +191,8 @@ impl NumberPrinter {
 
     /// Prints the numbers of a page that are not printed yet.
     pub(crate) fn print_page(&mut self, numbers: Vec<Number>) -> io::Result<()> {
+        // The thread that reads tells pauses, which must not be written into a line.
+        let _whole_lines = io::stdout().lock();
         for number in numbers {
             let is_new = !self.individual_ids.contains(&number.id) || self.listed.insert(number.id);
             if is_new && self.filter.includes(&number) {

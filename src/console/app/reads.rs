@@ -73,6 +73,7 @@ impl App {
     }
 
     pub(super) fn calls_paused(&mut self, pause: &Pause, now: TimePoint) {
+        self.shared.roster.pause_scope(pause.scope, pause.until);
         let label = match pause.scope {
             QuotaScope::Waba(waba) => {
                 let known = self.shared.session.wabas.iter().find(|known| Some(known.id) == waba);
@@ -155,6 +156,10 @@ impl App {
     }
 
     pub(super) fn token_read(&mut self, result: Result<(), String>, now: TimePoint) -> Vec<Effect> {
+        if result.is_ok() {
+            // The limits of the old access token do not apply to the new one.
+            self.shared.roster.end_pauses(|scope, _| scope == QuotaScope::Token);
+        }
         match result {
             Ok(()) if self.is_hidden_with_fresh_data() => {
                 self.shared.messages.push(now.utc, "The screen is shown again.");

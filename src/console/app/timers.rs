@@ -31,7 +31,8 @@ impl App {
         let page = self.page.next_wake(&self.shared, now);
         let count = self.next_count(now).filter(|_| self.shows_newest_message());
         let details = self.pane_follows_at().filter(|_| self.shows_list());
-        let timers = [page, details, retry, countdown, count, self.next_hide_event(), self.next_day()];
+        let pause = self.roster.next_pause_end();
+        let timers = [page, details, retry, countdown, count, pause, self.next_hide_event(), self.next_day()];
         timers.into_iter().flatten().min()
     }
 

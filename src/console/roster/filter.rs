@@ -13,6 +13,7 @@ use super::filter_words::{
     FilterKey, NumberState, SplitWord, closest_key, request_keyword, split_word, state_of_phrase, state_of_word,
     strip_negation,
 };
+use super::pauses::ScopePauses;
 use super::row_store::{ChangeStates, RowStore, to_lower};
 use crate::domain::change::ChangeState;
 use crate::domain::number::{PhoneNumberId, TwoStep, Waba};
@@ -107,6 +108,17 @@ enum Predicate {
 pub(super) struct FilterContext<'a> {
     pub(super) store: &'a RowStore,
     pub(super) changes: &'a ChangeStates,
+    pub(super) pauses: &'a ScopePauses,
+}
+
+impl FilterContext<'_> {
+    /// The changes, as their rows show them.
+    fn shown_changes(&self) -> impl Iterator<Item = (&PhoneNumberId, &ChangeState)> {
+        self.changes.iter().map(|(id, state)| {
+            let number = || self.store.slot(id).map(|slot| self.store.row(slot));
+            (id, self.pauses.shown(state, number))
+        })
+    }
 }
 
 /// The rows that match, by their slots.
@@ -290,7 +302,7 @@ impl Predicate {
             }
             Self::Requests(keywords) => {
                 hits.fill(keywords.contains(&None));
-                for (id, state) in context.changes.iter() {
+                for (id, state) in context.shown_changes() {
                     if let Some(slot) = store.slot(id) {
                         hits[slot as usize] = keywords.contains(&Some(state.keyword()));
                     }
@@ -328,7 +340,7 @@ fn mark_state(context: &FilterContext<'_>, state: NumberState, hits: &mut [bool]
 }
 
 fn mark_changes(context: &FilterContext<'_>, hits: &mut [bool], is_match: impl Fn(&ChangeState) -> bool) {
-    for (id, _) in context.changes.iter().filter(|(_, state)| is_match(state)) {
+    for (id, _) in context.shown_changes().filter(|(_, state)| is_match(state)) {
         if let Some(slot) = context.store.slot(id) {
             hits[slot as usize] = true;
         }

@@ -6,6 +6,27 @@
 
 use hashbrown::HashSet;
 
+use crate::domain::change::{ChangeState, LastSet};
+use crate::domain::number::Number;
+
+/// One row of the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RosterRow<'a> {
+    /// The number.
+    pub number: &'a Number,
+    /// The state of its last change, if there was one.
+    pub change: Option<&'a ChangeState>,
+    /// Its last change that Meta confirmed, if the journal has one.
+    pub last_set: Option<&'a LastSet>,
+    /// True if only an earlier run has read the number, so that its two-step status may be out of date.
+    pub is_stale: bool,
+    /// True if its PIN is due to be replaced.
+    pub is_due: bool,
+    /// True if the row does not match the filter, and is visible because the operator acted on it or the cursor was on
+    /// it.
+    pub is_kept: bool,
+}
+
 /// What the window shows of the list after a new filter or sort order. In between it scrolls only to keep the cursor in
 /// sight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -314,3 +314,26 @@ fn due_lists_old_pins_and_those_that_were_never_set_here() {
         "--due AGE: expected an age of days or weeks, such as",
     );
 }
+
+#[test]
+fn a_pause_of_reading_is_an_event_between_whole_lines() {
+    // The second page of the list is throttled.
+    let simulator = SimulatorProcess::start(&["--waba-sizes", "150", "--calls-per-hour", "1"]);
+    let home = CliHome::new(&simulator.url, &waba_table(1));
+    let mut command = home.command(&["numbers", "list", "--json", "-q"]);
+    let mut child = command.stdout(Stdio::piped()).spawn().expect("the process starts");
+    let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
+    let lines: Vec<Value> = stdout
+        .lines()
+        .take(101)
+        .map(|line| serde_json::from_str(&line.expect("text")).expect("one JSON object per line"))
+        .collect();
+    child.kill().expect("the process waits");
+    child.wait().expect("the process ended");
+    let (events, numbers): (Vec<_>, Vec<_>) = lines.into_iter().partition(|line| line["event"].is_string());
+    assert!(numbers.len() == 100 && numbers.iter().all(|number| number["phone_number_id"].is_string()));
+    let until = &events[0]["until"];
+    let expected = json!({"schema": 1, "event": "paused", "scope": "waba", "id": "100000000000001", "code": null,
+                          "until": until});
+    assert_eq!(events, [expected], "the only call of this hour is used up");
+}

@@ -13,13 +13,13 @@ use crate::support::crash_fixture::CrashFixture;
 use crate::support::faulty_graph::{self, FaultOptions, NUMBERS_PER_WABA, SplitMix64};
 
 /// The maximum number of concurrent requests.
-const CONCURRENCY: usize = 16;
+pub(super) const CONCURRENCY: usize = 16;
 
 /// The longest time from the arrival of the first request to the kill, in microseconds.
 const MAX_KILL_DELAY_US: u64 = 270_000;
 
 /// Kills a process after this time. False if it ended before.
-fn kill_after(child: &mut Child, delay: Duration) -> bool {
+pub(super) fn kill_after(child: &mut Child, delay: Duration) -> bool {
     let pid = Pid::from_child(child);
     let pidfd = pidfd_open(pid, PidfdFlags::empty()).expect("a process descriptor");
     let timeout = Timespec::try_from(delay).expect("a short time");
@@ -31,8 +31,8 @@ fn kill_after(child: &mut Child, delay: Duration) -> bool {
 
 /// The totals of a loop, printed for long runs.
 #[derive(Debug, Default)]
-struct KillStats {
-    kills: usize,
+pub(super) struct KillStats {
+    pub(super) kills: usize,
     exited_early: usize,
     in_force: usize,
     in_doubt: usize,
@@ -58,6 +58,15 @@ fn run_kill_rounds(kills: usize, fault_percent: u32) -> KillStats {
 }
 
 fn run_kill_round(fixture: &mut CrashFixture, round: usize, delay: Duration, stats: &mut KillStats) {
+    let mut child = start_job(fixture, round);
+    let was_killed = kill_after(&mut child, delay);
+    stats.exited_early += usize::from(!was_killed);
+    stats.kills += usize::from(was_killed);
+    check_records(fixture, round, child, stats);
+}
+
+/// Starts a job of all numbers of a WABA, and returns when its first request has arrived.
+pub(super) fn start_job(fixture: &CrashFixture, round: usize) -> Child {
     let before = fixture.graph.pin_requests();
     let arguments = ["--concurrency", &CONCURRENCY.to_string()];
     let mut command = fixture.pin_set_command(round, NUMBERS_PER_WABA, &arguments);
@@ -67,12 +76,19 @@ fn run_kill_round(fixture: &mut CrashFixture, round: usize, delay: Duration, sta
         let output = child.wait_with_output().expect("the process ended");
         panic!("nothing was sent: {}", String::from_utf8_lossy(&output.stderr));
     }
-    let was_killed = kill_after(&mut child, delay);
-    stats.kills += usize::from(was_killed);
-    stats.exited_early += usize::from(!was_killed);
-    fixture.graph.wait_for_late_pins();
+    child
+}
 
-    let reported = reported_results(child);
+/// Checks what the records of a killed job say against what the fake API did. Returns the numbers that the kill put in
+/// doubt.
+pub(super) fn check_records(
+    fixture: &mut CrashFixture,
+    round: usize,
+    killed: Child,
+    stats: &mut KillStats,
+) -> HashSet<String> {
+    fixture.graph.wait_for_late_pins();
+    let reported = reported_results(killed);
     let encrypted = fixture.new_escrow_entries();
     let mut candidates: HashMap<&str, HashSet<&str>> = HashMap::new();
     for entry in &encrypted {
@@ -83,7 +99,7 @@ fn run_kill_round(fixture: &mut CrashFixture, round: usize, delay: Duration, sta
     let lines = fixture.last_job_lines(round);
     let results: HashMap<&str, &Value> =
         lines.iter().filter_map(|entry| Some((entry["phone_number_id"].as_str()?, entry))).collect();
-    let mut in_doubt = 0;
+    let mut in_doubt = HashSet::new();
     for number in (0..NUMBERS_PER_WABA).map(|n| faulty_graph::number_id(round, n)) {
         let in_force = fixture.graph.pin_in_force(&number);
         if let Some(pin) = &in_force {
@@ -99,7 +115,8 @@ fn run_kill_round(fixture: &mut CrashFixture, round: usize, delay: Duration, sta
                 assert_eq!(in_force.as_deref(), Some(pin_of[change]), "round {round}: {number} is reported as set");
             }
             // A number that was reported as in doubt before the kill does not count.
-            "no_answer" => in_doubt += usize::from(!reported.contains_key(&number)),
+            "no_answer" if reported.contains_key(&number) => {}
+            "no_answer" => drop(in_doubt.insert(number.clone())),
             _ => assert_eq!(in_force, None, "round {round}: {number} is reported as unchanged: {result}"),
         }
         if let Some(outcome) = reported.get(&number) {
@@ -109,9 +126,11 @@ fn run_kill_round(fixture: &mut CrashFixture, round: usize, delay: Duration, sta
             );
         }
     }
-    assert!(in_doubt <= CONCURRENCY, "round {round}: {in_doubt} numbers in doubt after one kill");
-    stats.in_doubt += in_doubt;
-    stats.max_in_doubt = stats.max_in_doubt.max(in_doubt);
+    let count = in_doubt.len();
+    assert!(count <= CONCURRENCY, "round {round}: {count} numbers in doubt after one kill");
+    stats.in_doubt += count;
+    stats.max_in_doubt = stats.max_in_doubt.max(count);
+    in_doubt
 }
 
 /// What the command printed for each number before it was killed. Its last line may be incomplete.
@@ -123,11 +142,11 @@ fn reported_results(mut child: Child) -> HashMap<String, String> {
     lines.filter_map(|line| Some((field(&line, "phone_number_id")?, field(&line, "request")?))).collect()
 }
 
-fn parse_env(name: &str) -> Option<u64> {
+pub(super) fn parse_env(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-fn kill_count(name: &str, default: usize) -> usize {
+pub(super) fn kill_count(name: &str, default: usize) -> usize {
     parse_env(name).map_or(default, |kills| usize::try_from(kills).expect("a small number"))
 }
 

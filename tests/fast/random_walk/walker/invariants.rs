@@ -172,7 +172,7 @@ impl Walker {
     }
 
     /// A timer is set only if something on the screen counts, waits or hides. A paused change shows a time of day, which
-    /// does not count.
+    /// does not count; at that time a queued one is no longer shown as paused.
     pub(super) fn check_wake(&self) {
         let has_waiting = self.app.roster().changes().any(|(_, state)| matches!(state, ChangeState::Waiting { .. }));
         let is_offline = matches!(self.app.connection(), Connection::Offline { .. });
@@ -191,7 +191,12 @@ impl Walker {
         // A time of today becomes a date.
         let midnight = self.now.plus(self.now.utc.until_next_day()).instant;
         let is_midnight = wake == Some(midnight) && self.app.roster().is_set_on(self.now.utc.day());
+        let is_pause_end = self.app.roster().open_changes().any(|(id, shown)| {
+            let is_queued = self.app.roster().changes().any(|change| change == (id, &ChangeState::Queued));
+            is_queued && matches!(shown, ChangeState::Paused { until, .. } if wake == Some(until.instant))
+        });
         let has_reason = is_midnight
+            || is_pause_end
             || self.shows_a_pin()
             || is_pausing
             || has_waiting

@@ -1,0 +1,55 @@
+//! The pauses of the limits of Meta, as far as they concern queued numbers: a scope that is paused is told once, and the
+//! rows of its queued numbers follow from that.
+//!
+//! It does not know the numbers, and does not decide when calls go on.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use crate::domain::change::ChangeState;
+use crate::domain::clock::TimePoint;
+use crate::domain::number::Number;
+use crate::policy::quota::QuotaScope;
+
+/// The scopes that are paused, with the state that their queued numbers show.
+#[derive(Debug, Default)]
+pub(super) struct ScopePauses(HashMap<QuotaScope, (Instant, ChangeState)>);
+
+impl ScopePauses {
+    pub(super) fn insert(&mut self, scope: QuotaScope, until: TimePoint) {
+        self.0.insert(scope, (until.instant, ChangeState::Paused { until, in_doubt: false }));
+    }
+
+    /// Removes the pauses of which this holds, with their end. True if there were any.
+    pub(super) fn end(&mut self, is_over: impl Fn(QuotaScope, Instant) -> bool) -> bool {
+        let before = self.0.len();
+        self.0.retain(|scope, (until, _)| !is_over(*scope, *until));
+        self.0.len() < before
+    }
+
+    /// When the first of these numbers is no longer paused; `None` if none is.
+    pub(super) fn next_end<'a>(&self, queued: impl Iterator<Item = &'a Number>) -> Option<Instant> {
+        if self.0.is_empty() {
+            return None;
+        }
+        queued.filter_map(|number| self.longest_of(number)).map(|(until, _)| *until).min()
+    }
+
+    /// The state that the row of a number shows. `number` is called only for a number that is queued.
+    pub(super) fn shown<'a>(
+        &'a self,
+        state: &'a ChangeState,
+        number: impl FnOnce() -> Option<&'a Number>,
+    ) -> &'a ChangeState {
+        if self.0.is_empty() || *state != ChangeState::Queued {
+            return state;
+        }
+        number().and_then(|number| self.longest_of(number)).map_or(state, |(_, paused)| paused)
+    }
+
+    fn longest_of(&self, number: &Number) -> Option<&(Instant, ChangeState)> {
+        let scopes =
+            [QuotaScope::App, QuotaScope::Token, QuotaScope::Waba(number.waba_id()), QuotaScope::Number(number.id)];
+        scopes.iter().filter_map(|scope| self.0.get(scope)).max_by_key(|(until, _)| *until)
+    }
+}
