@@ -9,11 +9,12 @@ use std::sync::Arc;
 use hashbrown::HashSet;
 use memchr::memmem;
 
+use super::change_states::ChangeStates;
 use super::filter_words::{
     FilterKey, NumberState, SplitWord, closest_key, request_keyword, split_word, state_of_phrase, state_of_word,
     strip_negation,
 };
-use super::row_store::{ChangeStates, RowStore, to_lower};
+use super::row_store::{RowStore, to_lower};
 use crate::domain::change::ChangeState;
 use crate::domain::number::{PhoneNumberId, TwoStep, Waba};
 use crate::domain::text::CleanText;
@@ -96,6 +97,7 @@ enum Predicate {
     Waba(String),
     /// One of these keywords of a change's state; `None` for numbers without a change.
     Requests(Vec<Option<&'static str>>),
+    /// The PIN was last set today, whatever became of a request after that.
     SetToday,
     /// The PIN is due, or is not.
     Due(bool),
@@ -173,12 +175,16 @@ impl Filter {
         self.terms.iter().any(|term| match term.predicate {
             Predicate::Word { state, .. } => matches!(state, Some(NumberState::Request(_))),
             Predicate::State(state) => matches!(state, NumberState::Request(_)),
-            Predicate::Requests(_) | Predicate::SetToday | Predicate::Due(_) => true,
-            Predicate::NumberStart(_) | Predicate::Waba(_) | Predicate::Id(_) => false,
+            Predicate::Requests(_) => true,
+            Predicate::NumberStart(_)
+            | Predicate::Waba(_)
+            | Predicate::SetToday
+            | Predicate::Due(_)
+            | Predicate::Id(_) => false,
         })
     }
 
-    /// True if a new day can add or remove a row.
+    /// True if a new day, or a PIN that is set, can add or remove a row.
     pub(super) fn depends_on_today(&self) -> bool {
         self.terms.iter().any(|term| matches!(term.predicate, Predicate::SetToday | Predicate::Due(_)))
     }
@@ -296,11 +302,11 @@ impl Predicate {
                     }
                 }
             }
-            Self::SetToday => mark_changes(
-                context,
-                hits,
-                |state| matches!(state, ChangeState::Set(completion) if completion.at.day() == store.today()),
-            ),
+            Self::SetToday => {
+                for (hit, slot) in hits.iter_mut().zip(0..) {
+                    *hit = store.is_set_on(slot, store.today());
+                }
+            }
             Self::Due(is_due) => {
                 for (hit, slot) in hits.iter_mut().zip(0..) {
                     *hit = store.is_due(slot) == *is_due;

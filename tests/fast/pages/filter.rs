@@ -7,6 +7,7 @@ use pindesk::console::roster::QuickCounts;
 use pindesk::domain::change::{ChangeState, Completion};
 use pindesk::domain::clock::UtcTime;
 use pindesk::domain::number::{Number, TwoStep};
+use pindesk::domain::standing::NotSentReason;
 
 use crate::support::app_fixture::{AppFixture, ONE_ATTEMPT, START_TIME, YESTERDAY, number, recording_with_escrow};
 
@@ -92,6 +93,15 @@ fn a_quick_filter_replaces_the_filter_and_restores_it() {
     assert_eq!((console.app.quick_filter(), under_cursor(&console)), (None, Some(number(3).id)));
     console.key(Key::Esc).press('1').press('1').sees("All 4 numbers");
     assert_eq!(under_cursor(&console), Some(number(3).id));
+}
+
+#[test]
+fn set_today_counts_what_it_shows_whatever_came_after() {
+    let mut console = console();
+    console.set_change_state(0, ChangeState::Set(ONE_ATTEMPT)).set_change_state(2, ChangeState::Set(ONE_ATTEMPT));
+    console.set_change_state(0, ChangeState::NotSent(ONE_ATTEMPT, NotSentReason::Stopped));
+    console.set_change_state(2, ChangeState::Sending { attempt: 1 });
+    console.sees("4:set today 2").press('4').sees("2 of 4").sees("- not sent").sees("~ sending");
 }
 
 #[test]
