@@ -27,7 +27,7 @@ use hashbrown::HashSet;
 
 use crate::domain::change::{ChangeState, LastSet};
 use crate::domain::clock::UtcTime;
-use crate::domain::number::{Number, PhoneNumberId, WabaId};
+use crate::domain::number::{Number, PhoneNumberId, Waba, WabaId};
 use crate::policy::rotation::Rotation;
 
 pub use completion::FilterCompletion;
@@ -315,6 +315,13 @@ impl Roster {
     #[must_use]
     pub fn complete_filter(&self, text: &str, cursor: usize) -> FilterCompletion {
         completion::complete(text, cursor, self.store.wabas().map(Arc::as_ref))
+    }
+
+    /// The first part of a WABA's name or ID that the filter asks for, and that neither a row's WABA nor one of these has.
+    #[must_use]
+    pub fn unknown_waba(&self, wabas: &[Arc<Waba>]) -> Option<&str> {
+        let wabas: Vec<_> = self.store.wabas().chain(wabas).map(Arc::as_ref).collect();
+        self.filter.unknown_waba(&wabas)
     }
 
     fn use_filter(&mut self, filter: Filter, rows_in_sight: usize) {

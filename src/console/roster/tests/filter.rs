@@ -67,6 +67,30 @@ fn a_resolved_change_is_found_by_its_new_and_its_old_word() {
 }
 
 #[test]
+fn in_doubt_and_no_answer_find_the_same_numbers() {
+    let mut roster = three();
+    roster.set_change(id("1001"), in_doubt());
+    roster.set_change(id("1002"), ChangeState::NotSent(FINISHED, NotSentReason::Stopped));
+    for text in ["in doubt", "no answer", "request:in-doubt", "request:in_doubt", "request:in doubt", "req:in"] {
+        assert_eq!(filtered(&mut roster, text), ["1001"], "{text}");
+        assert_eq!(filtered(&mut roster, &format!("-{text}")), ["1002", "1003"], "-{text}");
+    }
+}
+
+#[test]
+fn a_waba_that_is_not_there_is_known_as_such() {
+    let mut roster = three();
+    let unknown = |roster: &mut Roster, text| {
+        roster.set_filter(text, ROWS_IN_SIGHT).expect("a valid filter");
+        roster.unknown_waba(&[waba("777", "empty")]).map(str::to_owned)
+    };
+    assert_eq!(unknown(&mut roster, "acme waba:REQ"), Some("req".to_owned()));
+    for text in ["waba:ret", "waba:90", "waba:emp", "waba:", "-waba:req", "req", ""] {
+        assert_eq!(unknown(&mut roster, text), None, "{text}");
+    }
+}
+
+#[test]
 fn a_paused_change_is_found_by_its_state() {
     let mut roster = three();
     roster.set_change(id("1001"), ChangeState::Paused { until: Clock::System.now(), in_doubt: false });
@@ -140,13 +164,12 @@ fn an_unfinished_word_keeps_the_last_good_result() {
         let result = roster.type_filter(text, 20).map_err(|error| error.to_string());
         (result, ids(&roster).len())
     };
-    let unfinished =
-        |word: &str, completed: &str| Err(format!("No number matches \"{word}\". Tab completes {completed}"));
+    let unfinished = |completed: &str| Err(format!("Finish the word: {completed}"));
     assert_eq!(type_text("acme"), (Ok(()), 2));
-    assert_eq!(type_text("acme two-s"), (unfinished("two-s", "two-step:"), 2));
+    assert_eq!(type_text("acme two-s"), (unfinished("two-step:"), 2));
     assert_eq!(type_text("acme two-step:").1, 2);
     assert_eq!(type_text("acme two-step:n"), (Ok(()), 1));
-    assert_eq!(type_text("acme not se"), (unfinished("se", "not set or not sent"), 1));
+    assert_eq!(type_text("acme not se"), (unfinished("not set or not sent"), 1));
     assert_eq!(type_text("acme r"), (Ok(()), 2), "it is part of a name");
     assert_eq!(type_text("acme zz"), (Ok(()), 0));
     assert_eq!(type_text("acme failed"), (Ok(()), 0), "a state is finished");
