@@ -17,6 +17,7 @@ use pindesk::domain::change::{ChangeId, ChangeState, JobId, Progress, ProgressSo
 use pindesk::domain::clock::{Clock, UtcTime};
 use pindesk::domain::number::{Number, PhoneNumberId, TwoStep, Waba};
 use pindesk::domain::text::CleanText;
+use pindesk::journal::Operator;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -52,6 +53,7 @@ fn session(waba: &Arc<Waba>) -> Session {
         environment: Environment::Demo,
         read_only: false,
         user: "ana".to_owned(),
+        operator: Operator::from_process().name(),
         host: "127.0.0.1".to_owned(),
         config_paths: vec![PathBuf::from("/etc/pindesk/config.toml")],
         token_source: "the demo itself".to_owned(),

@@ -157,6 +157,7 @@ fn session(wabas: Vec<Arc<Waba>>) -> Session {
         environment: Environment::Test,
         read_only: false,
         user: "bench".to_owned(),
+        operator: Operator::from_process().name(),
         host: "127.0.0.1".to_owned(),
         config_paths: Vec::new(),
         token_source: String::new(),

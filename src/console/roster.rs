@@ -8,6 +8,7 @@
 //! A list that is read puts each row into its place. After that a row keeps its place, whatever becomes of its number,
 //! until the operator sorts, refreshes or filters. This module does not know keys, columns or scroll offsets.
 
+mod change_states;
 mod completion;
 mod cursor;
 mod filter;
@@ -28,7 +29,7 @@ use hashbrown::HashSet;
 
 use crate::domain::change::{ChangeState, LastSet};
 use crate::domain::clock::{TimePoint, UtcTime};
-use crate::domain::number::{Number, PhoneNumberId, WabaId};
+use crate::domain::number::{Number, PhoneNumberId, Waba, WabaId};
 use crate::policy::quota::QuotaScope;
 use crate::policy::rotation::Rotation;
 
@@ -40,11 +41,12 @@ pub use request_counts::QuickCounts;
 pub use row_store::{StaleSummary, TwoStepCounts};
 pub use visible_rows::{Rearrangement, RosterRow, WindowStart};
 
+use change_states::{ChangeStates, priority};
 use filter::{Filter, FilterContext, FilterMatches};
 use order::RowOrder;
 use pauses::ScopePauses;
 use request_counts::RequestCounts;
-use row_store::{ChangeStates, RowStore, UpsertResult, priority};
+use row_store::{RowStore, UpsertResult};
 use visible_rows::{RebuildCause, VisibleRows};
 
 /// All numbers, and which of them are visible.
@@ -170,7 +172,7 @@ impl Roster {
             self.open.remove(&id);
         }
         let slot = self.store.slot(&id);
-        let new = priority(Some(&state));
+        let (new, keyword) = (priority(Some(&state)), state.keyword());
         if slot.is_some() {
             self.request_counts.add(&state);
         }
@@ -178,9 +180,9 @@ impl Roster {
         if let Some(old) = old.as_ref().filter(|_| slot.is_some()) {
             self.request_counts.remove(old);
         }
-        // A PIN that is set again on another day has the same priority.
         let is_moved = new != priority(old.as_deref());
-        self.has_pending_updates |= self.filter.depends_on_today() || (is_moved && self.filter.depends_on_requests());
+        let has_new_keyword = old.is_none_or(|old| old.keyword() != keyword);
+        self.has_pending_updates |= has_new_keyword && self.filter.depends_on_requests();
         if let Some(slot) = slot.filter(|_| is_moved && self.order.sort().column == SortColumn::Request) {
             self.order.displace(slot);
         }
@@ -325,6 +327,13 @@ impl Roster {
         completion::complete(text, cursor, self.store.wabas().map(Arc::as_ref))
     }
 
+    /// The first part of a WABA's name or ID that the filter asks for, and that neither a row's WABA nor one of these has.
+    #[must_use]
+    pub fn unknown_waba(&self, wabas: &[Arc<Waba>]) -> Option<&str> {
+        let wabas: Vec<_> = self.store.wabas().chain(wabas).map(Arc::as_ref).collect();
+        self.filter.unknown_waba(&wabas)
+    }
+
     fn use_filter(&mut self, filter: Filter, rows_in_sight: usize) {
         if filter == self.filter {
             return self.apply_updates();
@@ -378,7 +387,7 @@ impl Roster {
             not_set: self.counts().not_set,
             failed: counts.failed,
             in_doubt: counts.in_doubt,
-            set_today: counts.set_on(self.store.today()),
+            set_today: self.store.set_count(self.store.today()),
             due: self.store.due_count(),
         }
     }
@@ -424,10 +433,10 @@ impl Roster {
         self.changes.iter()
     }
 
-    /// True if Meta confirmed a change of a listed number on this day, as in [`UtcTime::day`].
+    /// True if the PIN of a listed number was last set on this day, as in [`UtcTime::day`].
     #[must_use]
     pub fn is_set_on(&self, day: u32) -> bool {
-        self.request_counts.set_on(day) > 0
+        self.store.set_count(day) > 0
     }
 
     /// The changes that are running or in doubt, in no order.

@@ -278,8 +278,8 @@ impl Shared {
 
     /// True if pindesk saves each PIN to the escrow before it sends the PIN.
     #[must_use]
-    pub fn has_escrow(&self) -> bool {
-        matches!(&self.recording_status, RecordingStatus::Ready { recipients } if !recipients.is_empty())
+    pub const fn has_escrow(&self) -> bool {
+        self.recording_status.escrow_keys().is_some()
     }
 
     /// Numbers whose PIN may be in force and is only in the memory of this process, in no order.

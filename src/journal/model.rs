@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::domain::change::{ChangeId, Completion, JobId, LATE_ARRIVAL_WINDOW, SendHistory, StatusBefore};
 use crate::domain::clock::{Clock, TimePoint, UtcTime};
 use crate::domain::number::{PhoneNumberId, TwoStep, WabaId};
+use crate::domain::operator::OperatorName;
 use crate::domain::standing::{Doubt, Standing};
 use crate::domain::text::CleanText;
 use crate::escrow::{EscrowEntry, Fingerprint, Recipients};
@@ -346,6 +347,12 @@ impl Operator {
             sudo_user: claimed("SUDO_USER"),
             ssh_connection: claimed("SSH_CONNECTION"),
         }
+    }
+
+    /// The short name, as lists show it.
+    #[must_use]
+    pub fn name(&self) -> OperatorName {
+        OperatorName::new(self.uid, self.user.as_ref(), self.sudo_user.as_ref(), &self.host)
     }
 }
 

@@ -18,6 +18,7 @@ use pindesk::domain::change::{
 };
 use pindesk::domain::clock::{TimePoint, UtcTime};
 use pindesk::domain::number::{Number, PhoneNumberId, TwoStep, Waba};
+use pindesk::domain::operator::OperatorName;
 use pindesk::domain::outcome::DoubtReason;
 use pindesk::domain::pin::{Pin, PinChoice};
 use pindesk::domain::pin_plan::{PinPlan, Targets};
@@ -90,12 +91,18 @@ pub(crate) fn recording_with_changed_keys() -> RecordingStatus {
     }
 }
 
+/// An operator as the journal names them.
+pub(crate) fn operator(user: &str, host: &str) -> OperatorName {
+    OperatorName::new(1000, Some(&CleanText::new(user)), None, &CleanText::new(host))
+}
+
 fn session(show_pin_for: Option<Duration>) -> Session {
     Session {
         profile: Some("acme-prod".to_owned()),
         environment: Environment::Live,
         read_only: false,
         user: "ana".to_owned(),
+        operator: operator("ana", "web1"),
         host: "graph.example".to_owned(),
         config_paths: Vec::new(),
         token_source: "/etc/pindesk/token".to_owned(),

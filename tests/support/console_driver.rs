@@ -33,6 +33,7 @@ use pindesk::simulator::{self, FaultPlan, Simulator, SimulatorSpec, WorldSpec};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::journal_fixture::operator_ana;
 use super::state_fixture::StateFixture;
 
 /// How long any text may take to appear. Four attempts of one change take at most 7 s.
@@ -149,6 +150,7 @@ fn session(options: &DriverOptions, wabas: Vec<Arc<Waba>>) -> Session {
         environment: Environment::Demo,
         read_only: options.read_only,
         user: "ana".to_owned(),
+        operator: operator_ana().name(),
         host: "graph.example".to_owned(),
         config_paths: vec!["/etc/pindesk/config.toml".into()],
         token_source: "/etc/pindesk/token".to_owned(),

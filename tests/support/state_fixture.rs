@@ -14,6 +14,8 @@ use pindesk::preflight::RecordingConfig;
 use pindesk::state_dir::StateDir;
 use tempfile::TempDir;
 
+use super::journal_fixture::operator_ana;
+
 /// A file system in memory, if the machine has one: these tests check what is written, not the disk.
 const TMPFS_DIR: &str = "/dev/shm";
 
@@ -59,7 +61,7 @@ impl StateFixture {
             kind: JournalKind::Real,
             escrow: self.escrow_config(),
             profile: CleanText::new("demo"),
-            operator: Operator::from_process(),
+            operator: operator_ana(),
             reads_after_open: false,
             #[cfg(debug_assertions)]
             sync_writes: true,

@@ -17,7 +17,7 @@ use crate::console::runtime::{ConsoleExit, ConsoleSetup, TokenReader};
 use crate::console::shared::{Environment, EscrowCommand, Session};
 use crate::console::worker::WorkerConfig;
 use crate::domain::text::CleanText;
-use crate::journal::JournalKind;
+use crate::journal::{JournalKind, Operator};
 use crate::numbers::NumberSources;
 use crate::policy::rotation::Rotation;
 use crate::preflight;
@@ -56,6 +56,7 @@ fn setup_without_config(searched: Vec<PathBuf>, no_color: bool) -> Result<Consol
         environment: Environment::Live,
         read_only: false,
         user: user_name(),
+        operator: Operator::from_process().name(),
         host: String::new(),
         config_paths: searched,
         token_source: String::new(),
@@ -105,6 +106,7 @@ fn setup_from_config(
         environment: if is_live { Environment::Live } else { Environment::Test },
         read_only: profile.read_only,
         user: user_name(),
+        operator: Operator::from_process().name(),
         host: profile.endpoint.url.host_and_port(),
         config_paths: vec![path],
         token_source: profile.token.as_ref().map(token_source_label).unwrap_or_default(),

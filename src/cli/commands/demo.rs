@@ -28,7 +28,7 @@ use crate::console::shared::{Environment, EscrowCommand, Message, Session};
 use crate::console::worker::WorkerConfig;
 use crate::domain::clock::Clock;
 use crate::domain::redact::redacted_path;
-use crate::journal::JournalKind;
+use crate::journal::{JournalKind, Operator};
 use crate::numbers::NumberSources;
 use crate::process;
 use crate::simulator::{self, FAILING_DEMO_ROWS, FaultPlan, Simulator};
@@ -66,6 +66,7 @@ pub(crate) fn run(args: &DemoArgs, state_dir: Option<&Path>, global: &GlobalArgs
         environment: Environment::Demo,
         read_only: global.read_only,
         user: user_name(),
+        operator: Operator::from_process().name(),
         host: endpoint.url.host().to_owned(),
         config_paths: Vec::new(),
         token_source: "the demo itself".to_owned(),

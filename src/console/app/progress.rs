@@ -7,8 +7,8 @@ use crate::console::effect::{Effect, ScreenCommand};
 use crate::console::go::{QuitReason, Step};
 use crate::console::pages::Page;
 use crate::console::shared::Connection;
-use crate::domain::change::{ChangeState, Progress, ProgressSource};
-use crate::domain::clock::TimePoint;
+use crate::domain::change::{ChangeState, LastSet, Progress, ProgressSource};
+use crate::domain::clock::{TimePoint, UtcTime};
 use crate::domain::number::PhoneNumberId;
 use crate::domain::standing::NotApplied;
 
@@ -49,8 +49,9 @@ impl App {
             | ChangeState::Sending { .. }
             | ChangeState::Waiting { .. }
             | ChangeState::Paused { .. } => return Vec::new(),
-            ChangeState::Set(_) => {
+            ChangeState::Set(completion) => {
                 self.shared.connection = Connection::Online;
+                self.note_set(id, completion.at);
                 false
             }
             ChangeState::Resolved(..) => false,
@@ -78,6 +79,13 @@ impl App {
         let refresh = matches!(state, ChangeState::Set(_)).then(|| self.refresh_number(id).into());
         let bell = (is_bad && self.session.bell).then(|| ScreenCommand::Bell.into());
         [refresh, bell, self.read_shown_history(id)].into_iter().flatten().collect()
+    }
+
+    /// Notes that Meta confirmed a PIN of this process. The journal reports it later, and only if nothing else goes on.
+    fn note_set(&mut self, id: PhoneNumberId, at: UtcTime) {
+        let escrow_keys = self.recording_status.escrow_keys().map(|keys| u16::try_from(keys).unwrap_or(u16::MAX));
+        let by = self.session.operator.clone();
+        self.shared.roster.set_last_set(id, LastSet { at, by, escrow_keys });
     }
 
     /// While the program waits to quit: quits when no change is in progress, and asks again if another PIN would be

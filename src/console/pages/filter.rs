@@ -32,6 +32,8 @@ pub struct FilterPage {
 pub enum FilterMessage {
     /// Why the text cannot be applied.
     Error(String),
+    /// What the word at the cursor must become before the text can be applied.
+    Unfinished(FilterCompletion),
     /// What the word at the cursor can become.
     Completion(FilterCompletion),
 }
@@ -46,12 +48,30 @@ impl FilterPage {
         Self { input, previous, error: None, was_refused: false }
     }
 
-    /// What the message line says. An error that the next key may end is told only when it prevents something.
+    /// True if the rows are those of the text; false if they are those of the filter that is still active.
+    #[must_use]
+    pub const fn is_active(&self) -> bool {
+        self.error.is_none()
+    }
+
+    /// What the message line says.
     #[must_use]
     pub fn message(&self, roster: &Roster) -> FilterMessage {
+        let completion = self.completion(roster);
         match &self.error {
-            Some(error) if self.was_refused || !error.is_unfinished() => FilterMessage::Error(error.to_string()),
-            Some(_) | None => FilterMessage::Completion(self.completion(roster)),
+            None => FilterMessage::Completion(completion),
+            Some(error) if self.was_refused => FilterMessage::Error(format!("Not applied. {error}")),
+            Some(error) if self.is_at_cursor(error, &completion) => FilterMessage::Unfinished(completion),
+            Some(error) => FilterMessage::Error(error.to_string()),
+        }
+    }
+
+    /// True if the word at the cursor is the one that is unfinished.
+    fn is_at_cursor(&self, error: &FilterError, completion: &FilterCompletion) -> bool {
+        match error {
+            FilterError::NoValue { key } => completion.key == Some(*key),
+            FilterError::Unfinished { .. } => self.input.cursor() == self.input.value().chars().count(),
+            FilterError::UnknownKey { .. } | FilterError::BadValue { .. } => false,
         }
     }
 

@@ -8,7 +8,6 @@ use super::filter::FilterError;
 use super::filter_words::{FilterKey, STATES, SplitWord, split_word, state_of_word, strip_negation};
 use super::row_store::to_lower;
 use crate::domain::number::Waba;
-use crate::domain::text::CleanText;
 
 /// What the word at the cursor can become.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -70,7 +69,7 @@ pub(super) fn unfinished_word(text: &str) -> Option<FilterError> {
         Some(key) => key.prefix().to_owned(),
         None => candidates.values.join(" or "),
     };
-    (!completed.is_empty()).then(|| FilterError::Unfinished { word: CleanText::new(word), completed })
+    (!completed.is_empty()).then_some(FilterError::Unfinished { completed })
 }
 
 /// The word that contains a position, or ends there.

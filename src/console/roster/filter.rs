@@ -9,12 +9,13 @@ use std::sync::Arc;
 use hashbrown::HashSet;
 use memchr::memmem;
 
+use super::change_states::ChangeStates;
 use super::filter_words::{
     FilterKey, NumberState, SplitWord, closest_key, request_keyword, split_word, state_of_phrase, state_of_word,
     strip_negation,
 };
 use super::pauses::ScopePauses;
-use super::row_store::{ChangeStates, RowStore, to_lower};
+use super::row_store::{RowStore, to_lower};
 use crate::domain::change::ChangeState;
 use crate::domain::number::{PhoneNumberId, TwoStep, Waba};
 use crate::domain::text::CleanText;
@@ -31,36 +32,25 @@ pub enum FilterError {
         suggestion: Option<FilterKey>,
     },
     /// The key does not have this value.
-    #[error("{} takes {}.", .key.prefix(), .key.expected_values())]
+    #[error("\"{word}\" is not a value: {}.", .key.expected_values())]
     BadValue {
+        /// The word, with the key.
+        word: CleanText,
         /// The key.
         key: FilterKey,
     },
     /// The key has no value yet.
-    #[error("{} takes {}.", .key.prefix(), .key.expected_values())]
+    #[error("Finish the word: {} {}.", .key.prefix(), .key.expected_values())]
     NoValue {
         /// The key.
         key: FilterKey,
     },
     /// No row has the last word, which is the start of a key or of a state.
-    #[error("No number matches \"{word}\". Tab completes {completed}")]
+    #[error("Finish the word: {completed}")]
     Unfinished {
-        /// The word.
-        word: CleanText,
         /// What it can become.
         completed: String,
     },
-}
-
-impl FilterError {
-    /// True if the next key may make the filter valid.
-    #[must_use]
-    pub const fn is_unfinished(&self) -> bool {
-        match self {
-            Self::NoValue { .. } | Self::Unfinished { .. } => true,
-            Self::UnknownKey { .. } | Self::BadValue { .. } => false,
-        }
-    }
 }
 
 fn suggestion_text(suggestion: Option<FilterKey>) -> String {
@@ -97,6 +87,7 @@ enum Predicate {
     Waba(String),
     /// One of these keywords of a change's state; `None` for numbers without a change.
     Requests(Vec<Option<&'static str>>),
+    /// The PIN was last set today, whatever became of a request after that.
     SetToday,
     /// The PIN is due, or is not.
     Due(bool),
@@ -185,14 +176,35 @@ impl Filter {
         self.terms.iter().any(|term| match term.predicate {
             Predicate::Word { state, .. } => matches!(state, Some(NumberState::Request(_))),
             Predicate::State(state) => matches!(state, NumberState::Request(_)),
-            Predicate::Requests(_) | Predicate::SetToday | Predicate::Due(_) => true,
-            Predicate::NumberStart(_) | Predicate::Waba(_) | Predicate::Id(_) => false,
+            Predicate::Requests(_) => true,
+            Predicate::NumberStart(_)
+            | Predicate::Waba(_)
+            | Predicate::SetToday
+            | Predicate::Due(_)
+            | Predicate::Id(_) => false,
         })
     }
 
-    /// True if a new day can add or remove a row.
+    /// True if a new day, or a PIN that is set, can add or remove a row.
     pub(super) fn depends_on_today(&self) -> bool {
         self.terms.iter().any(|term| matches!(term.predicate, Predicate::SetToday | Predicate::Due(_)))
+    }
+
+    /// The first part of a WABA's name or ID that the filter asks for and none of these WABAs has.
+    pub(super) fn unknown_waba(&self, wabas: &[&Waba]) -> Option<&str> {
+        self.terms.iter().find_map(|term| match &term.predicate {
+            Predicate::Waba(part) if !term.is_negated && !wabas.iter().any(|waba| has_part(waba, part)) => {
+                Some(part.as_str())
+            }
+            Predicate::Waba(_)
+            | Predicate::Word { .. }
+            | Predicate::State(_)
+            | Predicate::NumberStart(_)
+            | Predicate::Requests(_)
+            | Predicate::SetToday
+            | Predicate::Due(_)
+            | Predicate::Id(_) => None,
+        })
     }
 
     pub(super) fn matching_rows(&self, context: &FilterContext<'_>) -> FilterMatches {
@@ -264,7 +276,7 @@ impl Predicate {
             FilterKey::Due => values.first().map(|value| Self::Due(*value == "yes")),
             FilterKey::Id => value.bytes().all(|byte| byte.is_ascii_digit()).then(|| Self::Id(value.to_owned())),
         };
-        predicate.map(Some).ok_or(FilterError::BadValue { key })
+        predicate.map(Some).ok_or_else(|| FilterError::BadValue { word: CleanText::new(word), key })
     }
 
     fn mark_matches(&self, context: &FilterContext<'_>, hits: &mut [bool]) {
@@ -296,9 +308,7 @@ impl Predicate {
                 }
             }
             Self::Waba(part) => {
-                mark_wabas(store, hits, |waba| {
-                    to_lower(waba.label()).contains(part) || waba.id.as_str().contains(part)
-                });
+                mark_wabas(store, hits, |waba| has_part(waba, part));
             }
             Self::Requests(keywords) => {
                 hits.fill(keywords.contains(&None));
@@ -308,11 +318,11 @@ impl Predicate {
                     }
                 }
             }
-            Self::SetToday => mark_changes(
-                context,
-                hits,
-                |state| matches!(state, ChangeState::Set(completion) if completion.at.day() == store.today()),
-            ),
+            Self::SetToday => {
+                for (hit, slot) in hits.iter_mut().zip(0..) {
+                    *hit = store.is_set_on(slot, store.today());
+                }
+            }
             Self::Due(is_due) => {
                 for (hit, slot) in hits.iter_mut().zip(0..) {
                     *hit = store.is_due(slot) == *is_due;
@@ -359,6 +369,10 @@ fn mark_text(store: &RowStore, needle: &str, hits: &mut [bool]) {
     }
 }
 
+fn has_part(waba: &Waba, part: &str) -> bool {
+    to_lower(waba.label()).contains(part) || waba.id.as_str().contains(part)
+}
+
 /// Tests each WABA once, not each row.
 fn mark_wabas(store: &RowStore, hits: &mut [bool], is_match: impl Fn(&Waba) -> bool) {
     let matching: HashSet<*const Waba> = store.wabas().filter(|waba| is_match(waba)).map(Arc::as_ptr).collect();
@@ -390,8 +404,7 @@ fn number_start(word: &str, next: Option<&str>) -> Option<String> {
 /// A word with a key and the word after it, if they are one value as people write it: `two-step:not set`.
 fn value_of_phrase(word: &str, next: &str) -> Option<String> {
     let SplitWord::Keyed(key, value) = split_word(word) else { return None };
-    let whole = format!("{value}-{next}");
-    key.values().contains(&whole.as_str()).then(|| format!("{}{whole}", key.prefix()))
+    key.value(&format!("{value}-{next}")).map(|value| format!("{}{value}", key.prefix()))
 }
 
 /// The digits of a word that looks like a number or part of one.
@@ -419,18 +432,20 @@ mod tests {
 
     #[test]
     fn a_bad_value_is_refused_with_the_valid_ones() {
-        assert_eq!(error_text("two:off"), "two-step: takes on, not-set or unknown.");
+        assert_eq!(error_text("acme -two-step:offf"), "\"two-step:offf\" is not a value: on, not-set, unknown.");
+        assert_eq!(error_text("Two:off"), "\"two:off\" is not a value: on, not-set, unknown.");
         assert_eq!(
             error_text("request:"),
-            "request: takes failed, no-answer, not-sent, queued, set, sending, retry, paused, resolved or none."
+            "Finish the word: request: failed, no-answer, not-sent, queued, set, sending, retry, paused, resolved, none."
         );
-        assert_eq!(error_text("set:yesterday"), "set: takes today.");
-        assert_eq!(error_text("id:12a"), "id: takes digits of a phone number ID.");
+        assert_eq!(error_text("due:"), "Finish the word: due: yes, no.");
+        assert_eq!(error_text("set:yesterday"), "\"set:yesterday\" is not a value: today.");
+        assert_eq!(error_text("id:12a"), "\"id:12a\" is not a value: digits of a phone number ID.");
     }
 
     #[test]
     fn only_what_can_become_valid_is_unfinished() {
-        let is_unfinished = |text| Filter::parse(text).expect_err("an invalid filter").is_unfinished();
+        let is_unfinished = |text| matches!(Filter::parse(text), Err(FilterError::NoValue { .. }));
         assert_eq!(["two-step:", "req:", "set:", "id:"].map(is_unfinished), [true; 4]);
         assert_eq!(["two-step:off", "req:x", "id:a", "colour:"].map(is_unfinished), [false; 4]);
     }

@@ -71,23 +71,43 @@ impl FilterKey {
         match self {
             Self::Waba => "part of a name or ID".to_owned(),
             Self::Id => "digits of a phone number ID".to_owned(),
-            Self::TwoStep | Self::Request | Self::Set | Self::Due => match self.values() {
-                [others @ .., last] if !others.is_empty() => format!("{} or {last}", others.join(", ")),
-                values => values.concat(),
-            },
+            Self::TwoStep | Self::Request | Self::Set | Self::Due => self.values().join(", "),
         }
+    }
+
+    /// Other words for a value.
+    const fn value_aliases(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Request => &REQUEST_ALIASES,
+            Self::TwoStep | Self::Waba | Self::Set | Self::Due | Self::Id => &[],
+        }
+    }
+
+    /// The value that is this word, or has it as another name.
+    pub(super) fn value(self, word: &str) -> Option<&'static str> {
+        let own = self.values().iter().map(|value| (*value, *value));
+        own.chain(self.value_aliases().iter().copied()).find(|(name, _)| *name == word).map(|(_, value)| value)
     }
 
     /// The values that an operator means with a value or its start. A complete value means only itself.
     pub(super) fn matching_values(self, typed: &str) -> Vec<&'static str> {
-        // Data has underscores, and earlier versions wrote `settled`.
+        // Data has underscores.
         let typed = typed.replace('_', "-");
-        let typed = if typed == "settled" { "resolved" } else { &typed };
+        if let Some(value) = self.value(&typed) {
+            return vec![value];
+        }
         let values = self.values().iter().copied();
-        let exact = values.clone().find(|value| *value == typed);
-        exact.map_or_else(|| values.filter(|value| value.starts_with(typed)).collect(), |value| vec![value])
+        let started: Vec<_> = values.filter(|value| value.starts_with(&typed)).collect();
+        if !started.is_empty() {
+            return started;
+        }
+        let aliases = self.value_aliases().iter();
+        aliases.filter(|(name, _)| name.starts_with(&typed)).map(|(_, value)| *value).collect()
     }
 }
+
+/// The screen counts numbers "in doubt", and earlier versions wrote `settled`.
+const REQUEST_ALIASES: [(&str, &str); 2] = [("in-doubt", ChangeResult::NoAnswer.keyword()), ("settled", "resolved")];
 
 /// The value of `request:` for numbers without a change.
 const REQUEST_NONE: &str = "none";
@@ -221,7 +241,8 @@ mod tests {
         assert_eq!(FilterKey::Request.matching_values("no"), ["no-answer", "not-sent", "none"]);
         assert_eq!(FilterKey::Request.matching_values("set"), ["set"]);
         assert_eq!(FilterKey::Request.matching_values("not_sent"), ["not-sent"]);
-        assert_eq!(FilterKey::Request.matching_values("settled"), ["resolved"]);
+        assert_eq!(["settled", "settl"].map(|word| FilterKey::Request.matching_values(word)), [["resolved"]; 2]);
+        assert_eq!(["in-doubt", "in_d", "i"].map(|word| FilterKey::Request.matching_values(word)), [["no-answer"]; 3]);
         assert_eq!(FilterKey::TwoStep.matching_values("off"), Vec::<&str>::new());
     }
 

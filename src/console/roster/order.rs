@@ -11,8 +11,9 @@ use std::sync::Arc;
 
 use hashbrown::HashSet;
 
+use super::change_states::{ChangeStates, priority};
 use super::gallop::gallop;
-use super::row_store::{ChangeStates, RowStore, priority, to_lower};
+use super::row_store::{RowStore, to_lower};
 use crate::domain::number::{Number, PhoneNumberId, Waba};
 
 /// The column that rows are sorted by.

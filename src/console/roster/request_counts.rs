@@ -1,9 +1,6 @@
 //! How many listed numbers have which outcome. Each change of a number is counted when it comes, so that a frame counts
 //! nothing.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
-
 use crate::domain::change::ChangeState;
 
 /// How many numbers each quick filter finds.
@@ -26,23 +23,18 @@ pub struct QuickCounts {
 pub(super) struct RequestCounts {
     pub(super) failed: usize,
     pub(super) in_doubt: usize,
-    set_by_day: BTreeMap<u32, usize>,
 }
 
 impl RequestCounts {
-    pub(super) fn set_on(&self, day: u32) -> usize {
-        self.set_by_day.get(&day).copied().unwrap_or_default()
-    }
-
     pub(super) fn add(&mut self, state: &ChangeState) {
         match state {
             ChangeState::Failed(..) => self.failed += 1,
             ChangeState::InDoubt(_) => self.in_doubt += 1,
-            ChangeState::Set(completion) => *self.set_by_day.entry(completion.at.day()).or_default() += 1,
             ChangeState::Queued
             | ChangeState::Sending { .. }
             | ChangeState::Waiting { .. }
             | ChangeState::Paused { .. }
+            | ChangeState::Set(_)
             | ChangeState::NotSent(..)
             | ChangeState::Resolved(..) => {}
         }
@@ -52,18 +44,11 @@ impl RequestCounts {
         match state {
             ChangeState::Failed(..) => self.failed -= 1,
             ChangeState::InDoubt(_) => self.in_doubt -= 1,
-            ChangeState::Set(completion) => {
-                if let Entry::Occupied(mut numbers) = self.set_by_day.entry(completion.at.day()) {
-                    *numbers.get_mut() -= 1;
-                    if *numbers.get() == 0 {
-                        numbers.remove();
-                    }
-                }
-            }
             ChangeState::Queued
             | ChangeState::Sending { .. }
             | ChangeState::Waiting { .. }
             | ChangeState::Paused { .. }
+            | ChangeState::Set(_)
             | ChangeState::NotSent(..)
             | ChangeState::Resolved(..) => {}
         }

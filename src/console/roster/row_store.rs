@@ -11,65 +11,15 @@ use std::hash::BuildHasher;
 use std::mem;
 use std::sync::Arc;
 
-use hashbrown::{DefaultHashBuilder, HashMap, HashSet, HashTable};
+use hashbrown::{DefaultHashBuilder, HashSet, HashTable};
 
 use super::gallop::gallop;
-use super::last_sets::LastSets;
-use crate::domain::change::{ChangeState, LastSet};
+use super::last_sets::{LastSets, remove_slots};
+use crate::domain::change::LastSet;
 use crate::domain::clock::UtcTime;
 use crate::domain::number::{Number, NumberDetails, PhoneNumberId, TwoStep, Waba};
 use crate::domain::text::CleanText;
 use crate::policy::rotation::Rotation;
-
-/// The state of the last change of each number. Equal states are stored once: in a job of all numbers most are queued,
-/// or were set within the same second.
-#[derive(Debug, Default)]
-pub(super) struct ChangeStates {
-    states: HashMap<PhoneNumberId, Arc<ChangeState>>,
-    /// The newest state of each priority. The next one is probably equal.
-    newest_by_priority: [Option<Arc<ChangeState>>; PRIORITIES],
-}
-
-impl ChangeStates {
-    pub(super) fn get(&self, id: &PhoneNumberId) -> Option<&ChangeState> {
-        self.states.get(id).map(Arc::as_ref)
-    }
-
-    /// Sets the state of a number and returns the previous one.
-    pub(super) fn insert(&mut self, id: PhoneNumberId, state: ChangeState) -> Option<Arc<ChangeState>> {
-        let newest = &mut self.newest_by_priority[priority(Some(&state))];
-        let shared = match newest {
-            Some(known) if **known == state => Arc::clone(known),
-            Some(_) | None => Arc::clone(newest.insert(Arc::new(state))),
-        };
-        self.states.insert(id, shared)
-    }
-
-    pub(super) fn remove(&mut self, id: &PhoneNumberId) -> Option<Arc<ChangeState>> {
-        self.states.remove(id)
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&PhoneNumberId, &ChangeState)> {
-        self.states.iter().map(|(id, state)| (id, state.as_ref()))
-    }
-}
-
-const PRIORITIES: usize = 8;
-
-/// What needs an operator first: no answer, failed, not sent; then running changes; then set, and numbers without a
-/// change.
-pub(super) fn priority(change: Option<&ChangeState>) -> usize {
-    match change {
-        Some(ChangeState::InDoubt(..)) => 0,
-        Some(ChangeState::Failed(..)) => 1,
-        Some(ChangeState::NotSent(..)) => 2,
-        Some(ChangeState::Waiting { .. } | ChangeState::Paused { .. }) => 3,
-        Some(ChangeState::Sending { .. }) => 4,
-        Some(ChangeState::Queued) => 5,
-        Some(ChangeState::Set(_) | ChangeState::Resolved(..)) => 6,
-        None => 7,
-    }
-}
 
 /// How many numbers have which two-step status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -270,6 +220,16 @@ impl RowStore {
         self.last_sets.insert(id, slot, last_set);
     }
 
+    /// True if the PIN of a row was last set on this day, as in [`UtcTime::day`].
+    pub(super) fn is_set_on(&self, slot: u32, day: u32) -> bool {
+        self.last_set(slot).is_some_and(|last_set| last_set.at.day() == day)
+    }
+
+    /// How many rows [`RowStore::is_set_on`] this day.
+    pub(super) fn set_count(&self, day: u32) -> usize {
+        self.last_sets.count_on(day)
+    }
+
     /// Marks a row as read by this run.
     fn mark_fresh(&mut self, slot: u32) {
         let was_stale = mem::replace(&mut self.stale[slot as usize], false);
@@ -350,7 +310,7 @@ impl RowStore {
         remove_slots(&mut self.rows, sorted_slots);
         remove_slots(&mut self.seen, sorted_slots);
         remove_slots(&mut self.stale, sorted_slots);
-        remove_slots(&mut self.last_sets.by_slot, sorted_slots);
+        self.last_sets.remove(sorted_slots);
         self.wabas.retain(|waba| Arc::strong_count(waba) > 1);
         self.details.retain(|details| Arc::strong_count(details) > 1);
         self.is_text_stale = true;
@@ -420,11 +380,6 @@ impl RowStore {
 /// filter would not find the rows after that.
 fn to_u32(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
-}
-
-fn remove_slots<T>(rows: &mut Vec<T>, sorted_slots: &[u32]) {
-    let mut slots = 0..;
-    rows.retain(|_| slots.next().is_none_or(|slot| sorted_slots.binary_search(&slot).is_err()));
 }
 
 fn push_search_text(text: &mut String, number: &Number) {

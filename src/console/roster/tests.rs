@@ -10,6 +10,7 @@ use super::*;
 use crate::domain::change::{Completion, InDoubtDetails, Resolution, SendHistory};
 use crate::domain::clock::{Clock, TimePoint, UtcTime};
 use crate::domain::number::{TwoStep, Waba};
+use crate::domain::operator::OperatorName;
 use crate::domain::outcome::DoubtReason;
 use crate::domain::standing::NotSentReason;
 use crate::domain::text::CleanText;
@@ -72,6 +73,11 @@ fn in_doubt() -> ChangeState {
         is_in_escrow: true,
         new_pin_allowed_from: *NOW,
     }))
+}
+
+fn set_at(seconds: u32) -> LastSet {
+    let by = OperatorName::new(1000, None, None, &CleanText::new("web1"));
+    LastSet { at: UtcTime::from_unix_seconds(seconds), by, escrow_keys: None }
 }
 
 #[test]

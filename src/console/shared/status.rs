@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crate::domain::ascii::is_readable_in_ascii;
 use crate::domain::clock::{TimePoint, UtcTime};
 use crate::domain::number::{Number, PhoneNumberId, Waba};
+use crate::domain::operator::OperatorName;
 use crate::domain::outcome::ReadFailure;
 use crate::domain::text::CleanText;
 use crate::policy::rotation::Rotation;
@@ -57,6 +58,8 @@ pub struct Session {
     pub read_only: bool,
     /// The user name of the operating system.
     pub user: String,
+    /// The operator as the journal names the one who set a PIN.
+    pub operator: OperatorName,
     /// The Graph host, with the port if it is not the usual one.
     pub host: String,
     /// The config file in use; without one, the paths that were searched.
@@ -132,6 +135,21 @@ pub enum RecordingStatus {
     /// A write or a sync failed while the program ran, so nothing more is sent. The text names the directory
     /// and the free space.
     JournalFailed(CleanText),
+}
+
+impl RecordingStatus {
+    /// How many keys can open what pindesk saves to the escrow before it sends a PIN; `None` without an escrow.
+    #[must_use]
+    pub const fn escrow_keys(&self) -> Option<usize> {
+        match self {
+            Self::Ready { recipients } if !recipients.is_empty() => Some(recipients.len()),
+            Self::Ready { .. }
+            | Self::Opening
+            | Self::RecipientsChanged { .. }
+            | Self::Unusable(_)
+            | Self::JournalFailed(_) => None,
+        }
+    }
 }
 
 /// The progress of a refresh.

@@ -74,6 +74,7 @@ pub(super) fn add_details(sheet: &mut Sheet, app: &App, number: &Number, now: In
     // A small window has no room for the time zone, which is always UTC.
     let is_compact = sheet.is_compact();
     add_two_step(sheet, app, number, |at| if is_compact { at.format_time() } else { at.to_string() });
+    add_last_set(sheet, app, &number.id);
     match app.roster().change(&number.id) {
         None => add_last_recorded(sheet, app, &number.id),
         Some(change) => add_last_request(sheet, change, now, app.utc_now()),
@@ -156,7 +157,7 @@ fn add_last_request(sheet: &mut Sheet, change: &ChangeState, now: Instant, utc_n
             let is_today = completion.at.day() == utc_now.day();
             let at = if is_today { completion.at.to_string() } else { completion.at.format_date_time() };
             sheet.styled_field("Last request", &format!("set at {at}, {tries}"), role);
-            sheet.optional_text("Last set here. Meta does not reveal whether it was changed elsewhere since.");
+            sheet.optional_text("Meta does not reveal whether it was changed elsewhere since.");
         }
         ChangeState::Resolved(completion, _) => {
             let summary = Explanation::for_change(change).map(|explanation| explanation.summary).unwrap_or_default();

@@ -154,7 +154,7 @@ fn paint_rows(
 ) -> Option<Position> {
     let roster = app.roster();
     if roster.visible_len() == 0 && roster.total() > 0 {
-        canvas.put(GUTTER_WIDTH, lines.start, "No number matches. Esc clears the filter.", Role::Plain);
+        canvas.put(GUTTER_WIDTH, lines.start, &list_head::no_match_label(app), Role::Plain);
         return None;
     }
     let selected = roster.cursor_index();

@@ -73,22 +73,24 @@ fn paint_counts(app: &App, canvas: &mut Canvas<'_>, y: u16) {
 
 /// Draws the active filter, and how many numbers it shows.
 fn paint_filter(app: &App, canvas: &mut Canvas<'_>, y: u16) {
-    let columns = put_shown(app, canvas, y);
+    let columns = put_shown(app, canvas, y, true);
     let x = canvas.put(0, y, "/", Role::Strong);
     canvas.put_within(x + 1, y, columns.saturating_sub(2), CleanText::new(app.filter()).as_str(), Role::Plain);
 }
 
-/// Draws how many numbers are shown at the right end. Returns the columns that are free before it.
-fn put_shown(app: &App, canvas: &mut Canvas<'_>, y: u16) -> usize {
+/// Draws how many numbers are shown at the right end, if the filter beside it is the one that shows them. Returns the
+/// columns that are free before it.
+fn put_shown(app: &App, canvas: &mut Canvas<'_>, y: u16, is_active: bool) -> usize {
     let roster = app.roster();
-    let shown = format!("{} of {}", format_count(roster.visible_len()), format_count(roster.total()));
+    let shown = if is_active { format_count(roster.visible_len()) } else { "…".to_owned() };
+    let shown = format!("{shown} of {}", format_count(roster.total()));
     canvas.put_right(y, &shown, Role::Plain);
     usize::from(canvas.width()).saturating_sub(width(&shown) + 1)
 }
 
 /// Draws the filter being typed. Returns the position of the cursor.
 fn paint_filter_input(app: &App, page: &FilterPage, canvas: &mut Canvas<'_>, y: u16) -> Position {
-    let columns = put_shown(app, canvas, y).saturating_sub(2);
+    let columns = put_shown(app, canvas, y, page.is_active()).saturating_sub(2);
     let x = canvas.put(0, y, "/", Role::Strong) + 1;
     let scroll = page.input.visual_scroll(columns.saturating_sub(1));
     canvas.put_within(x, y, columns, &skip_columns(page.input.value(), scroll), Role::Plain);
@@ -115,36 +117,43 @@ pub(super) fn paint_message(app: &App, canvas: &mut Canvas<'_>) {
     if app.hide_warning().is_some() {
         return canvas.draw_message_line(app);
     }
-    match page.message(app.roster()) {
-        FilterMessage::Error(error) => {
-            canvas.put(0, y, &error, Role::Plain);
-        }
-        FilterMessage::Completion(completion) => paint_completion(&completion, canvas, y),
-    }
+    paint_filter_message(&page.message(app.roster()), canvas, y);
 }
 
 /// Draws why the typed filter is not applied, in a compact window, which has no message line. False if it is.
 pub(super) fn paint_filter_error(app: &App, canvas: &mut Canvas<'_>) -> bool {
-    if let Page::Filter(page) = app.page()
-        && let FilterMessage::Error(error) = page.message(app.roster())
-    {
-        canvas.put(0, canvas.height().saturating_sub(2), &error, Role::Plain);
-        return true;
+    let Page::Filter(page) = app.page() else { return false };
+    let is_error = !page.is_active();
+    if is_error {
+        let y = canvas.height().saturating_sub(2);
+        paint_filter_message(&page.message(app.roster()), canvas, y);
     }
-    false
+    is_error
+}
+
+fn paint_filter_message(message: &FilterMessage, canvas: &mut Canvas<'_>, y: u16) {
+    match message {
+        FilterMessage::Error(error) => {
+            canvas.put(0, y, error, Role::Plain);
+        }
+        FilterMessage::Unfinished(completion) => {
+            let x = canvas.put(0, y, "Finish the word:", Role::Plain);
+            paint_completion(completion, canvas, (x + 1, y));
+        }
+        FilterMessage::Completion(completion) => paint_completion(completion, canvas, (0, y)),
+    }
 }
 
 /// Draws what the word at the cursor can become.
-fn paint_completion(completion: &FilterCompletion, canvas: &mut Canvas<'_>, y: u16) {
+fn paint_completion(completion: &FilterCompletion, canvas: &mut Canvas<'_>, (mut x, y): (u16, u16)) {
     const HINT: &str = "Tab completes";
     let FilterCompletion { key, values, completed } = completion;
     if key.is_none() && values.is_empty() {
         let keys = FilterKey::ALL.map(FilterKey::prefix).join(" ");
-        canvas.put(0, y, &format!("Also: {keys}    ! or - before a word means not"), Role::Plain);
+        canvas.put(x, y, &format!("Also: {keys}    ! or - before a word means not"), Role::Plain);
         return;
     }
     let room = usize::from(canvas.width()).saturating_sub(if completed.is_some() { HINT.len() + 6 } else { 0 });
-    let mut x = 0;
     if let Some(key) = key {
         x = canvas.put(x, y, key.prefix(), Role::Strong) + 1;
     }
@@ -159,4 +168,20 @@ fn paint_completion(completion: &FilterCompletion, canvas: &mut Canvas<'_>, y: u
         x = canvas.put(x + 4, y, first, Role::Strong);
         canvas.put(x, y, rest, Role::Plain);
     }
+}
+
+/// Why the list shows no row of the numbers that there are, in words that hold for the filter it has.
+pub(super) fn no_match_label(app: &App) -> String {
+    let what = match app.roster().unknown_waba(&app.session().wabas) {
+        // Its numbers may be among those that come.
+        Some(part) => format!("No WABA starts with \"{}\".", CleanText::new(part)),
+        None if app.refresh_progress().is_running => "No number that was read so far matches.".to_owned(),
+        None => "No number matches.".to_owned(),
+    };
+    let Page::Filter(page) = app.page() else { return format!("{what} Esc clears the filter.") };
+    if page.is_active() {
+        return what;
+    }
+    // The text that is typed is another one.
+    format!("No number matches \"{}\".", CleanText::new(app.filter()))
 }

@@ -5,11 +5,10 @@
 use super::sheet::Sheet;
 use super::status;
 use crate::console::app::App;
-use crate::console::shared::{Environment, RecordingStatus, TargetNotice};
+use crate::console::shared::{Environment, TargetNotice};
 use crate::console::theme::{Role, Theme};
-use crate::domain::change::ChangeState;
+use crate::domain::change::LastSet;
 use crate::domain::number::{Number, PhoneNumberId, TwoStep};
-use crate::domain::standing::ChangeResult;
 use crate::domain::text::{self, CleanText, format_count};
 
 /// The columns of a heading besides its text: the rule and the blanks around it.
@@ -73,7 +72,7 @@ pub(super) fn add_replace_warning(sheet: &mut Sheet, app: &App, number: &Number)
     sheet.push_line(vec![(badge.to_owned(), Role::WarningBadge), (status, Role::Plain)]);
 }
 
-/// Adds when a PIN was last set here and by whom, if the history of the number was read.
+/// Adds when a PIN was last set here and by whom. That it never was is said once the history of the number was read.
 pub(super) fn add_last_set(sheet: &mut Sheet, app: &App, id: &PhoneNumberId) {
     if let Some(text) = last_set(app, id).filter(|_| !sheet.is_compact()) {
         sheet.styled_field("Last set here", &text, Role::Plain);
@@ -81,20 +80,10 @@ pub(super) fn add_last_set(sheet: &mut Sheet, app: &App, id: &PhoneNumberId) {
 }
 
 fn last_set(app: &App, id: &PhoneNumberId) -> Option<String> {
-    match app.roster().change(id) {
-        Some(ChangeState::Set(completion)) => {
-            return Some(format!("{} by {}", completion.at.format_date(), app.session().user));
-        }
-        // The history may be older than this change.
-        Some(_) => return None,
-        None => {}
-    }
-    let history = app.history(id)?;
-    let is_set = |description: &str| description == ChangeResult::Set.label();
-    match history.iter().find(|entry| entry.is_request && is_set(entry.description.as_str())) {
-        Some(entry) => Some(format!("{} by {}", entry.at.format_date(), entry.operator_label)),
-        // A long history is read only in part.
-        None => history.is_empty().then(|| "never".to_owned()),
+    match app.roster().get(id).and_then(|row| row.last_set) {
+        Some(LastSet { at, by, .. }) => Some(format!("{} by {by}", at.format_padded_date())),
+        // What the journal has about a number may come later than its row.
+        None => app.history(id)?.is_empty().then(|| "never".to_owned()),
     }
 }
 
@@ -110,12 +99,9 @@ pub(super) fn add_target_notice(sheet: &mut Sheet, app: &App, notice: Option<&Ta
 
 /// How many keys can decrypt what the escrow has; `None` without an escrow.
 pub(super) fn escrow_keys(app: &App) -> Option<String> {
-    let RecordingStatus::Ready { recipients } = app.recording_status() else { return None };
-    match recipients.len() {
-        0 => None,
-        1 => Some("1 key".to_owned()),
-        keys => Some(format!("{} keys", format_count(keys))),
-    }
+    app.recording_status()
+        .escrow_keys()
+        .map(|keys| if keys == 1 { "1 key".to_owned() } else { format!("{} keys", format_count(keys)) })
 }
 
 /// Adds which numbers the request reaches. This is the last page before it is sent, so it does not rely on the title.

@@ -7,6 +7,7 @@ use pindesk::console::roster::QuickCounts;
 use pindesk::domain::change::{ChangeState, Completion};
 use pindesk::domain::clock::UtcTime;
 use pindesk::domain::number::{Number, TwoStep};
+use pindesk::domain::standing::NotSentReason;
 
 use crate::support::app_fixture::{AppFixture, ONE_ATTEMPT, START_TIME, YESTERDAY, number, recording_with_escrow};
 
@@ -32,7 +33,7 @@ fn the_message_line_completes_the_word_at_the_cursor() {
         "Also: two-step: waba: request: set: due: id:    ! or - before a word means not"
     );
     console.type_text("acme req");
-    let values = "request: failed  no-answer  not-sent  queued  set  sending      Tab completes";
+    let values = "Finish the word: request: failed  no-answer  not-sent  queued      Tab completes";
     assert_eq!(message_line(&console), values);
     console.key(Key::Tab).type_text("f");
     assert_eq!(message_line(&console), "request: failed      Tab completes");
@@ -43,20 +44,52 @@ fn the_message_line_completes_the_word_at_the_cursor() {
 #[test]
 fn half_a_word_keeps_the_rows_and_cannot_be_applied() {
     let mut console = console();
-    console.press('/').type_text("support req");
+    console.press('/').type_text("support re").sees("2 of 4").press('q').does_not_see("2 of 4").sees("~ of 4");
     assert_eq!(visible(&console), 2);
-    console.key(Key::Enter).sees("No number matches \"req\". Tab completes request:");
+    console.key(Key::Enter).sees("Not applied. Finish the word: request:").sees("~ of 4");
     assert_eq!((console.app.mode(), console.app.filter()), (Mode::Filter, "support re"));
     console.key(Key::Ctrl('u')).type_text("support two-step:").key(Key::Backspace).key(Key::Backspace);
-    assert_eq!(message_line(&console), "two-step: on  not-set  unknown      Tab completes");
+    assert_eq!(message_line(&console), "Finish the word: two-step: on  not-set  unknown      Tab completes");
+}
+
+#[test]
+fn a_key_without_a_value_is_unfinished_wherever_it_is() {
+    let mut console = console();
+    console.press('/').type_text("two-step:");
+    assert_eq!(message_line(&console), "Finish the word: two-step: on  not-set  unknown");
+    console.type_text(" acme").sees("~ of 4");
+    assert_eq!(message_line(&console), "Finish the word: two-step: on, not-set, unknown.");
+    console.key(Key::Enter).sees("Not applied. Finish the word: two-step: on, not-set, unknown.");
+    assert_eq!((console.app.mode(), console.app.filter()), (Mode::Filter, "t"));
+    console.key(Key::Ctrl('u')).sees("4 of 4");
+}
+
+#[test]
+fn a_compact_window_says_what_a_filter_lacks() {
+    let mut console = AppFixture::loaded((40, 10), recording_with_escrow());
+    console.press('/').type_text("due:").sees("~ of 4").sees("Finish the word: due: yes no");
+    console.type_text("x").sees("\"due:x\" is not a value: yes, no.");
+    console.key(Key::Backspace).type_text("no").sees("4 of 4").sees("Acme Retail UK 1 of 4");
+}
+
+#[test]
+fn a_list_without_rows_says_why() {
+    let mut console = console();
+    console.press('/').type_text("waba:req").sees("0 of 4").sees("No WABA starts with \"req\". ");
+    console.key(Key::Enter).sees("No WABA starts with \"req\". Esc clears the filter.");
+    console.key(Key::Esc).press('/').type_text("zz").sees("No number matches. ").does_not_see("Esc clears");
+    console.type_text(" two:x").sees("No number matches \"zz\".");
+    console.key(Key::Esc).press('2').sees("No number matches. Esc clears the filter.");
+    console.press('u').sees("No number that was read so far matches. Esc clears the filter.");
 }
 
 #[test]
 fn a_wrong_word_is_told_at_once_and_keeps_the_rows() {
     let mut console = console();
-    console.press('/').type_text("acme two:of").sees("two-step: takes on, not-set or unknown.");
+    console.press('/').type_text("acme two:of").sees("~ of 4");
+    assert_eq!(message_line(&console), "\"two:of\" is not a value: on, not-set, unknown.");
     assert_eq!((visible(&console), console.app.filter()), (1, "acme two:o"));
-    console.key(Key::Enter).sees("two-step: takes on, not-set or unknown.");
+    console.key(Key::Enter).sees("Not applied. \"two:of\" is not a value: on, not-set, unknown.").sees("~ of 4");
     assert_eq!(console.app.mode(), Mode::Filter);
     console.key(Key::Backspace).key(Key::Enter);
     assert_eq!((visible(&console), console.app.filter()), (1, "acme two:o"));
@@ -92,6 +125,15 @@ fn a_quick_filter_replaces_the_filter_and_restores_it() {
     assert_eq!((console.app.quick_filter(), under_cursor(&console)), (None, Some(number(3).id)));
     console.key(Key::Esc).press('1').press('1').sees("All 4 numbers");
     assert_eq!(under_cursor(&console), Some(number(3).id));
+}
+
+#[test]
+fn set_today_counts_what_it_shows_whatever_came_after() {
+    let mut console = console();
+    console.set_change_state(0, ChangeState::Set(ONE_ATTEMPT)).set_change_state(2, ChangeState::Set(ONE_ATTEMPT));
+    console.set_change_state(0, ChangeState::NotSent(ONE_ATTEMPT, NotSentReason::Stopped));
+    console.set_change_state(2, ChangeState::Sending { attempt: 1 });
+    console.sees("4:set today 2").press('4').sees("2 of 4").sees("- not sent").sees("~ sending");
 }
 
 #[test]

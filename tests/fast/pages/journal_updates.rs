@@ -17,11 +17,12 @@ use pindesk::domain::text::CleanText;
 use pindesk::journal::{NumberRecord, RecordedChange};
 
 use crate::support::app_fixture::{
-    AppFixture, ONE_ATTEMPT, START_TIME, YESTERDAY, number, number_id, recording_with_escrow,
+    AppFixture, ONE_ATTEMPT, START_TIME, YESTERDAY, number, number_id, operator, recording_with_escrow,
+    recording_without_escrow,
 };
 
 fn bo() -> OperatorName {
-    OperatorName::new(1000, Some(&CleanText::new("bo")), None, &CleanText::new("web2"))
+    operator("bo", "web2")
 }
 
 const fn once(at: UtcTime) -> Completion {
@@ -109,6 +110,24 @@ fn a_row_knows_when_its_pin_was_last_set_and_by_whom() {
 }
 
 #[test]
+fn what_this_console_sets_is_the_last_set_at_once() {
+    for (recording, escrow_keys) in [(recording_with_escrow(), Some(2)), (recording_without_escrow(), None)] {
+        let mut console = AppFixture::loaded((160, 36), recording);
+        let older = LastSet { at: YESTERDAY, by: bo(), escrow_keys: Some(1) };
+        console.update(Msg::NumberRecordsLoaded(vec![NumberRecord { last_set: Some(older), ..record(0, failed()) }]));
+        console.set_change_state(0, ChangeState::Set(ONE_ATTEMPT));
+        let last_set = LastSet { at: START_TIME, by: operator("ana", "web1"), escrow_keys };
+        let row = console.app.roster().get(&number_id(0)).expect("a row");
+        assert_eq!(row.last_set, Some(&last_set));
+        console.open_number(0).sees("Last set here 22 Nov 2026 by ana@web1");
+        match escrow_keys {
+            Some(_) => console.sees("PIN in the escrow, 2 keys"),
+            None => console.does_not_see("in the escrow"),
+        };
+    }
+}
+
+#[test]
 fn what_another_process_does_is_shown_but_not_announced() {
     let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
     let message = console.app.messages().newest_first().next().cloned();
@@ -142,7 +161,9 @@ fn a_time_of_today_becomes_a_date_at_midnight() {
     let midnight = START_TIME.plus(START_TIME.until_next_day());
     let late = midnight.minus(Duration::from_secs(30));
     console.now = TimePoint { utc: late, ..console.now };
-    console.update(Msg::NumberRecordsLoaded(vec![record(0, ChangeState::Set(once(START_TIME)))])).sees("+ set 14:03");
+    let last_set = Some(LastSet { at: START_TIME, by: bo(), escrow_keys: None });
+    let set = NumberRecord { last_set, ..record(0, ChangeState::Set(once(START_TIME))) };
+    console.update(Msg::NumberRecordsLoaded(vec![set])).sees("+ set 14:03");
     let wake = console.app.next_wake(console.now.instant);
     assert_eq!(wake, Some(console.now.instant + Duration::from_secs(30)));
     console.wait(Duration::from_secs(29)).sees("+ set 14:03").wait(Duration::from_secs(1)).sees("+ set 22 Nov");

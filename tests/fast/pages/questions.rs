@@ -8,14 +8,15 @@ use pindesk::console::input::decoder::PastedText;
 use pindesk::console::input::key::Key;
 use pindesk::console::input::keymap::Mode;
 use pindesk::console::shared::Size;
+use pindesk::domain::change::LastSet;
 use pindesk::domain::number::{Number, TwoStep};
 use pindesk::domain::text::CleanText;
-use pindesk::journal::HistoryEntry;
+use pindesk::journal::{HistoryEntry, NumberRecord};
 use ratatui::layout::Position;
 use ratatui::style::Modifier;
 
 use crate::support::app_fixture::{
-    AppFixture, HIDE_AFTER, READING_TIME, TYPING_TIME, YESTERDAY, number, number_id, recording_with_escrow,
+    AppFixture, HIDE_AFTER, READING_TIME, TYPING_TIME, YESTERDAY, number, number_id, operator, recording_with_escrow,
     set_pin_effect,
 };
 
@@ -161,20 +162,23 @@ fn the_badge_says_whether_a_pin_is_set_or_may_be() {
 }
 
 #[test]
-fn the_last_set_line_is_shown_once_the_history_was_read() {
+fn the_last_set_line_is_what_the_list_shows_or_never() {
     let entry = |description: &str| HistoryEntry {
         at: YESTERDAY,
         operator_label: CleanText::new("bo"),
         is_request: true,
         description: CleanText::new(description),
     };
+    let bo = LastSet { at: YESTERDAY, by: operator("bo", "web2"), escrow_keys: None };
     let cases = [
-        (vec![], Some("Last set here never")),
-        (vec![entry("failed"), entry("set")], Some("Last set here 21 Nov 2026 by bo")),
-        (vec![entry("failed")], None),
+        (vec![], None, Some("Last set here never")),
+        (vec![entry("failed"), entry("set")], Some(bo), Some("Last set here 21 Nov 2026 by bo@web2")),
+        (vec![entry("failed")], None, None),
     ];
-    for (lines, text) in cases {
+    for (lines, last_set, text) in cases {
         let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
+        let record = NumberRecord { number: number_id(0), latest: None, last_set };
+        console.update(Msg::NumberRecordsLoaded(vec![record]));
         console.open_number(0).update(Msg::HistoryRead { id: number_id(0), lines }).press('p');
         match text {
             Some(text) => console.sees(text).enter_pin().sees(text),

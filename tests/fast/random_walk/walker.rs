@@ -27,6 +27,8 @@ use pindesk::policy::rotation::Rotation;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use crate::support::app_fixture::operator;
+
 use self::invariants::is_only_in_memory;
 use self::pending_question::PendingQuestion;
 use super::samples::{
@@ -76,6 +78,7 @@ impl Walker {
             environment: Environment::Live,
             read_only,
             user: "ana".to_owned(),
+            operator: operator("ana", "web1"),
             host: "graph.example".to_owned(),
             config_paths: Vec::new(),
             token_source: "/etc/pindesk/token".to_owned(),

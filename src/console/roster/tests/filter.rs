@@ -67,6 +67,30 @@ fn a_resolved_change_is_found_by_its_new_and_its_old_word() {
 }
 
 #[test]
+fn in_doubt_and_no_answer_find_the_same_numbers() {
+    let mut roster = three();
+    roster.set_change(id("1001"), in_doubt());
+    roster.set_change(id("1002"), ChangeState::NotSent(FINISHED, NotSentReason::Stopped));
+    for text in ["in doubt", "no answer", "request:in-doubt", "request:in_doubt", "request:in doubt", "req:in"] {
+        assert_eq!(filtered(&mut roster, text), ["1001"], "{text}");
+        assert_eq!(filtered(&mut roster, &format!("-{text}")), ["1002", "1003"], "-{text}");
+    }
+}
+
+#[test]
+fn a_waba_that_is_not_there_is_known_as_such() {
+    let mut roster = three();
+    let unknown = |roster: &mut Roster, text| {
+        roster.set_filter(text, ROWS_IN_SIGHT).expect("a valid filter");
+        roster.unknown_waba(&[waba("777", "empty")]).map(str::to_owned)
+    };
+    assert_eq!(unknown(&mut roster, "acme waba:REQ"), Some("req".to_owned()));
+    for text in ["waba:ret", "waba:90", "waba:emp", "waba:", "-waba:req", "req", ""] {
+        assert_eq!(unknown(&mut roster, text), None, "{text}");
+    }
+}
+
+#[test]
 fn a_paused_change_is_found_by_its_state() {
     let mut roster = three();
     roster.set_change(id("1001"), ChangeState::Paused { until: Clock::System.now(), in_doubt: false });
@@ -140,13 +164,12 @@ fn an_unfinished_word_keeps_the_last_good_result() {
         let result = roster.type_filter(text, 20).map_err(|error| error.to_string());
         (result, ids(&roster).len())
     };
-    let unfinished =
-        |word: &str, completed: &str| Err(format!("No number matches \"{word}\". Tab completes {completed}"));
+    let unfinished = |completed: &str| Err(format!("Finish the word: {completed}"));
     assert_eq!(type_text("acme"), (Ok(()), 2));
-    assert_eq!(type_text("acme two-s"), (unfinished("two-s", "two-step:"), 2));
+    assert_eq!(type_text("acme two-s"), (unfinished("two-step:"), 2));
     assert_eq!(type_text("acme two-step:").1, 2);
     assert_eq!(type_text("acme two-step:n"), (Ok(()), 1));
-    assert_eq!(type_text("acme not se"), (unfinished("se", "not set or not sent"), 1));
+    assert_eq!(type_text("acme not se"), (unfinished("not set or not sent"), 1));
     assert_eq!(type_text("acme r"), (Ok(()), 2), "it is part of a name");
     assert_eq!(type_text("acme zz"), (Ok(()), 0));
     assert_eq!(type_text("acme failed"), (Ok(()), 0), "a state is finished");
@@ -164,19 +187,67 @@ fn a_word_that_may_match_a_number_to_come_is_finished() {
 #[test]
 fn set_today_ends_with_the_day_in_utc() {
     let mut roster = three();
-    let at = |seconds| UtcTime::from_unix_seconds(seconds);
     for (digits, seconds) in [("1001", 86_399), ("1002", 86_400), ("1003", 172_799)] {
-        roster.set_change(id(digits), ChangeState::Set(Completion { at: at(seconds), attempts: 1 }));
+        roster.set_last_set(id(digits), set_at(seconds));
     }
-    roster.set_today(at(90_000));
+    roster.set_today(UtcTime::from_unix_seconds(90_000));
     assert_eq!(filtered(&mut roster, "set:today"), ["1002", "1003"]);
     assert_eq!(roster.quick_counts().set_today, 2);
-    roster.set_today(at(172_800));
+    roster.set_today(UtcTime::from_unix_seconds(172_800));
     roster.apply_updates();
     assert_eq!((ids(&roster), roster.quick_counts().set_today), (vec!["1002".to_owned()], 0), "under the cursor");
-    roster.set_change(id("1003"), ChangeState::Set(Completion { at: at(172_801), attempts: 1 }));
+    roster.set_last_set(id("1003"), set_at(172_801));
     roster.apply_updates();
     assert_eq!((ids(&roster).len(), roster.quick_counts().set_today), (2, 1));
+}
+
+#[test]
+fn a_later_request_does_not_end_that_a_pin_was_set_today() {
+    let mut roster = three();
+    for digits in ["1001", "1002", "1003"] {
+        roster.set_change(id(digits), ChangeState::Set(FINISHED));
+        roster.set_last_set(id(digits), set_at(0));
+    }
+    roster.set_change(id("1001"), ChangeState::NotSent(FINISHED, NotSentReason::Stopped));
+    roster.set_change(id("1002"), ChangeState::Sending { attempt: 1 });
+    roster.set_change(id("1003"), in_doubt());
+    assert_eq!(filtered(&mut roster, "set:today"), ["1002", "1001", "1003"]);
+    assert_eq!(roster.quick_counts().set_today, 3);
+    assert!(roster.is_set_on(0) && !roster.is_set_on(1));
+}
+
+#[test]
+fn a_row_counts_once_for_its_newest_day() {
+    let mut roster = three();
+    roster.set_last_set(id("1009"), set_at(1));
+    let mut counts = |last_set: Option<LastSet>| {
+        if let Some(last_set) = last_set {
+            roster.set_last_set(id("1001"), last_set);
+        }
+        [0, 1].map(|day| roster.store.set_count(day))
+    };
+    assert_eq!(counts(None), [0, 0], "a number without a row");
+    assert_eq!(counts(Some(set_at(1))), [1, 0]);
+    assert_eq!(counts(Some(set_at(2))), [1, 0]);
+    assert_eq!(counts(Some(set_at(86_400))), [0, 1]);
+    assert_eq!(counts(Some(set_at(3))), [0, 1], "an older one");
+    roster.upsert(&number("1009", "+9", "Late", TwoStep::On));
+    assert_eq!([0, 1].map(|day| roster.store.set_count(day)), [1, 1]);
+    roster.begin_refresh();
+    roster.finish_refresh(&["900".parse().expect("an id")]);
+    roster.apply_updates();
+    assert_eq!([0, 1].map(|day| roster.store.set_count(day)), [0, 0]);
+}
+
+#[test]
+fn a_state_moves_its_row_also_if_it_sorts_like_the_one_before() {
+    let mut roster = three();
+    roster.set_change(id("1001"), ChangeState::Waiting { attempt: 2, until: NOW.instant, in_doubt: false });
+    roster.set_change(id("1002"), ChangeState::Set(FINISHED));
+    assert_eq!(filtered(&mut roster, "request:paused"), Vec::<String>::new());
+    roster.set_change(id("1001"), ChangeState::Paused { until: *NOW, in_doubt: false });
+    roster.apply_updates();
+    assert_eq!(ids(&roster), ["1001"]);
 }
 
 #[test]
@@ -184,7 +255,7 @@ fn quick_counts_count_only_listed_numbers() {
     let mut roster = three();
     roster.set_change(id("1001"), in_doubt());
     roster.set_change(id("1009"), in_doubt());
-    roster.set_change(id("1002"), ChangeState::Set(FINISHED));
+    roster.set_last_set(id("1002"), set_at(0));
     let counts = QuickCounts { not_set: 1, failed: 0, in_doubt: 1, set_today: 1, due: None };
     assert_eq!(roster.quick_counts(), counts);
     roster.upsert(&number("1009", "+9", "Late", TwoStep::On));

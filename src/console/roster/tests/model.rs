@@ -6,9 +6,10 @@ use std::time::Instant;
 
 use proptest::prelude::*;
 
-use super::super::row_store::{TwoStepCounts, priority};
+use super::super::change_states::priority;
+use super::super::row_store::TwoStepCounts;
 use super::super::{QuickCounts, Roster, SortColumn, SortDirection, SortOrder};
-use super::{FINISHED, id, ids, in_doubt, number, under_cursor, waba};
+use super::{FINISHED, id, ids, in_doubt, number, set_at, under_cursor, waba};
 use crate::domain::change::{ChangeState, Completion};
 use crate::domain::clock::{TimePoint, UtcTime};
 use crate::domain::number::{Number, TwoStep, WabaId};
@@ -18,6 +19,7 @@ use crate::domain::standing::NotSentReason;
 enum Event {
     Upsert { id: u8, display: u8, name: u8, waba: u8, two_step: TwoStep, is_listed: bool },
     Change { id: u8, kind: u8 },
+    LastSet { id: u8, seconds: u32 },
     Refresh { listed: Vec<u8>, complete: u8 },
     Filter { index: usize, rows_in_sight: usize },
     ActOn { id: u8 },
@@ -31,6 +33,8 @@ enum Event {
 struct Model {
     rows: BTreeMap<String, Number>,
     changes: BTreeMap<String, ChangeState>,
+    /// When the PIN of a number was last set, in seconds.
+    last_sets: BTreeMap<String, u32>,
     removed: Vec<String>,
     filter: usize,
     sort: SortOrder,
@@ -46,7 +50,7 @@ struct Model {
     before_filters: Option<String>,
 }
 
-type Matches = fn(&Number, Option<&ChangeState>) -> bool;
+type Matches = fn(&Number, Option<&ChangeState>, Option<u32>) -> bool;
 
 fn name_of(number: &Number) -> String {
     number.name.as_ref().map(|name| name.as_str().to_lowercase()).unwrap_or_default()
@@ -57,21 +61,21 @@ fn digits_of(number: &Number) -> String {
 }
 
 const FILTERS: [(&str, Matches); 11] = [
-    ("", |_, _| true),
-    ("b", |number, _| {
+    ("", |_, _, _| true),
+    ("b", |number, _, _| {
         name_of(number).contains('b') || number.waba.as_ref().is_some_and(|waba| waba.label().contains('b'))
     }),
-    ("1-2", |number, _| digits_of(number).contains("12") || number.id.as_str() == "12"),
-    ("two-step:on", |number, _| number.two_step == TwoStep::On),
-    ("!request:none", |_, change| change.is_some()),
-    ("request:queued !two-step:unknown", |number, change| {
+    ("1-2", |number, _, _| digits_of(number).contains("12") || number.id.as_str() == "12"),
+    ("two-step:on", |number, _, _| number.two_step == TwoStep::On),
+    ("!request:none", |_, change, _| change.is_some()),
+    ("request:queued !two-step:unknown", |number, change, _| {
         change == Some(&ChangeState::Queued) && number.two_step != TwoStep::Unknown
     }),
-    ("waba:91", |number, _| number.waba.as_ref().is_some_and(|waba| waba.id.as_str().contains("91"))),
-    ("id:1", |number, _| number.id.as_str().contains('1')),
-    ("not set", |number, _| number.two_step == TwoStep::NotSet),
-    ("-req:no", |_, change| change.is_some_and(|state| !matches!(state.keyword(), "no-answer" | "not-sent"))),
-    ("set:today", |_, change| matches!(change, Some(ChangeState::Set(completion)) if completion.at == FINISHED.at)),
+    ("waba:91", |number, _, _| number.waba.as_ref().is_some_and(|waba| waba.id.as_str().contains("91"))),
+    ("id:1", |number, _, _| number.id.as_str().contains('1')),
+    ("not set", |number, _, _| number.two_step == TwoStep::NotSet),
+    ("-req:no", |_, change, _| change.is_some_and(|state| !matches!(state.keyword(), "no-answer" | "not-sent"))),
+    ("set:today", |_, _, last_set| last_set.is_some_and(|seconds| seconds < 86_400)),
 ];
 
 /// The filter of digits, which ranks numbers that end with them first.
@@ -99,7 +103,8 @@ impl Model {
         for id in unsorted {
             self.place(id);
         }
-        let matches = |id: &String| FILTERS[self.filter].1(&self.rows[id], self.changes.get(id));
+        let matches =
+            |id: &String| FILTERS[self.filter].1(&self.rows[id], self.changes.get(id), self.last_sets.get(id).copied());
         let stays = |id: &&String| {
             let is_kept = self.acted_on.contains(*id) || self.kept.contains(*id) || self.cursor.as_ref() == Some(*id);
             is_kept && !matches(id)
@@ -146,6 +151,7 @@ impl Model {
         for id in removed {
             self.rows.remove(&id);
             self.changes.remove(&id);
+            self.last_sets.remove(&id);
             for ids in [&mut self.order, &mut self.visible] {
                 ids.retain(|other| *other != id);
             }
@@ -196,6 +202,14 @@ impl Model {
         }
     }
 
+    fn set_change(&mut self, id: String, state: ChangeState) {
+        let before = self.rows.contains_key(&id).then(|| self.sort_key(&id));
+        self.changes.insert(id.clone(), state);
+        if before.is_some_and(|before| before != self.sort_key(&id)) {
+            self.displaced.insert(id);
+        }
+    }
+
     /// Stores a number, and notes that its row may have another place now.
     fn store(&mut self, number: &Number, is_listed: bool) {
         let id = number.id.to_string();
@@ -240,12 +254,12 @@ fn apply(event: &Event, roster: &mut Roster, model: &mut Model) {
         Event::Change { id, kind } => {
             let state = change_state(*kind);
             roster.set_change(self::id(&id.to_string()), state.clone());
-            let id = id.to_string();
-            let before = model.rows.contains_key(&id).then(|| model.sort_key(&id));
-            model.changes.insert(id.clone(), state);
-            if before.is_some_and(|before| before != model.sort_key(&id)) {
-                model.displaced.insert(id);
-            }
+            model.set_change(id.to_string(), state);
+        }
+        Event::LastSet { id, seconds } => {
+            roster.set_last_set(self::id(&id.to_string()), set_at(*seconds));
+            let newest = model.last_sets.entry(id.to_string()).or_default();
+            *newest = (*newest).max(*seconds);
         }
         Event::Refresh { listed, complete } => {
             let complete: WabaId = ["910", "900"][usize::from(*complete)].parse().expect("an id");
@@ -306,6 +320,7 @@ fn events() -> impl Strategy<Value = Event> {
             }
         ),
         3 => (1u8..40, 0u8..8).prop_map(|(id, kind)| Event::Change { id, kind }),
+        2 => (1u8..40, prop_oneof![0u32..3, 86_399..86_402u32]).prop_map(|(id, seconds)| Event::LastSet { id, seconds }),
         1 => (prop::collection::vec(1u8..40, 0..40), 0u8..2)
             .prop_map(|(listed, complete)| Event::Refresh { listed, complete }),
         2 => (0..FILTERS.len(), 0usize..10)
@@ -349,7 +364,7 @@ proptest! {
             not_set: counts.not_set,
             failed: 0,
             in_doubt: count(|state| matches!(state, ChangeState::InDoubt(_))),
-            set_today: count(|state| *state == ChangeState::Set(FINISHED)),
+            set_today: model.rows.keys().filter(|id| model.last_sets.get(*id).is_some_and(|at| *at < 86_400)).count(),
             due: None,
         };
         prop_assert_eq!(roster.quick_counts(), quick_counts);
