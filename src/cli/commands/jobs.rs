@@ -40,7 +40,7 @@ use crate::domain::pin::PinChoice;
 use crate::domain::pin_plan::PinPlan;
 use crate::journal::{JobDetail, JobNumber, JobStatus, JobSummary, PinSource};
 
-use check::JobsCheckArgs;
+use check::{Checked, JobsCheckArgs};
 use report::JobsReportArgs;
 use show::{JobsListArgs, JobsShowArgs};
 
@@ -138,8 +138,8 @@ fn check(
     let config = require_config(overrides, env)?;
     require_profile(&job.summary, &config.profile)?;
     let ids = check::numbers_in_doubt(&job);
-    let codes = if ids.is_empty() {
-        Vec::new()
+    let checked = if ids.is_empty() {
+        Checked::default()
     } else {
         let graph = open_graph(&config.profile)?;
         let pace = pauses::new_pace(&config.profile, config.profile.concurrency, options);
@@ -147,7 +147,9 @@ fn check(
         check::read_and_resolve(&ids, config.profile.name, &graph, &pace, session, options)?
     };
     let (job, known) = find_job_with_names(state_dir, false, id)?;
-    check::print(&ids, codes, &job, &known, options)
+    let pin_file = (job.summary.pin_source == PinSource::Given).then(|| Path::new("FILE"));
+    let rerun = RerunOptions::new(global).with_pin_file(pin_file);
+    check::print(&ids, checked, &job, &known, &rerun, options)
 }
 
 /// Refuses a job of another profile.

@@ -85,7 +85,9 @@ fn total_line(numbers: &[Number]) -> String {
 /// The last request of a number, with its day if a PIN was set.
 fn request_cell(request: &LastRequest, now: UtcTime) -> Cell<'static> {
     if request.state != RecordedState::Ended(ChangeResult::Set) {
-        return recorded_cell(request.state);
+        // The console calls both the same, and the column has ten characters.
+        let is_resolved = request.state == RecordedState::NotApplied;
+        return recorded_cell(if is_resolved { RecordedState::Resolved } else { request.state });
     }
     let date = request.at.format_date();
     // `22 Nov 2026`, and the column has ten characters.

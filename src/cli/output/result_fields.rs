@@ -16,6 +16,7 @@ pub(crate) const fn recorded_result(state: RecordedState) -> ChangeResult {
         RecordedState::NotStarted => ChangeResult::NotSent,
         RecordedState::Running | RecordedState::Resolved => ChangeResult::NoAnswer,
         RecordedState::Ended(result) => result,
+        RecordedState::NotApplied => ChangeResult::Failed,
     }
 }
 
@@ -25,6 +26,7 @@ pub(crate) const fn recorded_label(state: RecordedState) -> &'static str {
         RecordedState::NotStarted => "not started",
         RecordedState::Running => "sending",
         RecordedState::Ended(result) => result.label(),
+        RecordedState::NotApplied => "not applied",
         RecordedState::Resolved => "resolved",
     }
 }
@@ -32,7 +34,7 @@ pub(crate) const fn recorded_label(state: RecordedState) -> &'static str {
 /// The recorded state of a number, as a cell.
 pub(crate) fn recorded_cell(state: RecordedState) -> Cell<'static> {
     let tone = match state {
-        RecordedState::Ended(ChangeResult::Failed) => Tone::Failure,
+        RecordedState::Ended(ChangeResult::Failed) | RecordedState::NotApplied => Tone::Failure,
         RecordedState::Ended(ChangeResult::NoAnswer) => Tone::Uncertain,
         RecordedState::Ended(ChangeResult::Set | ChangeResult::NotSent)
         | RecordedState::NotStarted

@@ -107,7 +107,9 @@ pub enum RecordedState {
     Running,
     /// It has ended, or it is in doubt.
     Ended(ChangeResult),
-    /// It was in doubt, and no longer is.
+    /// It was in doubt until a status read showed that no PIN is in force: nothing was changed.
+    NotApplied,
+    /// It was in doubt, and no longer is: an operator checked it, or another PIN was confirmed.
     Resolved,
 }
 
@@ -115,7 +117,7 @@ impl RecordedState {
     /// True if a resumed job sends a PIN to a number in this state, with this standing.
     pub(in crate::journal) fn is_resumable(self, standing: Option<&Standing>) -> bool {
         match self {
-            Self::NotStarted | Self::Ended(ChangeResult::NotSent) => true,
+            Self::NotStarted | Self::NotApplied | Self::Ended(ChangeResult::NotSent) => true,
             Self::Ended(ChangeResult::Failed) => match standing {
                 Some(Standing::Failed(error)) => error_catalog::is_cause_outside_number(error),
                 Some(Standing::Set | Standing::NotSent(_) | Standing::InDoubt(_)) | None => false,
@@ -148,8 +150,8 @@ pub struct JobSet {
 }
 
 impl JobNumber {
-    /// True if a resumed job sends a PIN to it: if none was sent, or if Meta refused the last one because of the access
-    /// token, a permission or too many calls. False for other numbers that failed or are in doubt, because an operator
+    /// True if a resumed job sends a PIN to it: if none was sent, if the one that was sent was certainly not applied, or if
+    /// Meta refused the last one because of the access token, a permission or too many calls. False for other numbers that failed or are in doubt, because an operator
     /// must check them first.
     #[must_use]
     pub fn is_resumable(&self) -> bool {

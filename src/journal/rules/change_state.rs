@@ -20,8 +20,8 @@ pub(in crate::journal) struct ChangeFacts {
     pub(in crate::journal) was_in_doubt: bool,
     /// True if Meta confirmed a PIN of the number, this one or another, after the last attempt.
     pub(in crate::journal) is_confirmed_since: bool,
-    /// True if an operator or a status read resolved the doubt after the last attempt.
-    pub(in crate::journal) is_resolved_since: bool,
+    /// How an operator or a status read resolved the doubt after the last attempt.
+    pub(in crate::journal) resolved_since: Option<Resolution>,
 }
 
 /// The last record of a change.
@@ -53,7 +53,7 @@ impl ChangeFacts {
             | LastRecord::NotSent
             | LastRecord::InDoubt => self.was_in_doubt,
         };
-        may_be_applied && !self.is_confirmed_since && !self.is_resolved_since
+        may_be_applied && !self.is_confirmed_since && self.resolved_since.is_none()
     }
 
     /// The state of the change. `is_alive` tells whether the process that made the last attempt is alive.
@@ -71,13 +71,11 @@ impl ChangeFacts {
             | LastRecord::Retry
             | LastRecord::Refused
             | LastRecord::NotSent
-            | LastRecord::InDoubt => {
-                if self.is_open() {
-                    RecordedState::Ended(ChangeResult::NoAnswer)
-                } else {
-                    RecordedState::Resolved
-                }
-            }
+            | LastRecord::InDoubt => match self.resolved_since {
+                _ if self.is_open() => RecordedState::Ended(ChangeResult::NoAnswer),
+                Some(Resolution::NoPinInForce) if !self.is_confirmed_since => RecordedState::NotApplied,
+                Some(Resolution::NoPinInForce | Resolution::Manual) | None => RecordedState::Resolved,
+            },
         }
     }
 
@@ -98,7 +96,7 @@ impl ChangeFacts {
 pub(in crate::journal) fn deduced_standing(state: RecordedState, recorded: Option<Standing>) -> Option<Standing> {
     match state {
         RecordedState::NotStarted | RecordedState::Running => None,
-        RecordedState::Ended(_) | RecordedState::Resolved => {
+        RecordedState::Ended(_) | RecordedState::NotApplied | RecordedState::Resolved => {
             Some(recorded.unwrap_or_else(|| Standing::in_doubt(DoubtCause::ProcessEnded)))
         }
     }
@@ -132,7 +130,7 @@ pub(in crate::journal) fn ended_state(state: RecordedState, ended: EndedChange) 
         (RecordedState::Ended(ChangeResult::NotSent), Some(_)) => {
             Some(ChangeState::NotSent(completion?, NotSentReason::Stopped))
         }
-        (RecordedState::Resolved, _) => match resolution {
+        (RecordedState::NotApplied | RecordedState::Resolved, _) => match resolution {
             Some((at, how)) => Some(ChangeState::Resolved(Completion { at, ..completion? }, how)),
             // Another PIN was confirmed before the outcome of this one was recorded.
             None => last_set.map(ChangeState::Set),
@@ -170,7 +168,7 @@ mod tests {
     use crate::domain::outcome::DoubtReason;
 
     const fn facts(last: LastRecord, was_in_doubt: bool) -> ChangeFacts {
-        ChangeFacts { last, was_in_doubt, is_confirmed_since: false, is_resolved_since: false }
+        ChangeFacts { last, was_in_doubt, is_confirmed_since: false, resolved_since: None }
     }
 
     #[test]
@@ -194,9 +192,10 @@ mod tests {
         for (last, was_in_doubt, is_open) in cases {
             let open = facts(last, was_in_doubt);
             assert_eq!(open.is_open(), is_open, "{open:?}");
-            for ended in
-                [ChangeFacts { is_confirmed_since: true, ..open }, ChangeFacts { is_resolved_since: true, ..open }]
-            {
+            for ended in [
+                ChangeFacts { is_confirmed_since: true, ..open },
+                ChangeFacts { resolved_since: Some(Resolution::Manual), ..open },
+            ] {
                 assert!(!ended.is_open(), "{ended:?}");
             }
         }
@@ -235,9 +234,21 @@ mod tests {
         ];
         for (last, was_in_doubt, states) in cases {
             let open = facts(last, was_in_doubt);
-            let ended = ChangeFacts { is_resolved_since: true, ..open };
+            let ended = ChangeFacts { resolved_since: Some(Resolution::Manual), ..open };
             assert_eq!([open.state(true), open.state(false), ended.state(false)], states, "{open:?}");
         }
+    }
+
+    #[test]
+    fn a_doubt_that_a_status_read_ended_was_not_applied() {
+        let resolved =
+            ChangeFacts { resolved_since: Some(Resolution::NoPinInForce), ..facts(LastRecord::InDoubt, true) };
+        assert_eq!(resolved.state(false), RecordedState::NotApplied);
+        assert!(RecordedState::NotApplied.is_resumable(None), "its number has no PIN");
+        // What was confirmed later is another PIN.
+        let confirmed = ChangeFacts { is_confirmed_since: true, ..resolved };
+        assert_eq!(confirmed.state(false), RecordedState::Resolved);
+        assert!(!RecordedState::Resolved.is_resumable(None));
     }
 
     #[test]

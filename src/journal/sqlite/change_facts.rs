@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use rusqlite::{Connection, Row};
 
 use super::columns::parse_column;
+use super::encoding::parse_resolution;
 use crate::domain::change::ChangeId;
 use crate::journal::error::StorageError;
 use crate::journal::model::RecordedState;
@@ -25,7 +26,8 @@ pub(super) const FACTS_COLUMNS: &str = "
     EXISTS (SELECT 1 FROM outcomes d WHERE d.change = r.change AND d.kind = 'no_answer') AS doubted,
     EXISTS (SELECT 1 FROM outcomes s WHERE s.number = c.number AND s.kind = 'set' AND s.seq > coalesce(t.seq, c.seq))
         AS confirmed,
-    EXISTS (SELECT 1 FROM settlements s WHERE s.change = c.change AND s.seq > coalesce(t.seq, c.seq)) AS settled,
+    (SELECT s.how FROM settlements s WHERE s.change = c.change AND s.seq > coalesce(t.seq, c.seq)
+        ORDER BY s.seq DESC LIMIT 1) AS settled,
     iif(o.seq IS NULL OR o.repeats, t.run, NULL) AS run";
 
 /// How many columns [`FACTS_COLUMNS`] has.
@@ -60,7 +62,7 @@ pub(super) fn read_facts(row: &Row<'_>, start: usize) -> rusqlite::Result<Change
         last,
         was_in_doubt: row.get(start + 1)?,
         is_confirmed_since: row.get(start + 2)?,
-        is_resolved_since: row.get(start + 3)?,
+        resolved_since: row.get_ref(start + 3)?.as_str_or_null().unwrap_or_default().and_then(parse_resolution),
     })
 }
 

@@ -46,9 +46,9 @@ pub(crate) fn decide<'a>(
         let later = later.entry(change.number).or_default();
         let is_off = number(change.number).is_some_and(|number| is_off_since(number, change));
         let if_not_replaced = match change.state {
-            RecordedState::Ended(ChangeResult::Failed | ChangeResult::NotSent) | RecordedState::NotStarted => {
-                InForce::No
-            }
+            RecordedState::Ended(ChangeResult::Failed | ChangeResult::NotSent)
+            | RecordedState::NotStarted
+            | RecordedState::NotApplied => InForce::No,
             RecordedState::Ended(ChangeResult::Set) | RecordedState::Resolved if is_off => InForce::No,
             RecordedState::Ended(ChangeResult::Set) if !later.is_uncertain => InForce::Yes,
             RecordedState::Ended(ChangeResult::Set | ChangeResult::NoAnswer)

@@ -62,7 +62,7 @@ impl<'a> EscrowRecord<'a> {
             verified_name,
             at: entry.at.to_rfc3339(),
             request: state.map(recorded_result),
-            settled: state == Some(RecordedState::Resolved),
+            settled: matches!(state, Some(RecordedState::Resolved | RecordedState::NotApplied)),
             last_try_at: status.and_then(|status| status.last_attempt_at).map(UtcTime::to_rfc3339),
             pin: None,
             in_force: None,
@@ -242,6 +242,7 @@ fn in_force_cell(in_force: InForce, status: Option<JournalStatus>) -> Cell<'stat
         (InForce::Maybe, _) => Cell::new(InForce::Maybe.label(), Tone::Uncertain),
         (InForce::No, Some(RecordedState::Ended(ChangeResult::Failed))) => "no, refused".into(),
         (InForce::No, Some(RecordedState::Ended(ChangeResult::NotSent))) => "no, not sent".into(),
+        (InForce::No, Some(RecordedState::NotApplied)) => "no, not applied".into(),
         (InForce::No, _) => InForce::No.label().into(),
     }
 }

@@ -4,6 +4,7 @@
 //! It sends no PIN. Only the rules of the actor resolve a doubt: two-step verification that is still not set two minutes
 //! after the last request. Where it is on, Meta does not say which PIN is in force.
 
+use std::collections::HashSet;
 use std::io::{self, Write as _};
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -22,8 +23,9 @@ use crate::cli::output::stdio::{eprint_line, exit_code_after_print};
 use crate::cli::output::table;
 use crate::cli::read_failure;
 use crate::cli::records::JournalSession;
+use crate::cli::rerun::RerunOptions;
 use crate::cli::runtime::build_runtime;
-use crate::domain::clock::Clock;
+use crate::domain::clock::{Clock, UtcTime};
 use crate::domain::number::PhoneNumberId;
 use crate::domain::standing::ChangeResult;
 use crate::domain::text::CleanText;
@@ -34,6 +36,7 @@ use crate::numbers::{self, NumberSources, NumbersEvent};
 use crate::pace::Pace;
 use crate::policy::error_catalog::Explanation;
 
+use super::record;
 use super::show::print_records;
 
 #[derive(Debug, Args)]
@@ -55,7 +58,17 @@ fn is_in_doubt(number: &JobNumber) -> bool {
     number.state == RecordedState::Ended(ChangeResult::NoAnswer)
 }
 
-/// Reads these numbers, and records which of them are resolved. Returns an exit code for each that could not be read.
+/// What became of the reads.
+#[derive(Debug, Default)]
+pub(crate) struct Checked {
+    /// An exit code for each number that could not be read.
+    failures: Vec<ExitCode>,
+    /// How many numbers were read while their request could still arrive, which proves nothing, and until when the last
+    /// of those requests can.
+    too_early: Option<(usize, UtcTime)>,
+}
+
+/// Reads these numbers, and records which of them are resolved.
 pub(crate) fn read_and_resolve(
     ids: &[PhoneNumberId],
     profile: CleanText,
@@ -63,12 +76,18 @@ pub(crate) fn read_and_resolve(
     pace: &Pace,
     session: JournalSession,
     options: OutputOptions,
-) -> Result<Vec<ExitCode>, CliError> {
+) -> Result<Checked, CliError> {
     let JournalSession { journal, report, recipients, suspend_handler } = session;
     let runtime = build_runtime()?;
     let codes = Mutex::new(Vec::new());
-    runtime.block_on(async {
+    let too_early = runtime.block_on(async {
         let recorder = Recorder { journal: journal.clone(), recipients, profile };
+        let now = Clock::System.now();
+        let changes = report.unresolved.iter().filter(|change| ids.contains(&change.number));
+        let arrivals = changes.map(|change| (change.number, change.new_pin_allowed_from(now).utc));
+        let late: Vec<_> = arrivals.filter(|(_, until)| *until > now.utc).collect();
+        let late_numbers = late.iter().map(|(number, _)| number).collect::<HashSet<_>>().len();
+        let too_early = late.iter().map(|(_, until)| *until).max().map(|until| (late_numbers, until));
         // It sends nothing, so it needs no client.
         let (jobs, _progress) = JobsHandle::start(None, recorder, report.unresolved, 1, pace.clone(), Clock::System);
         suspend_handler.watch(jobs.clone());
@@ -94,19 +113,22 @@ pub(crate) fn read_and_resolve(
         let records = jobs.shut_down();
         // The wait blocks, and the actor runs on this thread.
         task::spawn_blocking(move || records.wait()).await.ok();
+        too_early
     });
     journal.close();
-    Ok(codes.into_inner().unwrap_or_else(PoisonError::into_inner))
+    Ok(Checked { failures: codes.into_inner().unwrap_or_else(PoisonError::into_inner), too_early })
 }
 
 /// Prints what became of the numbers, and returns the exit code.
 pub(crate) fn print(
     ids: &[PhoneNumberId],
-    codes: Vec<ExitCode>,
+    checked_now: Checked,
     job: &JobDetail,
     known: &KnownNumbers,
+    rerun: &RerunOptions,
     options: OutputOptions,
 ) -> Result<ExitCode, CliError> {
+    let Checked { failures, too_early } = checked_now;
     let mut checked: Vec<&JobNumber> = job.numbers.iter().filter(|number| ids.contains(&number.number)).collect();
     checked.sort_by_key(|number| known.sort_key(number.number));
     let left = checked.iter().filter(|number| is_in_doubt(number)).count();
@@ -115,11 +137,23 @@ pub(crate) fn print(
     } else {
         print_table(&checked, left, job, known, options)
     };
-    if left > 0 && !options.is_quiet {
-        eprint_line(RESOLVE_HINT);
+    if !options.is_quiet {
+        let early = too_early.filter(|_| left > 0).map_or(0, |(numbers, _)| numbers);
+        if let Some((numbers, until)) = too_early.filter(|_| early > 0) {
+            eprint_line(&format!(
+                "pindesk: too early for {}: the request can still arrive until {until}. Run this command again then.",
+                table::numbers_label(numbers)
+            ));
+        }
+        if left > early {
+            eprint_line(RESOLVE_HINT);
+        }
+        if let Some(hint) = record::tally(&job.summary).resume_hint(job.summary.id, rerun) {
+            eprint_line(&format!("pindesk: {hint}"));
+        }
     }
     let in_doubt = if left > 0 { ExitCode::NoAnswer } else { ExitCode::Done };
-    exit_code_after_print(printed, ExitCode::first_that_applies(codes.into_iter().chain([in_doubt])))
+    exit_code_after_print(printed, ExitCode::first_that_applies(failures.into_iter().chain([in_doubt])))
 }
 
 const RESOLVE_HINT: &str = "pindesk: where two-step verification is on, Meta does not say which PIN is in force. To resolve \

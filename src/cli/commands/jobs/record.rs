@@ -101,6 +101,7 @@ pub(crate) fn state_text(job: &JobSummary) -> String {
     let counts = [
         (ended(ChangeResult::Failed), ChangeResult::Failed.label()),
         (ended(ChangeResult::NoAnswer), ChangeResult::NoAnswer.label()),
+        (job.count(RecordedState::NotApplied), recorded_label(RecordedState::NotApplied)),
         (job.count(RecordedState::Resolved), recorded_label(RecordedState::Resolved)),
         (not_sent, unsent),
     ];
@@ -116,8 +117,24 @@ pub(crate) fn print_fields(out: &mut impl Write, job: &JobSummary) -> io::Result
     job.note.iter().try_for_each(|note| writeln!(out, "Note     {note}"))
 }
 
+/// What a status read showed of a change that was not applied.
+const NOT_APPLIED: &str = "two-step verification was still not set two minutes later";
+
+/// Why a number has its state, in a few words.
+pub(crate) fn short_reason(number: &JobNumber) -> &str {
+    match number.state {
+        RecordedState::NotApplied => NOT_APPLIED,
+        RecordedState::NotStarted | RecordedState::Running | RecordedState::Ended(_) | RecordedState::Resolved => {
+            number.reason.as_ref().map_or("", CleanText::as_str)
+        }
+    }
+}
+
 /// Why a number was not set; `None` if it was, or if it has no outcome.
 pub(crate) fn explanation(number: &JobNumber) -> Option<Explanation> {
+    if number.state == RecordedState::NotApplied {
+        return None;
+    }
     match number.standing.as_ref()? {
         Standing::Set => None,
         Standing::Failed(error) => Some(Explanation::for_refusal(error)),
@@ -146,7 +163,11 @@ pub(crate) fn with_result<T>(
     let explanation = explanation(number);
     let is_in_doubt = number.state == RecordedState::Ended(ChangeResult::NoAnswer);
     let needs_advice = is_in_doubt || result == ChangeResult::Failed;
-    let reason = explanation.as_ref().map_or(recorded_label(number.state), |explanation| &explanation.reason);
+    let reason = match (&explanation, number.state) {
+        (Some(explanation), _) => &explanation.reason,
+        (None, RecordedState::NotApplied) => NOT_APPLIED,
+        (None, state) => recorded_label(state),
+    };
     print(&ResultRecord {
         http_status: number.reply.http_status,
         tries: number.attempts,

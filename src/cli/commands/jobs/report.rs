@@ -20,9 +20,9 @@ use crate::cli::output::table;
 use crate::domain::clock::UtcTime;
 use crate::domain::number::WabaId;
 use crate::domain::text::CleanText;
-use crate::journal::{JobDetail, JobNumber};
+use crate::journal::{JobDetail, JobNumber, RecordedState};
 
-use super::record::{explanation, print_fields, tally};
+use super::record::{explanation, print_fields, short_reason, tally};
 
 #[derive(Debug, Args)]
 pub(crate) struct JobsReportArgs {
@@ -110,7 +110,11 @@ fn groups(numbers: &[JobNumber]) -> BTreeMap<(&'static str, String), Vec<&JobNum
     let mut groups: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for number in numbers {
         let code = number.reply.code.map_or_else(String::new, |code| format!(" (code {code})"));
-        let reason = explanation(number).map_or_else(String::new, |why| format!(": {}{code}", why.summary));
+        let reason = match explanation(number) {
+            Some(why) => format!(": {}{code}", why.summary),
+            None if number.state == RecordedState::NotApplied => format!(": {}", short_reason(number)),
+            None => String::new(),
+        };
         groups.entry((recorded_label(number.state), reason)).or_default().push(number);
     }
     groups

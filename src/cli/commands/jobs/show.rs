@@ -20,7 +20,7 @@ use crate::domain::standing::ChangeResult;
 use crate::domain::text::CleanText;
 use crate::journal::{JobDetail, JobNumber, JobStatus, JobSummary, JournalReader, PinSource, RecordedState};
 
-use super::record::{JobRecord, pins_label, print_fields, state_text, tally, with_result};
+use super::record::{JobRecord, pins_label, print_fields, short_reason, state_text, tally, with_result};
 
 #[derive(Debug, Args)]
 pub(crate) struct JobsListArgs {
@@ -57,6 +57,8 @@ enum NumberState {
     NotSent,
     #[value(alias = "no_answer")]
     NoAnswer,
+    #[value(alias = "not_applied")]
+    NotApplied,
     Resolved,
     Sending,
 }
@@ -68,6 +70,7 @@ impl NumberState {
             RecordedState::Ended(ChangeResult::Failed) => matches!(self, Self::Failed),
             RecordedState::Ended(ChangeResult::NotSent) | RecordedState::NotStarted => matches!(self, Self::NotSent),
             RecordedState::Ended(ChangeResult::NoAnswer) => matches!(self, Self::NoAnswer),
+            RecordedState::NotApplied => matches!(self, Self::NotApplied),
             RecordedState::Resolved => matches!(self, Self::Resolved),
             RecordedState::Running => matches!(self, Self::Sending),
         }
@@ -181,7 +184,7 @@ fn print_job(
         writeln!(out, "\n{}", layout.headings())?;
     }
     for number in numbers {
-        let reason = number.reason.as_ref().map_or("", CleanText::as_str);
+        let reason = short_reason(number);
         let id = number.number;
         writeln!(out, "{}", result_row(&layout, id, known.get(id), recorded_cell(number.state), reason))?;
     }
