@@ -30,6 +30,7 @@ mod checks;
 mod pin_file;
 mod pauses;
 mod lookup;
+mod refusal_question;
 mod run_job;
 mod console_setup;
 mod commands;

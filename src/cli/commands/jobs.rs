@@ -206,8 +206,9 @@ fn resume(
     records::warn_unresolved(&session.report, global.quiet);
     let profile = config.profile.name;
     let plan = PinPlan { targets: run_job::require_targets(numbers)?, pins };
+    let can_ask = unconfirmed == Unconfirmed::Ask;
     let confirmed =
-        ConfirmedJob { profile, resumed_job: Some(id), note: None, plan, graph, pace, session, concurrency };
+        ConfirmedJob { profile, resumed_job: Some(id), note: None, plan, graph, pace, session, concurrency, can_ask };
     run_job::run(confirmed, runtime, options)
 }
 

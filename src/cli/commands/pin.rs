@@ -149,7 +149,8 @@ pub(crate) fn run(
     let profile = config.profile.name;
     let plan = PinPlan { targets: run_job::require_targets(numbers)?, pins };
     let note = args.note.clone();
-    let confirmed = ConfirmedJob { profile, resumed_job: None, note, plan, graph, pace, session, concurrency };
+    let can_ask = unconfirmed == Unconfirmed::Ask;
+    let confirmed = ConfirmedJob { profile, resumed_job: None, note, plan, graph, pace, session, concurrency, can_ask };
     run_job::run(confirmed, runtime, options)
 }
 

@@ -249,7 +249,8 @@ fn a_small_limit_that_own_calls_use_up_needs_no_probe() {
         let mut made = 0;
         while fixture.pause(target(1)).is_none() {
             made += 1;
-            fixture.call(target(1), &usage(vec![management(1, (foreign + made) / 2, 0)]), None);
+            let used = foreign + made;
+            fixture.call(target(1), &usage(vec![management(1, used * 100 / 200, 0)]), None);
         }
         assert_eq!(foreign + made, 198, "99 % of 200");
         let pause = fixture.pause(target(1)).expect("a pause");

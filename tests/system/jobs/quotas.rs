@@ -177,7 +177,7 @@ fn explain_gaps(
             .iter()
             .filter(|(_, pause)| match pause.scope {
                 QuotaScope::App | QuotaScope::Token => true,
-                QuotaScope::Waba(paused) => paused == waba,
+                QuotaScope::Waba(scope) => scope == waba,
                 QuotaScope::Number(_) => false,
             })
             .map(|(told, pause)| (*told, Instant::from_std(pause.until.instant)))

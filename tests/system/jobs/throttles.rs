@@ -5,11 +5,12 @@ use std::time::Duration;
 use pindesk::domain::change::ChangeState;
 use pindesk::domain::outcome::DoubtReason;
 use pindesk::domain::standing::NotSentReason;
+use pindesk::jobs::UnknownRefusals;
 use pindesk::policy::quota::{PauseCause, QuotaScope};
-use pindesk::simulator::FULL_ACCESS_TOKEN;
+use pindesk::simulator::{FULL_ACCESS_TOKEN, Simulator};
 use tokio::time::Instant;
 
-use super::{JobsFixture, id, is_set, is_token_refused, plan_in_waba, query_count, start_simulator, waba};
+use super::{JobsFixture, id, is_set, is_token_refused, pass_time, plan_in_waba, query_count, start_simulator, waba};
 use crate::support::scripted_server::{ScriptStep, ScriptedServer};
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -172,6 +173,62 @@ async fn equal_refusals_with_an_unknown_code_stop_the_job() {
     let is_unsent =
         |state: &ChangeState| matches!(state, ChangeState::NotSent(_, NotSentReason::UnknownRefusals(987_654)));
     assert_eq!(fixture.count_last_states(is_unsent), 500 - requests);
+}
+
+/// A job of 500 numbers that is held because the first ones are refused with an unknown code, and its question.
+async fn held_job(faults: &str) -> (Simulator, JobsFixture, UnknownRefusals) {
+    let simulator = start_simulator(2_000, Duration::from_millis(100), faults).await;
+    let mut fixture = JobsFixture::for_simulator(&simulator, 8);
+    let mut questions = fixture.jobs.ask_about_refusals();
+    fixture.set_pins(vec![plan_in_waba(1, 1, 500)]).await;
+    let question = questions.recv().await.expect("a question");
+    pass_time(Duration::from_hours(1)).await;
+    assert_eq!(questions.try_recv().ok(), None, "it is asked once");
+    assert_eq!((question.code, question.refused), (987_654, 5));
+    assert_eq!(simulator.pin_request_count(), 500 - question.left, "nothing is sent meanwhile");
+    assert!(question.left >= 500 - 5 - 8, "{question:?}");
+    fixture.wait_until_finished(500 - question.left).await;
+    (simulator, fixture, question)
+}
+
+const UNKNOWN_CODE: &str = "[[fault]]\nevery = 1\nanswer = { code = 987654, status = 400 }";
+
+#[tokio::test(start_paused = true)]
+async fn the_rest_is_sent_if_the_operator_says_so() {
+    let (simulator, mut fixture, question) = held_job(UNKNOWN_CODE).await;
+    fixture.jobs.answer(1, true);
+    pass_time(Duration::from_mins(1)).await;
+    assert_eq!(simulator.pin_request_count(), 500 - question.left, "that answers another question");
+    fixture.jobs.answer(question.code, true);
+    fixture.wait_until_finished(question.left).await;
+    assert_eq!(simulator.pin_request_count(), 500, "the code stops nothing any longer");
+    assert_eq!(fixture.count_last_states(|state| matches!(state, ChangeState::Failed(..))), 500);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_rest_is_not_sent_if_the_operator_says_no() {
+    let (simulator, mut fixture, question) = held_job(UNKNOWN_CODE).await;
+    fixture.jobs.answer(question.code, false);
+    fixture.wait_until_finished(question.left).await;
+    let is_unsent =
+        |state: &ChangeState| matches!(state, ChangeState::NotSent(_, NotSentReason::UnknownRefusals(987_654)));
+    assert_eq!(fixture.count_last_states(is_unsent), question.left);
+    assert_eq!(simulator.pin_request_count(), 500 - question.left);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_ends_a_job_that_waits_for_an_answer() {
+    let (simulator, mut fixture, question) =
+        held_job(UNKNOWN_CODE.replace("every = 1", "every = 1\nfor = \"30m\"").as_str()).await;
+    let in_flight = fixture.jobs.stop();
+    fixture.wait_until_finished(question.left).await;
+    assert!(in_flight.have_ended());
+    let is_stopped = |state: &ChangeState| matches!(state, ChangeState::NotSent(_, NotSentReason::Stopped));
+    assert_eq!(fixture.count_last_states(is_stopped), question.left);
+    fixture.jobs.answer(question.code, true);
+    fixture.set_pins(vec![plan_in_waba(1, 501, 20)]).await;
+    fixture.wait_until_finished(20).await;
+    assert_eq!(simulator.pin_request_count(), 500 - question.left + 20, "the next job is not held");
 }
 
 #[tokio::test(start_paused = true)]
