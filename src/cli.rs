@@ -32,6 +32,7 @@ mod again;
 mod pin_file;
 mod pauses;
 mod lookup;
+mod refusal_question;
 mod run_job;
 mod console_setup;
 mod commands;

@@ -56,6 +56,17 @@ pub struct Recorder {
     pub profile: CleanText,
 }
 
+/// A job is held, because its numbers are refused with a code that the catalog does not know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnknownRefusals {
+    /// The code of Meta.
+    pub code: i64,
+    /// How many numbers in a row were refused with it.
+    pub refused: usize,
+    /// How many numbers are queued.
+    pub left: usize,
+}
+
 /// What a read of one number reported. It may resolve a doubt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StatusRead {
@@ -84,6 +95,11 @@ enum ActorCommand {
     HandleUpdates(Vec<NumberUpdate>),
     SelectIdle(Vec<PhoneNumberId>, oneshot::Sender<Vec<PhoneNumberId>>),
     DropSecrets,
+    AskAboutRefusals(mpsc::UnboundedSender<UnknownRefusals>),
+    Answer {
+        code: i64,
+        sends_rest: bool,
+    },
 }
 
 impl JobsHandle {
@@ -220,6 +236,20 @@ impl JobsHandle {
     /// hidden. Requests in flight and queued numbers continue. In effect until [`JobsHandle::use_graph`].
     pub fn drop_secrets(&self) {
         self.send(ActorCommand::DropSecrets);
+    }
+
+    /// From now on, a job whose numbers are refused with an unknown code is held, and the receiver gets a question, when
+    /// nothing is in flight. Each must be answered with [`JobsHandle::answer`]. Without this call such a job stops.
+    #[must_use]
+    pub fn ask_about_refusals(&self) -> mpsc::UnboundedReceiver<UnknownRefusals> {
+        let (sender, questions) = mpsc::unbounded_channel();
+        self.send(ActorCommand::AskAboutRefusals(sender));
+        questions
+    }
+
+    /// Answers whether the rest is sent although numbers are refused with this code.
+    pub fn answer(&self, code: i64, sends_rest: bool) {
+        self.send(ActorCommand::Answer { code, sends_rest });
     }
 
     /// Pauses sending until [`JobsHandle::resume`]. Takes effect before this returns. Requests in flight continue.

@@ -143,12 +143,21 @@ pub(crate) fn expected_confirmation(selection: Selection, numbers: &[Number]) ->
     }
 }
 
-/// `2,433` and `2 433` are 2433.
 fn is_confirmed_by(selection: Selection, given: &str, expected: &str) -> bool {
     match selection {
         Selection::One => given == expected,
-        Selection::Many => given.chars().filter(|c| !matches!(c, ',' | ' ')).eq(expected.chars()),
+        Selection::Many => is_same_count(given, expected),
     }
+}
+
+/// True if this is the count that confirms so many numbers.
+pub(crate) fn is_count(given: &str, count: usize) -> bool {
+    is_same_count(given, &count.to_string())
+}
+
+/// `2,433` and `2 433` are 2433.
+fn is_same_count(given: &str, expected: &str) -> bool {
+    given.chars().filter(|c| !matches!(c, ',' | ' ')).eq(expected.chars())
 }
 
 /// Refuses to replace a PIN without `--replace`.

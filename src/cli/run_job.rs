@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use tokio::runtime::Runtime;
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::cli::confirm;
 use crate::cli::error::CliError;
@@ -19,6 +19,7 @@ use crate::cli::output::stdio::eprint_line;
 use crate::cli::output::table;
 use crate::cli::output::tally::Tally;
 use crate::cli::records::JournalSession;
+use crate::cli::refusal_question;
 use crate::cli::rerun::RerunOptions;
 use crate::cli::shutdown::ShutdownHandler;
 use crate::domain::change::{JobId, Progress};
@@ -28,7 +29,7 @@ use crate::domain::pin::PinChoice;
 use crate::domain::pin_plan::{PinPlan, Targets};
 use crate::domain::text::CleanText;
 use crate::graph::Graph;
-use crate::jobs::{JobOptions, JobsHandle, Recorder};
+use crate::jobs::{JobOptions, JobsHandle, Recorder, UnknownRefusals};
 use crate::pace::Pace;
 
 /// How a job starts.
@@ -49,8 +50,14 @@ pub(crate) struct ConfirmedJob {
     pub(crate) concurrency: usize,
     /// For the commands that messages name.
     pub(crate) rerun: RerunOptions,
-    /// Whether the operator can be asked when the job pauses.
+    /// Whether the operator can be asked while the job runs.
     pub(crate) can_ask: bool,
+}
+
+/// What the work reports.
+enum JobEvent {
+    Progress(Progress),
+    Question(UnknownRefusals),
 }
 
 /// Records the job, sends the PINs, and returns the exit code when every number has a result.
@@ -70,7 +77,8 @@ pub(crate) fn run(confirmed: ConfirmedJob, runtime: Runtime, options: OutputOpti
     let shutdown = ShutdownHandler::listen(jobs.clone())
         .map_err(|error| CliError::machine("cannot watch for signals", &error).nothing_sent())?;
     suspend_handler.watch(jobs.clone());
-    let all_progress = spawn_worker(runtime, progress)?;
+    let questions = if can_ask { jobs.ask_about_refusals() } else { unbounded_channel().1 };
+    let events = spawn_worker(runtime, progress, questions)?;
     // Each number ends once: this command resolves nothing and resends nothing.
     let mut pending = plan.targets.len();
     let mut pause = JobPause::new(&plan.targets, &start);
@@ -86,7 +94,14 @@ pub(crate) fn run(confirmed: ConfirmedJob, runtime: Runtime, options: OutputOpti
         }
     };
     shutdown.set_job(job);
-    for progress in all_progress {
+    for event in events {
+        let progress = match event {
+            JobEvent::Progress(progress) => progress,
+            JobEvent::Question(question) => {
+                refusal_question::ask(question, &jobs);
+                continue;
+            }
+        };
         let has_ended = results.handle_progress(&progress);
         pending -= usize::from(has_ended);
         if pending == 0 {
@@ -165,17 +180,27 @@ pub(crate) fn require_targets(numbers: Vec<Number>) -> Result<Targets, CliError>
     Targets::new(numbers).ok_or_else(|| CliError::usage("there are no numbers to set").nothing_sent())
 }
 
-/// Runs the work on a thread of its own, which ends with the process. Returns its progress.
+/// Runs the work on a thread of its own, which ends with the process. Returns what it reports: a question comes after the
+/// progress before it.
 fn spawn_worker(
     runtime: Runtime,
     mut progress: UnboundedReceiver<Progress>,
-) -> Result<impl IntoIterator<Item = Progress>, CliError> {
+    mut questions: UnboundedReceiver<UnknownRefusals>,
+) -> Result<impl IntoIterator<Item = JobEvent>, CliError> {
     let (sender, receiver) = mpsc::channel();
     let worker = thread::Builder::new().name("work".to_owned()).spawn(move || {
         runtime.block_on(async {
-            while let Some(progress) = progress.recv().await {
+            loop {
+                let event = tokio::select! {
+                    biased;
+                    progress = progress.recv() => match progress {
+                        Some(progress) => JobEvent::Progress(progress),
+                        None => break,
+                    },
+                    Some(question) = questions.recv() => JobEvent::Question(question),
+                };
                 // The receiver is dropped when every number has a result.
-                sender.send(progress).ok();
+                sender.send(event).ok();
             }
         });
     });

@@ -3,6 +3,7 @@
 //! It never waits for the disk or the network: its tasks do.
 
 mod cancellation;
+mod refusal_question;
 mod resolution;
 mod starting;
 mod updates;
@@ -21,7 +22,7 @@ use super::job_starts::{JobStart, JobStarts};
 use super::progress::ProgressSender;
 use super::queue::{NextItem, QueueItem, SendQueue};
 use super::send_task::{Client, Notice, PendingChange, RunningTask, SendTask, TaskResult};
-use super::{ActorCommand, Recorder};
+use super::{ActorCommand, Recorder, UnknownRefusals};
 use crate::domain::change::{ChangeState, JobId, LATE_ARRIVAL_WINDOW, Resolution, SendHistory};
 use crate::domain::number::{PhoneNumberId, TwoStep, WabaId};
 use crate::domain::outcome::{DoubtReason, SendFailure};
@@ -49,11 +50,19 @@ pub(super) enum Recording {
     Resolution(PhoneNumberId, Resolution),
 }
 
+/// A question about refusals with an unknown code that is not answered yet.
+#[derive(Debug, Clone, Copy)]
+struct RefusalQuestion {
+    code: i64,
+    is_asked: bool,
+}
+
 pub(super) struct JobsActor {
     client: watch::Sender<Client>,
     recorder: Recorder,
     pub(super) progress: ProgressSender,
     pub(super) permits: Arc<Semaphore>,
+    concurrency: usize,
     starts: JobStarts,
     queue: SendQueue,
     pace: Pace,
@@ -66,6 +75,10 @@ pub(super) struct JobsActor {
     pub(super) busy: HashSet<PhoneNumberId>,
     in_doubt: InDoubtChanges,
     breaker: Breaker,
+    /// Where questions about unknown refusals go, if a caller answers them.
+    questions: Option<mpsc::UnboundedSender<UnknownRefusals>>,
+    /// Until its answer, no queued number is sent.
+    question: Option<RefusalQuestion>,
     idle_waiters: Vec<blocking::Sender<()>>,
     /// True if the process ends, so that nothing is sent any longer.
     is_shutting_down: bool,
@@ -96,6 +109,7 @@ impl JobsActor {
             recorder,
             progress,
             permits: Arc::new(Semaphore::new(concurrency)),
+            concurrency,
             starts: JobStarts::default(),
             queue: SendQueue::default(),
             pace,
@@ -105,6 +119,8 @@ impl JobsActor {
             busy: HashSet::new(),
             in_doubt,
             breaker: Breaker::new(concurrency),
+            questions: None,
+            question: None,
             idle_waiters: Vec::new(),
             is_shutting_down: false,
             paused,
@@ -152,13 +168,14 @@ impl JobsActor {
                     }
                 }
             }
+            self.ask_when_quiet();
             self.on_idle();
         }
     }
 
     /// The next number to send, if one may be sent now.
     fn next_item(&self, is_paused: bool) -> NextItem {
-        if is_paused {
+        if is_paused || self.question.is_some() {
             return NextItem::None;
         }
         self.queue.next(|waba| self.pace.refusal(CallTarget { waba, number: None }))
@@ -202,6 +219,8 @@ impl JobsActor {
                 self.should_drop_secrets = true;
                 self.drop_escrowed_pins();
             }
+            ActorCommand::AskAboutRefusals(questions) => self.questions = Some(questions),
+            ActorCommand::Answer { code, sends_rest } => self.handle_answer(code, sends_rest),
         }
     }
 

@@ -53,6 +53,14 @@ impl SendQueue {
         first
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_waba.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.by_waba.values().map(VecDeque::len).sum()
+    }
+
     pub(super) fn push(&mut self, item: QueueItem) {
         self.by_waba.entry(item.waba()).or_default().push_back(item);
     }

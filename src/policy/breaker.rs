@@ -19,7 +19,7 @@ const MAX_UNCONNECTED: usize = 10;
 
 /// This many refusals in a row with the same code stop the job if the catalog does not have the code: nobody knows
 /// whether it is about the number.
-const MAX_UNKNOWN_REFUSALS: usize = 5;
+pub(crate) const MAX_UNKNOWN_REFUSALS: usize = 5;
 
 /// How many times in a row all requests that can be in flight may end in doubt, with all their attempts.
 ///
@@ -38,6 +38,8 @@ pub(crate) struct Breaker {
     unconnected: usize,
     /// Refusals in a row with the same unknown code, and the code.
     unknown_refusals: (usize, i64),
+    /// Unknown codes that stop nothing, because an operator said so.
+    accepted_codes: Vec<i64>,
     /// Attempts in a row that ended in doubt.
     in_doubt: usize,
     max_in_doubt: usize,
@@ -48,7 +50,14 @@ impl Breaker {
     pub(crate) fn new(concurrency: usize) -> Self {
         let numbers = (MAX_ROUNDS_IN_DOUBT * concurrency).max(MIN_NUMBERS_IN_DOUBT);
         let max_in_doubt = numbers * usize::from(MAX_ATTEMPTS);
-        Self { tls_failures: 0, unconnected: 0, unknown_refusals: (0, 0), in_doubt: 0, max_in_doubt }
+        Self {
+            tls_failures: 0,
+            unconnected: 0,
+            unknown_refusals: (0, 0),
+            accepted_codes: Vec::new(),
+            in_doubt: 0,
+            max_in_doubt,
+        }
     }
 
     /// Records the outcome of one attempt. Returns the reason if the job must stop sending. The count then restarts, so
@@ -65,7 +74,7 @@ impl Breaker {
                 if error.is_throttle() {
                     return None;
                 }
-                if !error_catalog::is_unknown_code(error) {
+                if !error_catalog::is_unknown_code(error) || self.accepted_codes.contains(&error.code) {
                     self.unknown_refusals.0 = 0;
                     return None;
                 }
@@ -92,13 +101,19 @@ impl Breaker {
         }
     }
 
+    /// Refusals with this code stop nothing until no request is left.
+    pub(crate) fn accept_code(&mut self, code: i64) {
+        self.accepted_codes.push(code);
+    }
+
     const fn count_sure_answer(&mut self) {
         (self.tls_failures, self.unconnected, self.in_doubt) = (0, 0, 0);
     }
 
     /// Resets the count when no request is in flight or waiting: single numbers in doubt, hours apart, are no outage.
-    pub(crate) const fn on_idle(&mut self) {
+    pub(crate) fn on_idle(&mut self) {
         (self.unconnected, self.in_doubt) = (0, 0);
+        self.accepted_codes.clear();
     }
 }
 
@@ -182,6 +197,16 @@ mod tests {
         ] {
             assert_eq!(stops(between), expected, "{between:?}");
         }
+    }
+
+    #[test]
+    fn a_code_that_an_operator_accepted_stops_nothing() {
+        let mut breaker = Breaker::new(1);
+        breaker.accept_code(987_654);
+        let stops = |breaker: &mut Breaker, code| (0..5).filter_map(|_| breaker.record_outcome(&refused(code))).count();
+        assert_eq!([987_654, 987_655].map(|code| stops(&mut breaker, code)), [0, 1]);
+        breaker.on_idle();
+        assert_eq!(stops(&mut breaker, 987_654), 1, "the next job is asked about again");
     }
 
     #[test]

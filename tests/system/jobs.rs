@@ -11,6 +11,7 @@ mod in_doubt;
 mod journal_failure;
 mod lists;
 mod new_pin;
+mod quotas;
 mod random_faults;
 mod recording;
 mod refusals;
@@ -38,6 +39,7 @@ use pindesk::journal::RecoveryReport;
 use pindesk::pace::{Pace, Pause};
 use pindesk::simulator::{FULL_ACCESS_TOKEN, FaultPlan, Simulator, SimulatorSpec, WorldSpec};
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::Instant;
 
 use crate::support::state_fixture::StateFixture;
 
@@ -107,8 +109,8 @@ struct JobsFixture {
     jobs: JobsHandle,
     progress: UnboundedReceiver<Progress>,
     states: HashMap<PhoneNumberId, Vec<ChangeState>>,
-    /// Every pause that was told.
-    pauses: Arc<Mutex<Vec<Pause>>>,
+    /// Every pause that was told, and when.
+    pauses: Arc<Mutex<Vec<(Instant, Pause)>>>,
     recorder: Recorder,
     state: StateFixture,
 }
@@ -124,9 +126,10 @@ impl JobsFixture {
 
     fn with_parts(state: StateFixture, clock: Clock, graph: Option<Graph>, concurrency: usize) -> Self {
         let (recorder, RecoveryReport { unresolved, .. }) = state.open_journal(clock);
-        let pauses = Arc::<Mutex<Vec<Pause>>>::default();
+        let pauses = Arc::<Mutex<Vec<(Instant, Pause)>>>::default();
         let told = Arc::clone(&pauses);
-        let pace = Pace::new(concurrency, clock, move |pause| told.lock().expect("no panic").push(pause));
+        let on_pause = move |pause| told.lock().expect("no panic").push((Instant::now(), pause));
+        let pace = Pace::new(concurrency, clock, on_pause);
         let (jobs, progress) = JobsHandle::start(graph, recorder.clone(), unresolved, concurrency, pace, clock);
         Self { jobs, progress, states: HashMap::new(), pauses, recorder, state }
     }
@@ -181,6 +184,10 @@ impl JobsFixture {
         self.states[&id(n)].last().expect("a state")
     }
 
+    fn told_pauses(&self) -> Vec<Pause> {
+        self.pauses.lock().expect("no panic").iter().map(|(_, pause)| *pause).collect()
+    }
+
     fn count_last_states(&self, matches: impl Fn(&ChangeState) -> bool) -> usize {
         self.states.values().filter(|states| states.last().is_some_and(&matches)).count()
     }
@@ -230,13 +237,21 @@ fn is_token_refused(state: &ChangeState) -> bool {
 /// An actor that sends one request at a time, on a clock that the test sets.
 fn with_manual_clock(simulator: &Simulator, state: StateFixture) -> (JobsFixture, &'static ManualClock) {
     let utc = UtcTime::from_unix_seconds(1_795_356_189);
-    let time = ManualClock::new_leaked(TimePoint { instant: tokio::time::Instant::now().into_std(), utc });
+    let time = ManualClock::new_leaked(TimePoint { instant: Instant::now().into_std(), utc });
     let graph = graph(&simulator.base_url(), FULL_ACCESS_TOKEN);
     (JobsFixture::with_parts(state, Clock::Manual(time), Some(graph), 1), time)
 }
 
 fn advance_clock(time: &ManualClock, by: Duration) {
     time.set(time.now().plus(by));
+}
+
+/// A plan for `count` numbers, the first one being `first`, all in one WABA.
+fn plan_in_waba(n: u64, first: u64, count: u64) -> PinPlan {
+    let waba = Arc::new(Waba { id: waba(n), name: None });
+    let number = |n: u64| Number { waba: Some(Arc::clone(&waba)), ..target(n) };
+    let targets = Targets::new((first..first + count).map(number).collect()).expect("some numbers");
+    PinPlan { targets, pins: PinChoice::Fixed(pin(1)) }
 }
 
 /// A plan that gives a number a different PIN than [`plan`] does.

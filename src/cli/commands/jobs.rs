@@ -217,7 +217,8 @@ fn resume(
     let (profile, start) = (config.profile.name, StartMode::Resume(id));
     let plan = PinPlan { targets: run_job::require_targets(numbers)?, pins };
     let rerun = RerunOptions::new(global).with_pin_file(args.pin_file.as_deref()).with_replace(args.replace);
-    let confirmed = ConfirmedJob { profile, start, plan, graph, pace, session, concurrency, rerun, can_ask: false };
+    let can_ask = unconfirmed == Unconfirmed::Ask;
+    let confirmed = ConfirmedJob { profile, start, plan, graph, pace, session, concurrency, rerun, can_ask };
     run_job::run(confirmed, runtime, options)
 }
 

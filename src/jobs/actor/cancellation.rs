@@ -16,6 +16,8 @@ use crate::policy::retry::StopScope;
 impl JobsActor {
     /// Cancels everything that was confirmed so far. Requests in flight continue.
     pub(super) fn cancel_all(&mut self, why: &NotSentReason) {
+        // Nothing is left to ask about.
+        self.question = None;
         self.starts.cancel(why);
         self.cancel(why, |_| true);
     }
@@ -60,7 +62,7 @@ impl JobsActor {
             Notice::Answered { outcome, waba, stop_scope, generation } => {
                 self.cancel_stop_scope(&outcome, waba, stop_scope, generation);
                 if let Some(why) = self.breaker.record_outcome(&outcome) {
-                    self.cancel_all(&why);
+                    self.stop_or_ask(&why);
                 }
             }
             Notice::JournalFailed(reason) => self.handle_journal_failure(reason),

@@ -21,7 +21,7 @@ const ONE_CALL_FROM: u64 = 950;
 /// From this share on, no call is made until the oldest ones are an hour old.
 const PAUSE_FROM: u64 = 990;
 
-/// A percentage below this is too coarse to compute the limit from it.
+/// A percentage below this, or a smaller difference of two, is too coarse to compute the limit from it.
 const MIN_PERCENT_TO_COMPUTE_LIMIT: u64 = 10;
 
 /// The pauses of a throttle for which Meta names no time, one after the other. The last one repeats.
@@ -46,6 +46,8 @@ pub(super) struct Budget {
     /// True if Meta documents the limit. The own calls are then counted even if no reply tells a percentage.
     is_documented: bool,
     report: Option<Report>,
+    /// The report of the last hour with the lowest percentage.
+    lowest: Option<Report>,
     phase: Phase,
     /// How many throttles in a row, without a success between them, named no time.
     unnamed_pauses: usize,
@@ -59,6 +61,13 @@ struct Report {
     admitted_at: Instant,
     /// How many own calls the last hour had then, with that call.
     calls: u64,
+}
+
+impl Report {
+    fn replaces_lowest(self, lowest: Self) -> bool {
+        let is_old = self.admitted_at.saturating_duration_since(lowest.admitted_at) >= WINDOW;
+        is_old || self.percent <= lowest.percent
+    }
 }
 
 /// Whether calls are made.
@@ -84,6 +93,7 @@ impl Budget {
             in_flight: 0,
             is_documented: false,
             report: None,
+            lowest: None,
             phase: Phase::Open,
             unnamed_pauses: 0,
         }
@@ -112,6 +122,11 @@ impl Budget {
     pub(super) fn report(&mut self, percent: Option<u32>, admitted_at: Instant, calls: u64) {
         if self.report.is_none_or(|report| report.admitted_at <= admitted_at) {
             self.report = percent.map(|percent| Report { percent: percent.into(), admitted_at, calls });
+        }
+        if let Some(report) = self.report
+            && self.lowest.is_none_or(|lowest| report.replaces_lowest(lowest))
+        {
+            self.lowest = Some(report);
         }
     }
 
@@ -222,10 +237,19 @@ impl Budget {
         computed.max(ASSUMED_CALLS_PER_HOUR)
     }
 
+    /// The limit as the own calls since the lowest percentage have raised it; `None` if they have not raised it enough.
+    /// Calls that other programs made before do not count. Those that they made meanwhile make the real limit higher.
+    fn measured_limit(&self) -> Option<u64> {
+        let (first, last) = (self.lowest?, self.report?);
+        let percent = last.percent.checked_sub(first.percent)?;
+        let calls = last.calls.saturating_sub(first.calls);
+        (percent >= MIN_PERCENT_TO_COMPUTE_LIMIT && calls > 0).then(|| calls.saturating_mul(100).div_ceil(percent))
+    }
+
     /// How long until a used-up limit allows calls again: until the oldest own call is an hour old.
     fn quota_pause(&mut self, now: Instant) -> Duration {
         let own = self.own_calls(now);
-        let own_share = own.saturating_mul(1_000) / self.limit();
+        let own_share = own.saturating_mul(1_000) / self.measured_limit().unwrap_or_else(|| self.limit());
         let is_mostly_foreign = own_share * 2 < PAUSE_FROM;
         let wait = self.log.oldest_expires_at().map_or(MAX_FOREIGN_PAUSE, |at| at.saturating_duration_since(now));
         let wait = if is_mostly_foreign { wait.min(MAX_FOREIGN_PAUSE) } else { wait };

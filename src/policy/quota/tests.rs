@@ -243,6 +243,25 @@ fn calls_of_other_programs_pause_for_minutes_only() {
 }
 
 #[test]
+fn a_small_limit_that_own_calls_use_up_needs_no_probe() {
+    // How many calls of 200 other programs have made, and how long the pause is from the first own call on.
+    let cases = [(0, HOUR), (20, HOUR), (150, Duration::from_mins(15)), (190, Duration::from_mins(15))];
+    for (foreign, expected) in cases {
+        let mut fixture = Fixture::new();
+        let mut made = 0;
+        while fixture.pause(target(1)).is_none() {
+            made += 1;
+            let used = foreign + made;
+            fixture.call(target(1), &usage(vec![management(1, used * 100 / 200, 0)]), None);
+        }
+        assert_eq!(foreign + made, 198, "99 % of 200");
+        let pause = fixture.pause(target(1)).expect("a pause");
+        let since_start = (fixture.now + pause).duration_since(fixture.start);
+        assert!(since_start.abs_diff(expected) < SECOND * 25, "{foreign}: {since_start:?}");
+    }
+}
+
+#[test]
 fn replies_that_overtake_each_other_tell_the_newest_percentage() {
     let mut fixture = Fixture::new();
     let old = fixture.admit(target(1));

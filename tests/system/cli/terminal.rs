@@ -106,6 +106,52 @@ fn the_operator_is_asked_on_a_terminal() {
     assert_eq!(cli.simulator.pin_request_count(), 3);
 }
 
+/// What a job prints whose 30 numbers are all refused with a code that nobody knows, one after the other.
+fn refused_job(more: &[&str], answer: Option<&str>) -> (CliFixture, u32, String) {
+    let cli = CliFixture::new(Duration::ZERO, "[[fault]]\nevery = 1\nanswer = { code = 987654, status = 400 }");
+    let list = cli.write_id_list(&[cli.number_ids("not-set", 10), cli.number_ids("on", 20)].concat());
+    let set = ["pin", "set", "--from", &list, "--random", "--replace", "--confirm", "30", "--concurrency", "1"];
+    let home = cli.path("");
+    let env = [("HOME", home.to_str().expect("UTF-8")), ("USER", "ana"), ("TERM", "xterm")];
+    let arguments = [&set[..], more].concat();
+    let mut session = PtySession::spawn(env!("CARGO_BIN_EXE_pindesk"), &arguments, (120, 60), &env);
+    if let Some(answer) = answer {
+        session.wait_for("or press Enter to stop:");
+        session.send(answer);
+    }
+    let code = session.wait_exit().code;
+    let output = String::from_utf8(session.bytes()).expect("UTF-8").replace("\r\n", "\n");
+    (cli, code, output)
+}
+
+#[test]
+fn refusals_that_nobody_knows_are_asked_about() {
+    let question =
+        "5 numbers in a row were refused with code 987654, which pindesk does not know. Send the other 25?\n";
+    let (cli, code, output) = refused_job(&[], Some("25\r"));
+    assert!(code == 3 && output.matches(question).count() == 1, "{output}");
+    assert!(output.contains("30 numbers: 0 set, 30 failed, 0 not sent, 0 no answer."), "{output}");
+    assert_eq!(cli.simulator.pin_request_count(), 30);
+    for (more, answer) in [(&[][..], Some("\r")), (&[], Some("y\r")), (&["--no-input"], None)] {
+        let (cli, code, output) = refused_job(more, answer);
+        assert_eq!((code, output.contains(question)), (3, answer.is_some()), "{output}");
+        assert!(output.contains("30 numbers: 0 set, 5 failed, 25 not sent, 0 no answer."), "{output}");
+        assert!(output.contains("To send the rest: pindesk jobs resume 1 --confirm 25"), "{output}");
+        assert_eq!(cli.simulator.pin_request_count(), 5);
+    }
+}
+
+#[test]
+fn a_signal_ends_a_job_that_asks() {
+    let (_cli, code, output) = refused_job(&[], Some("\u{3}"));
+    assert_eq!(code, 3, "5 numbers failed before the signal: {output}");
+    assert!(
+        output.contains("stopped before it was sent")
+            && output.contains("30 numbers: 0 set, 5 failed, 25 not sent, 0 no answer."),
+        "{output}"
+    );
+}
+
 #[test]
 fn the_operator_is_asked_after_the_first_numbers() {
     let cli = CliFixture::without_faults();

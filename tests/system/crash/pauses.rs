@@ -14,11 +14,11 @@ use crate::support::cli_fixture::{CliFixture, wait_until_held};
 use crate::support::crash_fixture::CrashFixture;
 use crate::support::faulty_graph::{FaultOptions, GraphThrottle, SplitMix64};
 
-/// The shortest pause that a reply can ask for, so that some kills come at its end.
-const SHORT_PAUSE: Duration = Duration::from_secs(1);
-
 /// How far from the edge of a pause a kill comes, in microseconds.
 const EDGE_US: u64 = 80_000;
+
+/// Shortly before the shortest pause ends that a reply can ask for: one second.
+const BEFORE_END: Duration = Duration::from_millis(920);
 
 /// How long a test waits until a process has recorded what it knows.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -86,7 +86,7 @@ fn kill_at(moment: Moment, fixture: &CrashFixture, child: &mut Child, random: &m
         }
         Moment::End => {
             is_throttled();
-            SHORT_PAUSE + random_us(random, 3 * EDGE_US) - Duration::from_micros(EDGE_US)
+            BEFORE_END + random_us(random, 3 * EDGE_US)
         }
         Moment::Any => random_us(random, 1_600_000),
     };

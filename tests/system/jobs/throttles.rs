@@ -1,38 +1,22 @@
 //! Limits of Meta: a throttle pauses its scope, fails nothing, and the rest follows after one probe.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use pindesk::domain::change::ChangeState;
-use pindesk::domain::number::{Number, Waba};
 use pindesk::domain::outcome::DoubtReason;
-use pindesk::domain::pin::PinChoice;
-use pindesk::domain::pin_plan::{PinPlan, Targets};
 use pindesk::domain::standing::NotSentReason;
-use pindesk::pace::Pause;
+use pindesk::jobs::UnknownRefusals;
 use pindesk::policy::quota::{PauseCause, QuotaScope};
-use pindesk::simulator::{FULL_ACCESS_TOKEN, FaultPlan, Simulator, SimulatorSpec, WorldSpec};
+use pindesk::simulator::{FULL_ACCESS_TOKEN, Simulator};
 use tokio::time::Instant;
 
-use super::{JobsFixture, id, is_set, is_token_refused, pin, query_count, start_simulator, target, waba};
+use super::{JobsFixture, id, is_set, is_token_refused, pass_time, plan_in_waba, query_count, start_simulator, waba};
 use crate::support::scripted_server::{ScriptStep, ScriptedServer};
 
 const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
 
-/// A plan for `count` numbers, the first one being `first`, all in one WABA.
-fn plan_in_waba(n: u64, first: u64, count: u64) -> PinPlan {
-    let waba = Arc::new(Waba { id: waba(n), name: None });
-    let number = |n: u64| Number { waba: Some(Arc::clone(&waba)), ..target(n) };
-    let targets = Targets::new((first..first + count).map(number).collect()).expect("some numbers");
-    PinPlan { targets, pins: PinChoice::Fixed(pin(1)) }
-}
-
 impl JobsFixture {
-    fn told_pauses(&self) -> Vec<Pause> {
-        self.pauses.lock().expect("no panic").clone()
-    }
-
     fn count_in_doubt(&self) -> usize {
         self.count_last_states(|state| matches!(state, ChangeState::InDoubt(_)))
     }
@@ -191,6 +175,62 @@ async fn equal_refusals_with_an_unknown_code_stop_the_job() {
     assert_eq!(fixture.count_last_states(is_unsent), 500 - requests);
 }
 
+/// A job of 500 numbers that is held because the first ones are refused with an unknown code, and its question.
+async fn held_job(faults: &str) -> (Simulator, JobsFixture, UnknownRefusals) {
+    let simulator = start_simulator(2_000, Duration::from_millis(100), faults).await;
+    let mut fixture = JobsFixture::for_simulator(&simulator, 8);
+    let mut questions = fixture.jobs.ask_about_refusals();
+    fixture.set_pins(vec![plan_in_waba(1, 1, 500)]).await;
+    let question = questions.recv().await.expect("a question");
+    pass_time(Duration::from_hours(1)).await;
+    assert_eq!(questions.try_recv().ok(), None, "it is asked once");
+    assert_eq!((question.code, question.refused), (987_654, 5));
+    assert_eq!(simulator.pin_request_count(), 500 - question.left, "nothing is sent meanwhile");
+    assert!(question.left >= 500 - 5 - 8, "{question:?}");
+    fixture.wait_until_finished(500 - question.left).await;
+    (simulator, fixture, question)
+}
+
+const UNKNOWN_CODE: &str = "[[fault]]\nevery = 1\nanswer = { code = 987654, status = 400 }";
+
+#[tokio::test(start_paused = true)]
+async fn the_rest_is_sent_if_the_operator_says_so() {
+    let (simulator, mut fixture, question) = held_job(UNKNOWN_CODE).await;
+    fixture.jobs.answer(1, true);
+    pass_time(Duration::from_mins(1)).await;
+    assert_eq!(simulator.pin_request_count(), 500 - question.left, "that answers another question");
+    fixture.jobs.answer(question.code, true);
+    fixture.wait_until_finished(question.left).await;
+    assert_eq!(simulator.pin_request_count(), 500, "the code stops nothing any longer");
+    assert_eq!(fixture.count_last_states(|state| matches!(state, ChangeState::Failed(..))), 500);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_rest_is_not_sent_if_the_operator_says_no() {
+    let (simulator, mut fixture, question) = held_job(UNKNOWN_CODE).await;
+    fixture.jobs.answer(question.code, false);
+    fixture.wait_until_finished(question.left).await;
+    let is_unsent =
+        |state: &ChangeState| matches!(state, ChangeState::NotSent(_, NotSentReason::UnknownRefusals(987_654)));
+    assert_eq!(fixture.count_last_states(is_unsent), question.left);
+    assert_eq!(simulator.pin_request_count(), 500 - question.left);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_ends_a_job_that_waits_for_an_answer() {
+    let (simulator, mut fixture, question) =
+        held_job(UNKNOWN_CODE.replace("every = 1", "every = 1\nfor = \"30m\"").as_str()).await;
+    let in_flight = fixture.jobs.stop();
+    fixture.wait_until_finished(question.left).await;
+    assert!(in_flight.have_ended());
+    let is_stopped = |state: &ChangeState| matches!(state, ChangeState::NotSent(_, NotSentReason::Stopped));
+    assert_eq!(fixture.count_last_states(is_stopped), question.left);
+    fixture.jobs.answer(question.code, true);
+    fixture.set_pins(vec![plan_in_waba(1, 501, 20)]).await;
+    fixture.wait_until_finished(20).await;
+    assert_eq!(simulator.pin_request_count(), 500 - question.left + 20, "the next job is not held");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_bare_401_stops_everything() {
     let html = "HTTP/1.1 401 Unauthorized\r\nContent-Length: 6\r\n\r\n<html>";
@@ -229,46 +269,4 @@ async fn without_a_connection_ten_requests_stop_the_job() {
         fixture.states.values().flatten().filter(|state| matches!(state, ChangeState::Sending { .. })).count();
     assert!((10..=18).contains(&attempts), "{attempts} attempts");
     assert_eq!(fixture.count_last_states(|state| matches!(state, ChangeState::NotSent(..))), 200);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_quota_is_used_up_without_a_throttled_reply() {
-    const LATENCY: Duration = Duration::from_millis(120);
-    let world = WorldSpec {
-        calls_per_hour: Some(5_000),
-        waba_sizes: Some([9_000, 0, 0, 0, 0, 0, 0]),
-        unregistered_may_set_pin: true,
-        ..WorldSpec::new(0, 1)
-    };
-    let spec = SimulatorSpec { world, latency: LATENCY, faults: FaultPlan::none() };
-    let simulator = Simulator::start("127.0.0.1:0".parse().expect("an address"), spec).await.expect("a simulator");
-    let mut fixture = JobsFixture::for_simulator(&simulator, 16);
-    let start = Instant::now();
-    fixture.set_pins(vec![plan_in_waba(1, 1, 9_000)]).await;
-    fixture.wait_until_finished(9_000).await;
-    assert_eq!(fixture.count_last_states(is_set), 9_000);
-    assert_eq!(simulator.pin_request_count(), 9_000, "no reply was throttled");
-    let ideal = HOUR + LATENCY * 4_000 / 16;
-    assert!(start.elapsed() < ideal.mul_f64(1.03), "{:?}", start.elapsed());
-    assert!(fixture.told_pauses().iter().all(|pause| pause.cause == PauseCause::QuotaUsedUp));
-}
-
-#[tokio::test(start_paused = true)]
-async fn three_wabas_with_tight_quotas_end_without_a_hand() {
-    let world = WorldSpec {
-        calls_per_hour: Some(500),
-        waba_sizes: Some([1_200, 700, 300, 0, 0, 0, 0]),
-        unregistered_may_set_pin: true,
-        ..WorldSpec::new(0, 1)
-    };
-    let spec = SimulatorSpec { world, latency: Duration::from_millis(120), faults: FaultPlan::none() };
-    let simulator = Simulator::start("127.0.0.1:0".parse().expect("an address"), spec).await.expect("a simulator");
-    let mut fixture = JobsFixture::for_simulator(&simulator, 16);
-    let start = Instant::now();
-    fixture.set_pins(vec![plan_in_waba(1, 1, 1_200), plan_in_waba(2, 1_201, 700), plan_in_waba(3, 1_901, 300)]).await;
-    fixture.wait_until_finished(2_200).await;
-    assert_eq!(fixture.count_last_states(is_set), 2_200);
-    let throttled = simulator.pin_request_count() - 2_200;
-    assert!(throttled <= 3, "{throttled} throttled replies");
-    assert!(start.elapsed() < HOUR * 5 / 2, "{:?}", start.elapsed());
 }
