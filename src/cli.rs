@@ -29,6 +29,7 @@ mod confirm;
 mod ordered_reads;
 mod checks;
 mod again;
+mod secret_stdin;
 mod pin_file;
 mod pauses;
 mod lookup;

@@ -61,7 +61,7 @@ fn masked(output: &str) -> Vec<String> {
     let masked_line = |line: &str| {
         let line = line.split_once("Trace ID: ").map_or(line, |(before, _)| before);
         let words = line.split_whitespace().map(|word| match shape(word).as_str() {
-            masked @ ("000000" | "0000-00-00" | "00:00") => masked.to_owned(),
+            masked @ ("000000" | "0000-00-00" | "00:00" | "00:00:00") => masked.to_owned(),
             _ => word.split_once('@').map_or(word, |(operator, _)| operator).to_owned(),
         });
         words.collect::<Vec<_>>().join(" ")

@@ -45,6 +45,17 @@ fn no_table_is_wider_than_the_terminal() {
 }
 
 #[test]
+fn the_audit_cuts_no_name_where_there_is_room() {
+    let cli = fixture_with_a_job();
+    let shown = |columns| run_in_terminal(&cli, &["audit", "show"], columns, &[("NO_COLOR", "1")]);
+    let wide = shown(120);
+    assert!(wide.lines().filter(|line| line.contains("  +")).all(|row| !row.contains('~')), "{wide}");
+    let narrow = shown(80);
+    let rows: Vec<_> = narrow.lines().filter(|line| line.contains('~')).collect();
+    assert!(!rows.is_empty() && rows.iter().all(|row| row.ends_with('~')), "the name gives way: {narrow}");
+}
+
+#[test]
 fn only_a_terminal_gets_colors_unless_they_are_refused() {
     let cli = fixture_with_a_job();
     let show = ["jobs", "show", "1"];
