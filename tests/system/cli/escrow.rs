@@ -304,10 +304,7 @@ fn decrypted_pins_show_whether_they_are_in_force() {
     assert_eq!(fields(1), [json!("135790"), json!("failed"), json!(false), json!("no")]);
     assert!(records[1]["last_try_at"].is_string(), "{records}");
     let screen = open_escrow_in_terminal(&cli, &cli.state_path(""), &["--all"]);
-    let set_at = |n: usize| {
-        let at = records[n]["last_try_at"].as_str().expect("a time");
-        at[..16].replace('T', " ")
-    };
+    let set_at = |n: usize| records[n]["last_try_at"].as_str().expect("a time")[..16].replace('T', " ");
     assert!(screen.contains(&format!("{PIN}  yes            {}\n", set_at(0))), "{screen}");
     assert!(screen.contains(&format!("135790  no, refused    {}\n", set_at(1))), "{screen}");
     let notes = "2 PINs of 2 numbers.\nyes: Meta confirmed this PIN last.\nMeta does not reveal changes made elsewhere";
