@@ -125,7 +125,7 @@ pub fn main() -> process::ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() => {
-            eprint_line(&arg_errors::error_message(&error));
+            eprint_line(&arg_errors::error_message(&error, &Cli::command(), std::env::args().skip(1)));
             return ExitCode::Usage.into();
         }
         Err(help) => {

@@ -28,9 +28,15 @@ fn read(file: &Path) -> Result<Pin, CliError> {
         return parse(&secret_stdin::read(MAX_BYTES, "PIN")?, "standard input");
     }
     let text = secure_file::read_text(&PIN_FILE, file).map_err(|error| {
-        let is_special = error.is_not_regular_file();
+        let (is_special, is_missing) = (error.is_not_regular_file(), error.is_missing());
         let error = CliError::usage(error.to_string()).nothing_sent();
-        if is_special { error.remedy("To read the PIN from a pipe: --pin-file -") } else { error }
+        if is_special {
+            error.remedy("To read the PIN from a pipe: --pin-file -")
+        } else if is_missing {
+            error.remedy("Give the path of a file of mode 0600 that holds the PIN, or - for a pipe.")
+        } else {
+            error
+        }
     })?;
     parse(text.as_bytes(), &format!("PIN file {}", redacted_path(file)))
 }
