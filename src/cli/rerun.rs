@@ -25,9 +25,9 @@ impl RerunOptions {
     pub(crate) fn new(global: &GlobalArgs) -> Self {
         let mut text = String::new();
         for (option, path) in [("--config", &global.config), ("--state-dir", &global.state_dir)] {
-            push_option(&mut text, option, path.as_deref().map(shell_quote));
+            push_option(&mut text, option, path.as_deref().map(shell_quote).as_ref());
         }
-        push_option(&mut text, "--profile", global.profile.as_deref().map(shell_quoted));
+        push_option(&mut text, "--profile", global.profile.as_deref().map(shell_quoted).as_ref());
         Self { global: text, sending: String::new() }
     }
 
@@ -35,7 +35,7 @@ impl RerunOptions {
     pub(crate) fn with_pin_file(mut self, path: Option<&Path>) -> Self {
         let quoted =
             |path: &Path| if path.as_os_str() == STDIN_PATH { CleanText::new(STDIN_PATH) } else { shell_quote(path) };
-        push_option(&mut self.sending, "--pin-file", path.map(quoted));
+        push_option(&mut self.sending, "--pin-file", path.map(quoted).as_ref());
         self
     }
 
@@ -58,9 +58,11 @@ impl RerunOptions {
     }
 }
 
-fn push_option(text: &mut String, option: &str, value: Option<impl Display>) {
-    // Writing to a String cannot fail.
-    value.iter().for_each(|value| write!(text, " {option} {value}").unwrap_or_default());
+fn push_option(text: &mut String, option: &str, value: Option<&impl Display>) {
+    if let Some(value) = value {
+        // Writing to a String cannot fail.
+        write!(text, " {option} {value}").unwrap_or_default();
+    }
 }
 
 /// The word as a shell reads it back.

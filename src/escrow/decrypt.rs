@@ -140,7 +140,7 @@ impl Identities {
     /// If the file is missing, others can read it, or it holds no usable key.
     pub fn read(path: &Path, ask: &dyn Fn(&str) -> Option<SecretString>) -> Result<Self, IdentityError> {
         let bytes = secure_file::read_bytes(&secure_file::KEY_FILE, path)?;
-        Self::parse(&bytes, redacted_path(path), ask)
+        Self::parse(&bytes, &redacted_path(path), ask)
     }
 
     /// Parses the content of a key file, as [`Identities::read`] does. `name` is where it is from, for messages.
@@ -149,7 +149,7 @@ impl Identities {
     /// If it holds no usable key.
     pub fn parse(
         bytes: &[u8],
-        name: CleanText,
+        name: &CleanText,
         ask: &dyn Fn(&str) -> Option<SecretString>,
     ) -> Result<Self, IdentityError> {
         let ask_passphrase = || ask(&format!("Passphrase of {name}: ")).ok_or(KeyFileProblem::NoPassphrase);

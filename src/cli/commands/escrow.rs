@@ -117,7 +117,7 @@ fn decrypt_pins(
     let ask = |prompt: &str| prompt_passphrase(prompt, global.no_input);
     let identities = if args.identity.as_os_str() == STDIN_PATH {
         let key = secret_stdin::read(MAX_SECRET_BYTES, "private key")?;
-        Identities::parse(&key, CleanText::new("(standard input)"), &ask)
+        Identities::parse(&key, &CleanText::new("(standard input)"), &ask)
     } else {
         Identities::read(&args.identity, &ask)
     };

@@ -60,6 +60,7 @@ pub(crate) enum JobsCommand {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct JobsResumeArgs {
     /// Number of the job
     #[arg(value_name = "JOB", value_parser = arg_parsers::integer_at_least(1_u32))]
