@@ -15,7 +15,6 @@ pub(crate) const STDIN_PATH: &str = "-";
 pub(crate) fn read(max_bytes: usize, noun: &str) -> Result<Zeroizing<Vec<u8>>, CliError> {
     if io::stdin().is_terminal() {
         return Err(CliError::usage(format!("a {noun} typed here would be visible"))
-            .nothing_sent()
             .remedy(format!("Put the {noun} into a file of mode 0600, or into a pipe.")));
     }
     // One allocation that is large enough, and no buffer of the standard library, so that no copy of the secret remains.
@@ -26,7 +25,7 @@ pub(crate) fn read(max_bytes: usize, noun: &str) -> Result<Zeroizing<Vec<u8>>, C
             Ok(0) => break,
             Ok(count) => len += count,
             Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(CliError::usage(format!("cannot read standard input: {error}")).nothing_sent()),
+            Err(error) => return Err(CliError::usage(format!("cannot read standard input: {error}"))),
         }
     }
     bytes.truncate(len);

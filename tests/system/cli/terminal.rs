@@ -126,7 +126,7 @@ fn the_operator_is_asked_after_the_first_numbers() {
         let mut session = ask(&cli, &["pin", "set", "--from", &list, "--random", "--first", "1", "--no-color"]);
         assert!(session.screen().contains("After the first 1, pindesk asks again."), "{}", session.screen());
         session.send("2\r");
-        session.wait_for("So far: 1 set, 0 failed, 0 not sent, 0 no answer. Send the other 1?");
+        session.wait_for("So far: 1 set, 0 failed, 0 not sent, 0 no answer.\nSend the other 1?");
         session.wait_for("or press Enter to leave them:");
         session.send(answer);
         (session.wait_exit().code, session.screen())
