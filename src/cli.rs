@@ -29,6 +29,7 @@ mod confirm;
 mod ordered_reads;
 mod checks;
 mod again;
+mod secret_stdin;
 mod pin_file;
 mod pauses;
 mod lookup;
@@ -125,7 +126,7 @@ pub fn main() -> process::ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() => {
-            eprint_line(&arg_errors::error_message(&error));
+            eprint_line(&arg_errors::error_message(&error, &Cli::command(), std::env::args().skip(1)));
             return ExitCode::Usage.into();
         }
         Err(help) => {

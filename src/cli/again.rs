@@ -60,11 +60,12 @@ impl RecentSets {
         match unconfirmed {
             Unconfirmed::Accept => Ok(()),
             Unconfirmed::Ask => {
-                let lines: String = self.lines().iter().map(|line| format!("  {line}\n")).collect();
-                let question = format!("{WHAT}:\n{lines}Type again to set them once more, or press Enter to cancel: ");
+                let lines = self.lines().join("\n  ");
+                let question =
+                    format!("Some {WHAT}:\n  {lines}\nType again to set them once more, or press Enter to cancel: ");
                 if confirm::ask(&question)?.eq_ignore_ascii_case("again") { Ok(()) } else { Err(confirm::canceled()) }
             }
-            Unconfirmed::Refuse => Err(CliError::new(ExitCode::NotConfirmed, WHAT)
+            Unconfirmed::Refuse => Err(CliError::new(ExitCode::NotConfirmed, format!("some {WHAT}"))
                 .nothing_sent()
                 .details(self.lines())
                 .remedy(format!("To set them once more, add: {OPTION}"))

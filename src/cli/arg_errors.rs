@@ -19,8 +19,13 @@ const MAX_ECHOED_LEN: usize = 20;
 /// More digits than a PIN or a confirmation has.
 const MIN_ECHOED_DIGITS: usize = 10;
 
-/// Says why arguments cannot be used, without repeating what may be a secret.
-pub(crate) fn error_message(error: &clap::Error) -> String {
+/// Says why arguments cannot be used, without repeating what may be a secret. `command` is the whole command line, and
+/// `arguments` are those of the process.
+pub(crate) fn error_message(
+    error: &clap::Error,
+    command: &clap::Command,
+    arguments: impl Iterator<Item = String>,
+) -> String {
     let arg = context_text(error, ContextKind::InvalidArg).map(plain_name).unwrap_or_default();
     let kind = error.kind();
     let what = if kind == ErrorKind::UnknownArgument {
@@ -42,7 +47,8 @@ pub(crate) fn error_message(error: &clap::Error) -> String {
         // These name arguments only.
         return error.render().to_string().trim_end().to_owned();
     };
-    format!("pindesk: {what}\nSee pindesk {}--help.", command_path(error))
+    let path = command_path(error).unwrap_or_else(|| typed_path(command, arguments));
+    format!("pindesk: {what}\nSee pindesk {path}--help.")
 }
 
 /// The arguments in this context.
@@ -67,14 +73,28 @@ fn conflict(arg: &str, others: &[String]) -> String {
     }
 }
 
-/// The command in the usage line, with a blank after it: its words are lowercase.
-fn command_path(error: &clap::Error) -> String {
-    let Some(ContextValue::StyledStr(usage)) = error.get(ContextKind::Usage) else { return String::new() };
+/// The command in the usage line, if the error has one, with a blank after it: its words are lowercase.
+fn command_path(error: &clap::Error) -> Option<String> {
+    let Some(ContextValue::StyledStr(usage)) = error.get(ContextKind::Usage) else { return None };
     let usage = usage.to_string();
     let words = usage.split_whitespace().skip_while(|word| *word != "pindesk").skip(1);
-    words
+    let path = words
         .take_while(|word| word.chars().all(|c| c.is_ascii_lowercase() || c == '-') && !word.starts_with('-'))
-        .fold(String::new(), |path, word| format!("{path}{word} "))
+        .fold(String::new(), |path, word| format!("{path}{word} "));
+    Some(path)
+}
+
+/// The commands among the arguments, each with a blank after it. It repeats names of commands only.
+fn typed_path(mut command: &clap::Command, arguments: impl Iterator<Item = String>) -> String {
+    let mut path = String::new();
+    for argument in arguments {
+        if let Some(found) = command.find_subcommand(&argument) {
+            path.push_str(found.get_name());
+            path.push(' ');
+            command = found;
+        }
+    }
+    path
 }
 
 fn unknown_command(error: &clap::Error) -> String {

@@ -18,6 +18,7 @@ use crate::cli::request_index::RequestIndex;
 use crate::config::Profile;
 use crate::domain::number::{Number, PhoneNumberId, Waba};
 use crate::domain::outcome::ReadFailure;
+use crate::domain::text::CleanText;
 use crate::graph::Graph;
 use crate::numbers::{self, NumberSources, NumbersEvent};
 use crate::pace::Pace;
@@ -81,9 +82,9 @@ pub(crate) fn find_number(
     profile: &Profile,
     arg: &NumberArg,
 ) -> Result<Number, CliError> {
-    let name = profile.name.as_str();
-    let mut numbers = look_up(runtime, graph, pace, profile, vec![arg.clone()]).into_numbers(name)?;
-    numbers.pop().ok_or_else(|| unknown_error(arg, name))
+    let mut numbers =
+        look_up(runtime, graph, pace, profile, vec![arg.clone()]).into_numbers(&profile.name, &profile.wabas)?;
+    numbers.pop().ok_or_else(|| unknown_error(arg, &profile.name, &profile.wabas))
 }
 
 fn lock(shared: &Mutex<LookupResult>) -> MutexGuard<'_, LookupResult> {
@@ -166,16 +167,16 @@ impl LookupResult {
         self.found[position].iter().chain(also_found).collect()
     }
 
-    /// The numbers as Meta reports them, in the order of the requests.
+    /// The numbers as Meta reports them, in the order of the requests. `wabas` are those of the profile.
     ///
     /// # Errors
     /// If a request fits no number of the profile, or more than one, or if what may have it could not be read.
-    pub(crate) fn into_numbers(self, profile: &str) -> Result<Vec<Number>, CliError> {
+    pub(crate) fn into_numbers(self, profile: &CleanText, wabas: &[Arc<Waba>]) -> Result<Vec<Number>, CliError> {
         self.require_read()?;
         for (position, request) in self.requests.iter().enumerate() {
             match &self.candidates(position)[..] {
                 [_] => {}
-                [] => return Err(unknown_error(request, profile)),
+                [] => return Err(unknown_error(request, profile, wabas)),
                 several => return Err(ambiguous_error(request, several).nothing_sent()),
             }
         }
@@ -204,8 +205,10 @@ impl LookupResult {
     }
 }
 
-fn unknown_error(request: &NumberArg, profile: &str) -> CliError {
-    CliError::usage(format!("no number {} in profile {profile}", request.label())).nothing_sent()
+fn unknown_error(request: &NumberArg, profile: &CleanText, wabas: &[Arc<Waba>]) -> CliError {
+    CliError::usage(request.unknown_text(profile, wabas))
+        .nothing_sent()
+        .remedy("To see the numbers: pindesk numbers list")
 }
 
 /// Refuses to send without the current status.
@@ -224,7 +227,6 @@ fn require_all_read(unread: &[(String, ReadFailure)]) -> Result<(), CliError> {
 mod tests {
     use super::*;
     use crate::domain::clock::UtcTime;
-    use crate::domain::text::CleanText;
 
     fn number(id: &str, display: &str) -> Number {
         let number = Number::from_config(id.parse().expect("an ID"), Some(CleanText::new("Acme")));
@@ -245,7 +247,7 @@ mod tests {
             let waba = Arc::new(Waba { id: waba.parse().expect("an ID"), name: None });
             result.handle(NumbersEvent::WabaFinished(waba, Err(ReadFailure::NoAnswer)));
         }
-        let numbers = result.into_numbers("acme").map_err(|error| error.to_string())?;
+        let numbers = result.into_numbers(&CleanText::new("acme"), &[]).map_err(|error| error.to_string())?;
         Ok(numbers.iter().map(|number| number.id.to_string()).collect())
     }
 
@@ -260,7 +262,8 @@ mod tests {
     #[test]
     fn an_id_of_a_job_never_finds_a_display_number() {
         let request = NumberArg::Id("447700900001".parse().expect("an ID"));
-        let unknown = "no number 447700900001 in profile acme. Nothing was sent.";
+        let unknown =
+            "no number 447700900001 in profile acme. Nothing was sent.\n  To see the numbers: pindesk numbers list";
         assert_eq!(search_all(vec![request], &[("1001", "+44 7700 900001")], &[]), Err(unknown.to_owned()));
     }
 
@@ -273,7 +276,8 @@ mod tests {
         let expected = "+447700900002 fits 2 numbers. Nothing was sent.\n  1002  +44 7700 900002  Acme\n  \
                         1003  +44 7700 900002  Acme\n  Give the phone number ID of the one that you mean.";
         assert_eq!(refused, expected);
-        let unknown = "no number +447700900003 in profile acme. Nothing was sent.";
+        let unknown =
+            "no number +447700900003 in profile acme. Nothing was sent.\n  To see the numbers: pindesk numbers list";
         assert_eq!(search("+44 7700 900003", &numbers, &[]), Err(unknown.to_owned()));
     }
 

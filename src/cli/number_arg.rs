@@ -3,9 +3,11 @@
 //! It knows no numbers and guesses none: a part of a number is not a number.
 
 use std::str::FromStr;
+use std::sync::Arc;
 
-use crate::domain::number::{Number, PhoneNumberId};
+use crate::domain::number::{Number, PhoneNumberId, Waba};
 use crate::domain::pin::PIN_DIGITS;
+use crate::domain::text::CleanText;
 
 /// Characters that people write into a number.
 const SEPARATORS: [char; 9] = [' ', '\u{a0}', '\u{202f}', '-', '\u{2011}', '.', '/', '(', ')'];
@@ -72,6 +74,16 @@ impl NumberArg {
             Self::Id(id) | Self::Digits(id) => id_label(*id),
             Self::Display(digits) if digits.len() == PIN_DIGITS => SIX_DIGITS.to_owned(),
             Self::Display(digits) => format!("+{digits}"),
+        }
+    }
+
+    /// Why a profile with these WABAs does not have the number.
+    pub(crate) fn unknown_text(&self, profile: &CleanText, wabas: &[Arc<Waba>]) -> String {
+        let waba = wabas.iter().find(|waba| self.id().is_some_and(|id| id.as_str() == waba.id.as_str()));
+        match waba.map(|waba| &**waba) {
+            Some(Waba { id, name: Some(name) }) => format!("{id} is the WABA {name}, not a number"),
+            Some(Waba { id, name: None }) => format!("{id} is a WABA, not a number"),
+            None => format!("no number {} in profile {profile}", self.label()),
         }
     }
 }

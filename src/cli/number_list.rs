@@ -5,10 +5,12 @@
 mod reader;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::cli::error::CliError;
 use crate::cli::number_arg::NumberArg;
-use crate::domain::number::Number;
+use crate::domain::number::{Number, Waba};
+use crate::domain::text::CleanText;
 use crate::domain::text_problem::TextProblem;
 
 /// How many errors a message lists. A file with more is the wrong file.
@@ -65,7 +67,13 @@ impl NumberList {
     /// Adds an error for each line that fits no number of the profile, more than one, or the same as an earlier line.
     /// `candidates` are the numbers that fit the line at a position. With `has_unread`, a line that fits none may fit one
     /// that could not be read.
-    pub(crate) fn flag<'a>(&mut self, profile: &str, candidates: impl Fn(usize) -> Vec<&'a Number>, has_unread: bool) {
+    pub(crate) fn flag<'a>(
+        &mut self,
+        profile: &CleanText,
+        wabas: &[Arc<Waba>],
+        candidates: impl Fn(usize) -> Vec<&'a Number>,
+        has_unread: bool,
+    ) {
         let mut first_lines = HashMap::new();
         for (position, (line, number)) in self.lines.iter().enumerate() {
             let error = match &candidates(position)[..] {
@@ -73,7 +81,7 @@ impl NumberList {
                     let first = *first_lines.entry(found.id).or_insert(*line);
                     (first != *line).then(|| duplicate_error(number, first))
                 }
-                [] => (!has_unread).then(|| format!("no number {} in profile {profile}", number.label())),
+                [] => (!has_unread).then(|| number.unknown_text(profile, wabas)),
                 several => Some(ambiguous_line_error(number, several)),
             };
             self.errors.extend(error.map(|error| (*line, error)));
@@ -141,7 +149,12 @@ mod tests {
         let text = b"200000000000001\n\n200000000000001\nEAAJtoken\n409726\n200000000000001\n200000000000009\n\xff\n";
         let mut list = NumberList::parse(text);
         let known = number("200000000000001", "+44 7700 900001");
-        list.flag("acme", |position| if position == 0 { vec![&known] } else { Vec::new() }, false);
+        list.flag(
+            &CleanText::new("acme"),
+            &[],
+            |position| if position == 0 { vec![&known] } else { Vec::new() },
+            false,
+        );
         assert_eq!(
             error(&list),
             "ids.txt has errors. Nothing was sent.\n  \
@@ -165,7 +178,7 @@ mod tests {
         let mut list = NumberList::parse(text.as_bytes());
         let requests = list.requests();
         let fitting = |position: usize| numbers.iter().filter(|number| requests[position].names(number)).collect();
-        list.flag("acme", fitting, false);
+        list.flag(&CleanText::new("acme"), &[], fitting, false);
         assert_eq!(
             error(&list),
             "ids.txt has errors. Nothing was sent.\n  \
@@ -175,7 +188,7 @@ mod tests {
              line 5: no number (six digits) in profile acme"
         );
         let mut list = NumberList::parse(b"+44 7700 900003\n");
-        list.flag("acme", |_| Vec::new(), true);
+        list.flag(&CleanText::new("acme"), &[], |_| Vec::new(), true);
         assert!(list.is_usable(), "it may be in the list that could not be read");
     }
 

@@ -2,20 +2,15 @@
 //!
 //! No flag takes a PIN, because other users can list the arguments of a process. No message repeats what was read.
 
-use std::io::{self, IsTerminal as _};
 use std::path::Path;
-
-use zeroize::Zeroizing;
 
 use crate::cli::checks::check_strength;
 use crate::cli::error::CliError;
+use crate::cli::secret_stdin::{self, STDIN_PATH};
 use crate::domain::pin::{PIN_DIGITS, Pin, PinChoice};
 use crate::domain::redact::redacted_path;
 use crate::domain::text_problem::{self, TextProblem};
 use crate::secure_file::{self, PIN_FILE};
-
-/// The path that stands for standard input.
-pub(crate) const STDIN_PATH: &str = "-";
 
 /// Six digits, a line end of two bytes, and enough more to see what else there is.
 const MAX_BYTES: usize = 64;
@@ -30,36 +25,21 @@ pub(crate) fn choose_pins(file: Option<&Path>) -> Result<PinChoice, CliError> {
 /// Reads the PIN: exactly six digits, and at most one line end.
 fn read(file: &Path) -> Result<Pin, CliError> {
     if file.as_os_str() == STDIN_PATH {
-        return parse(&read_stdin()?, "standard input");
+        let bytes = secret_stdin::read(MAX_BYTES, "PIN").map_err(CliError::nothing_sent)?;
+        return parse(&bytes, "standard input");
     }
     let text = secure_file::read_text(&PIN_FILE, file).map_err(|error| {
-        let is_special = error.is_not_regular_file();
+        let (is_special, is_missing) = (error.is_not_regular_file(), error.is_missing());
         let error = CliError::usage(error.to_string()).nothing_sent();
-        if is_special { error.remedy("To read the PIN from a pipe: --pin-file -") } else { error }
+        if is_special {
+            error.remedy("To read the PIN from a pipe: --pin-file -")
+        } else if is_missing {
+            error.remedy("Give the path of a file of mode 0600 that holds the PIN, or - for a pipe.")
+        } else {
+            error
+        }
     })?;
     parse(text.as_bytes(), &format!("PIN file {}", redacted_path(file)))
-}
-
-fn read_stdin() -> Result<Zeroizing<Vec<u8>>, CliError> {
-    let stdin = io::stdin();
-    if stdin.is_terminal() {
-        return Err(CliError::usage("a PIN typed here would be visible")
-            .nothing_sent()
-            .remedy("Put the PIN into a file of mode 0600, or into a pipe."));
-    }
-    // One allocation that is large enough, and no buffer of the standard library, so that no copy of the PIN remains.
-    let mut bytes = Zeroizing::new(vec![0; MAX_BYTES]);
-    let mut len = 0;
-    while len < MAX_BYTES {
-        match rustix::io::read(rustix::stdio::stdin(), &mut bytes[len..]) {
-            Ok(0) => break,
-            Ok(count) => len += count,
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(CliError::usage(format!("cannot read standard input: {error}")).nothing_sent()),
-        }
-    }
-    bytes.truncate(len);
-    Ok(bytes)
 }
 
 fn parse(bytes: &[u8], source: &str) -> Result<Pin, CliError> {

@@ -2,10 +2,13 @@
 //!
 //! It repeats options that name files, directories and profiles. It never repeats a value that may be a secret.
 
+use std::fmt::{Display, Write as _};
 use std::path::Path;
 
 use crate::cli::args::GlobalArgs;
+use crate::cli::secret_stdin::STDIN_PATH;
 use crate::domain::change::JobId;
+use crate::domain::redact::shell_quote;
 use crate::domain::text::CleanText;
 
 /// The options that the next command needs.
@@ -22,15 +25,17 @@ impl RerunOptions {
     pub(crate) fn new(global: &GlobalArgs) -> Self {
         let mut text = String::new();
         for (option, path) in [("--config", &global.config), ("--state-dir", &global.state_dir)] {
-            push_option(&mut text, option, path.as_ref().map(|path| path.to_string_lossy()).as_deref());
+            push_option(&mut text, option, path.as_deref().map(shell_quote).as_ref());
         }
-        push_option(&mut text, "--profile", global.profile.as_deref());
+        push_option(&mut text, "--profile", global.profile.as_deref().map(shell_quoted).as_ref());
         Self { global: text, sending: String::new() }
     }
 
     /// Adds the file of the PIN, if the job has one PIN.
     pub(crate) fn with_pin_file(mut self, path: Option<&Path>) -> Self {
-        push_option(&mut self.sending, "--pin-file", path.map(|path| path.to_string_lossy()).as_deref());
+        let quoted =
+            |path: &Path| if path.as_os_str() == STDIN_PATH { CleanText::new(STDIN_PATH) } else { shell_quote(path) };
+        push_option(&mut self.sending, "--pin-file", path.map(quoted).as_ref());
         self
     }
 
@@ -53,12 +58,10 @@ impl RerunOptions {
     }
 }
 
-fn push_option(text: &mut String, option: &str, value: Option<&str>) {
+fn push_option(text: &mut String, option: &str, value: Option<&impl Display>) {
     if let Some(value) = value {
-        for word in [option, &shell_quoted(value)] {
-            text.push(' ');
-            text.push_str(word);
-        }
+        // Writing to a String cannot fail.
+        write!(text, " {option} {value}").unwrap_or_default();
     }
 }
 

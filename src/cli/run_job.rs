@@ -162,7 +162,7 @@ impl JobPause {
 /// resumed. The question waits on a thread of its own: a signal ends the command all the same.
 fn pause_job(jobs: &JobsHandle, tally: &Tally, held: usize, can_ask: bool) {
     let question = format!(
-        "So far: {}. Send the other {held}? Type yes to send them, or press Enter to leave them: ",
+        "So far: {}.\nSend the other {held}? Type yes to send them, or press Enter to leave them: ",
         tally.outcomes_text()
     );
     let asked = jobs.clone();

@@ -100,6 +100,12 @@ impl UtcTime {
         self.format("%Y-%m-%d %H:%M")
     }
 
+    /// `2026-11-22 14:03:09`, for a column whose heading says UTC.
+    #[must_use]
+    pub fn format_second(self) -> String {
+        self.format("%Y-%m-%d %H:%M:%S")
+    }
+
     /// `02 Mar 2026`, for a column.
     #[must_use]
     pub fn format_padded_date(self) -> String {

@@ -31,12 +31,12 @@ pub struct ApiError {
     pub message: CleanText,
     /// `error_data.details`, or `error_data` if it is a plain string.
     pub details: Option<CleanText>,
-    /// `error_user_title`, which Meta wrote for the person in front of the screen.
+    /// `error_user_title`, which Meta wrote for the person in front of the screen. It is rare, so it is on the heap.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub user_title: Option<CleanText>,
+    pub user_title: Option<Box<CleanText>>,
     /// `error_user_msg`, likewise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub user_message: Option<CleanText>,
+    pub user_message: Option<Box<CleanText>>,
     /// `fbtrace_id`, which Meta's support asks for.
     pub trace_id: Option<CleanText>,
     /// `is_transient`: Graph expects a retry to succeed.

@@ -139,10 +139,21 @@ impl Identities {
     /// # Errors
     /// If the file is missing, others can read it, or it holds no usable key.
     pub fn read(path: &Path, ask: &dyn Fn(&str) -> Option<SecretString>) -> Result<Self, IdentityError> {
-        let name = redacted_path(path);
         let bytes = secure_file::read_bytes(&secure_file::KEY_FILE, path)?;
+        Self::parse(&bytes, &redacted_path(path), ask)
+    }
+
+    /// Parses the content of a key file, as [`Identities::read`] does. `name` is where it is from, for messages.
+    ///
+    /// # Errors
+    /// If it holds no usable key.
+    pub fn parse(
+        bytes: &[u8],
+        name: &CleanText,
+        ask: &dyn Fn(&str) -> Option<SecretString>,
+    ) -> Result<Self, IdentityError> {
         let ask_passphrase = || ask(&format!("Passphrase of {name}: ")).ok_or(KeyFileProblem::NoPassphrase);
-        parse_identities(text_problem::without_bom(&bytes), &ask_passphrase)
+        parse_identities(text_problem::without_bom(bytes), &ask_passphrase)
             .map(|keys| Self { keys })
             .map_err(|problem| IdentityError::InvalidKeyFile { path: name.clone(), problem })
     }

@@ -72,8 +72,8 @@ fn parse_api_error(http_status: u16, error: &Json<'_>, redact: impl Fn(&str) -> 
         subcode: error.get("error_subcode").and_then(Json::as_i64),
         message: redact(error.get("message")?.as_str()?),
         details: text(data.and_then(|data| data.get("details"))).or_else(|| text(data)),
-        user_title: text(error.get("error_user_title")),
-        user_message: text(error.get("error_user_msg")),
+        user_title: text(error.get("error_user_title")).map(Box::new),
+        user_message: text(error.get("error_user_msg")).map(Box::new),
         trace_id: text(error.get("fbtrace_id")),
         is_transient: is_transient(error),
     })

@@ -22,10 +22,13 @@ use crate::cli::output::stdio::{SCHEMA_VERSION, eprint_line, exit_code_after_pri
 use crate::cli::output::table::{self, TableStyle};
 use crate::cli::records::{self, require_config};
 use crate::cli::runtime::build_runtime;
+use crate::cli::secret_stdin::{self, STDIN_PATH};
 use crate::config::{self, Env, Overrides};
+use crate::domain::text::CleanText;
 use crate::escrow::decrypt::{DecryptPinError, Identities};
 use crate::escrow::{self, EscrowEntry, Fingerprint};
 use crate::journal::{AuditEvent, RecipientsStatus};
+use crate::secure_file::MAX_SECRET_BYTES;
 use crate::state_dir::StateDir;
 
 use store::{Decryption, EscrowStore, EscrowedChange};
@@ -61,7 +64,8 @@ pub(crate) struct EscrowListArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct EscrowOpenArgs {
-    /// Private key: an age key file, or an ssh-ed25519 key
+    /// Private key: an age key file, or an ssh-ed25519 key; - is standard
+    /// input
     #[arg(long, value_name = "FILE")]
     identity: PathBuf,
     /// Also the PINs that were refused or not sent
@@ -111,7 +115,13 @@ fn decrypt_pins(
     }
     let store = EscrowStore::read(state_dir, is_explicit, &args.list.numbers)?;
     let ask = |prompt: &str| prompt_passphrase(prompt, global.no_input);
-    let identities = Identities::read(&args.identity, &ask).map_err(|error| CliError::not_ready_because(&error))?;
+    let identities = if args.identity.as_os_str() == STDIN_PATH {
+        let key = secret_stdin::read(MAX_SECRET_BYTES, "private key")?;
+        Identities::parse(&key, &CleanText::new("(standard input)"), &ask)
+    } else {
+        Identities::read(&args.identity, &ask)
+    };
+    let identities = identities.map_err(|error| CliError::not_ready_because(&error))?;
     // A PIN that was never in force is not shown, and so not decrypted, unless it is asked for.
     let (hidden, shown): (Vec<_>, Vec<_>) =
         store.changes.iter().partition(|change| !args.all && change.was_never_set());

@@ -38,6 +38,7 @@ use crate::domain::change::JobId;
 use crate::domain::number::PhoneNumberId;
 use crate::domain::pin::PinChoice;
 use crate::domain::pin_plan::PinPlan;
+use crate::domain::redact::redacted_path;
 use crate::journal::{JobDetail, JobNumber, JobStatus, JobSummary, PinSource};
 
 use check::{Checked, JobsCheckArgs};
@@ -59,6 +60,7 @@ pub(crate) enum JobsCommand {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct JobsResumeArgs {
     /// Number of the job
     #[arg(value_name = "JOB", value_parser = arg_parsers::integer_at_least(1_u32))]
@@ -111,11 +113,13 @@ pub(crate) fn run(
 
 /// The job, and the numbers that the journal knows.
 fn find_job_with_names(state_dir: &Path, is_explicit: bool, id: JobId) -> Result<(JobDetail, KnownNumbers), CliError> {
+    let place = redacted_path(state_dir);
     let Some(journal) = records::open_existing(state_dir, is_explicit)? else {
-        return Err(CliError::usage(format!("no job {id}: there are no jobs yet")));
+        let missing = CliError::usage(format!("no job {id}: there are no jobs yet in {place}"));
+        return Err(missing.remedy("If the jobs are elsewhere, add: --state-dir DIR"));
     };
     let job = journal.job(id)?.map(|job| (job, KnownNumbers::read(&journal)));
-    job.ok_or_else(|| CliError::usage(format!("no job {id} in this state directory")).remedy("See pindesk jobs list."))
+    job.ok_or_else(|| CliError::usage(format!("no job {id} in {place}")).remedy("See pindesk jobs list."))
 }
 
 fn find_job(state_dir: &Path, id: JobId) -> Result<JobDetail, CliError> {
@@ -204,7 +208,7 @@ fn resume(
     let pace = pauses::new_pace(&config.profile, concurrency, options);
     let requests = ids.into_iter().map(NumberArg::Id).collect();
     let result = lookup::look_up(&runtime, &graph, &pace, &config.profile, requests);
-    let numbers = result.into_numbers(config.profile.name.as_str())?;
+    let numbers = result.into_numbers(&config.profile.name, &config.profile.wabas)?;
     let unconfirmed = if args.dry_run { Unconfirmed::Accept } else { Unconfirmed::for_send(global) };
     let (may_replace, confirm) = (args.replace, args.confirm.as_deref());
     let flags = ConfirmFlags { may_replace, confirm, unconfirmed, send_first: None };

@@ -15,7 +15,7 @@ use crate::cli::arg_parsers;
 use crate::cli::args::GlobalArgs;
 use crate::cli::checks::{self, ConfirmFlags, Unconfirmed};
 use crate::cli::confirm::Selection;
-use crate::cli::error::CliError;
+use crate::cli::error::{CliError, plain_io_error};
 use crate::cli::exit_code::ExitCode;
 use crate::cli::lookup::{self, LookupResult};
 use crate::cli::number_arg::NumberArg;
@@ -23,11 +23,12 @@ use crate::cli::number_list::NumberList;
 use crate::cli::output::dry_run;
 use crate::cli::output::options::OutputOptions;
 use crate::cli::pauses;
-use crate::cli::pin_file::{self, STDIN_PATH};
+use crate::cli::pin_file;
 use crate::cli::records::{self, require_config};
 use crate::cli::rerun::RerunOptions;
 use crate::cli::run_job::{self, ConfirmedJob, StartMode};
 use crate::cli::runtime::{build_runtime, open_graph};
+use crate::cli::secret_stdin::STDIN_PATH;
 use crate::config::{self, Config, Env, Overrides, Profile};
 use crate::domain::clock::Clock;
 use crate::domain::number::Number;
@@ -61,7 +62,7 @@ pindesk pin set NUMBER (--pin-file FILE | --random) [OPTIONS]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct PinSetArgs {
     /// Phone number ID, or the number itself: +44 7700 900001
-    #[arg(value_name = "NUMBER", group = "numbers")]
+    #[arg(value_name = "NUMBER", group = "numbers", value_parser = parse_number)]
     number: Option<NumberArg>,
     /// File of phone number IDs or numbers, one a line; - is standard input
     #[arg(long, value_name = "FILE", group = "numbers")]
@@ -102,6 +103,11 @@ pub(crate) struct PinSetArgs {
     #[cfg(debug_assertions)]
     #[arg(long, hide = true)]
     without_sync: bool,
+}
+
+/// Parses the number of `pin set`, where a file may be meant.
+fn parse_number(text: &str) -> Result<NumberArg, String> {
+    text.parse().map_err(|error| format!("{error}. For a file of numbers: --from FILE"))
 }
 
 pub(crate) fn run(
@@ -202,8 +208,9 @@ impl RequestedNumbers {
         }
         let source_name = if is_stdin { "standard input".to_owned() } else { redacted_path(file).to_string() };
         let bytes = if is_stdin { read_limited(io::stdin()) } else { fs::File::open(file).and_then(read_limited) };
-        let bytes =
-            bytes.map_err(|error| CliError::usage(format!("cannot read {source_name}: {error}")).nothing_sent())?;
+        let bytes = bytes.map_err(|error| {
+            CliError::usage(format!("cannot read {source_name}: {}", plain_io_error(&error))).nothing_sent()
+        })?;
         Ok(Self { selection: Selection::Many, single: None, number_list: NumberList::parse(&bytes), source_name })
     }
 
@@ -225,7 +232,7 @@ impl RequestedNumbers {
         let result = lookup::look_up(runtime, graph, pace, profile, self.number_list.requests());
         self.flag(profile, &result);
         self.number_list.check(&self.source_name)?;
-        result.into_numbers(profile.name.as_str())
+        result.into_numbers(&profile.name, &profile.wabas)
     }
 
     /// Refuses a list with errors. Lists unknown numbers as well, if Meta can be asked.
@@ -243,7 +250,7 @@ impl RequestedNumbers {
     /// Adds what is wrong with lines of the list, as far as Meta could be asked.
     fn flag(&mut self, profile: &Profile, result: &LookupResult) {
         let candidates = |position| result.candidates(position);
-        self.number_list.flag(profile.name.as_str(), candidates, result.has_unread());
+        self.number_list.flag(&profile.name, &profile.wabas, candidates, result.has_unread());
     }
 }
 

@@ -12,15 +12,18 @@ use crate::journal::{AuditAction, AuditRow};
 
 /// The columns that fit 80 columns of a terminal. The number and its name, or the note, follow the last one.
 const COLUMNS: [Column; 4] = [
-    Column::fixed("WHEN (UTC)", 16),
+    Column::fixed("WHEN (UTC)", 19),
     Column::flexible("WHO", 12, 6),
     Column::fixed("WHAT", 15),
-    Column::flexible("NUMBER AND NAME", 31, 10),
+    Column::flexible("NUMBER AND NAME", 28, 10),
 ];
+
+/// How wide these columns get on a wide terminal: rows are printed as they are read, so the widest cell is not known.
+const MAX_WIDTHS: [usize; 4] = [0, 20, 0, 160];
 
 const WIDE_COLUMNS: [Column; 8] = [
     Column::count("ROW", 6),
-    Column::fixed("WHEN (UTC)", 16),
+    Column::fixed("WHEN (UTC)", 19),
     Column::flexible("WHO", 12, 6),
     Column::fixed("WHAT", 15),
     Column::fixed("NUMBER", 17),
@@ -40,7 +43,11 @@ pub(crate) struct AuditTable<'a> {
 
 impl<'a> AuditTable<'a> {
     pub(crate) fn new(known: &'a KnownNumbers, is_wide: bool, style: TableStyle) -> Self {
-        let layout = if is_wide { Layout::new(style, &WIDE_COLUMNS) } else { Layout::new(style, &COLUMNS) };
+        let layout = match (is_wide, style.cuts_cells()) {
+            (true, _) => Layout::new(style, &WIDE_COLUMNS),
+            (false, true) => Layout::for_content(style, &COLUMNS, &MAX_WIDTHS),
+            (false, false) => Layout::new(style, &COLUMNS),
+        };
         Self { known, is_wide, layout }
     }
 
@@ -52,7 +59,7 @@ impl<'a> AuditTable<'a> {
         let id = row.phone_number_id.as_ref().map_or("", CleanText::as_str);
         let number = id.parse::<PhoneNumberId>().ok();
         let note = row.note.as_ref().map_or("", CleanText::as_str);
-        let when = row.time().map_or_else(|| row.at.to_string(), UtcTime::format_minute);
+        let when = row.time().map_or_else(|| row.at.to_string(), UtcTime::format_second);
         let who = row.operator_name().to_string();
         let names = number.map(|number| self.known.cells(number));
         if self.is_wide {

@@ -90,15 +90,15 @@ impl<'a> ResultRecord<'a> {
     /// The record with what Meta reported, if it reported an error.
     pub(crate) fn with_error(self, error: Option<&'a ApiError>) -> Self {
         let Some(error) = error else { return self };
-        let original = |text: &'a Option<CleanText>| text.as_ref().map(CleanText::original);
+        let original = |text: Option<&'a CleanText>| text.map(CleanText::original);
         Self {
             code: Some(error.code),
             subcode: error.subcode,
-            trace_id: original(&error.trace_id),
+            trace_id: original(error.trace_id.as_ref()),
             message: Some(error.message.original()),
-            details: original(&error.details),
-            user_title: original(&error.user_title),
-            user_message: original(&error.user_message),
+            details: original(error.details.as_ref()),
+            user_title: original(error.user_title.as_deref()),
+            user_message: original(error.user_message.as_deref()),
             ..self
         }
     }

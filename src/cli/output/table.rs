@@ -27,6 +27,11 @@ impl TableStyle {
     /// For the lines of a message, which are indented on a terminal of 80 columns.
     pub(crate) const MESSAGE: Self = Self { max_columns: Some(76), has_color: false };
 
+    /// True if cells are cut, because the terminal has an end.
+    pub(crate) const fn cuts_cells(self) -> bool {
+        self.max_columns.is_some()
+    }
+
     /// The style for standard output. With `is_wide`, nothing is cut on a terminal either.
     pub(crate) fn for_stdout(no_color: bool, is_wide: bool) -> Self {
         let columns = terminal::stdout_columns();
@@ -114,6 +119,7 @@ impl Layout {
     /// A table whose widest cell is known for the first columns, or for all.
     pub(crate) fn for_content(style: TableStyle, columns: &[Column], content: &[usize]) -> Self {
         let mut columns = columns.to_vec();
+        let known = content.len();
         let content = |index: usize| content.get(index).copied().unwrap_or_default();
         if let Some(max_columns) = style.max_columns {
             let mut used = columns.iter().map(|column| column.width + GAP).sum::<usize>().saturating_sub(GAP);
@@ -126,8 +132,10 @@ impl Layout {
                 column.width = width;
             }
         } else {
+            // A file has no screen to fill: a flexible column is as wide as its cells, if they are known.
             for (index, column) in columns.iter_mut().enumerate() {
-                column.width = column.width.max(content(index));
+                let min = if column.is_flexible() && index < known { width(column.heading) } else { column.width };
+                column.width = min.max(content(index));
             }
         }
         Self { style, columns }
@@ -295,10 +303,16 @@ mod tests {
     }
 
     #[test]
+    fn a_file_gets_no_blanks_that_only_a_screen_needs() {
+        let heading = "NUMBER             NAME  TRIES  ID\n";
+        assert_eq!(printed(FILE, "Ac", ""), format!("{heading}+44 7700 900001    Ac        2  200000000000001\n"));
+    }
+
+    #[test]
     fn a_note_stays_in_its_line_only_if_it_fits() {
         let row = "+44 7700 900001    Acme                      2  200000000000001";
         let heading = "NUMBER             NAME                  TRIES  ID\n";
-        assert_eq!(printed(FILE, "Acme", "no such number"), format!("{heading}{row}    no such number\n"));
+        assert_eq!(printed(terminal(85), "Acme", "no such number"), format!("{heading}{row}    no such number\n"));
         assert_eq!(
             printed(terminal(70), "Acme", "the number is not registered, so that no PIN can be set for it at all"),
             format!("{heading}{row}\n  the number is not registered, so that no PIN can be set for it at\n  all\n")

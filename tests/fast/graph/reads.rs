@@ -1,7 +1,9 @@
 //! Reads of one number, and of the list of a WABA.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use pindesk::domain::clock::{Clock, ManualClock, TimePoint};
 use pindesk::domain::number::{Number, NumberDetails, TwoStep, Waba};
 use pindesk::domain::outcome::ReadFailure;
 use pindesk::domain::text::CleanText;
@@ -42,6 +44,17 @@ async fn a_number_keeps_the_words_of_meta() {
         read_at: Some(READ_AT),
     };
     assert_eq!(read_number("106540352100143", body).await, Ok(expected));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_status_is_as_old_as_its_request() {
+    let start = TimePoint { instant: Instant::now(), utc: READ_AT };
+    let clock = ManualClock::new_leaked(start);
+    let reply = json_response(200, r#"{"id":"1"}"#);
+    let while_on_its_way = move |_: &str| clock.set(start.plus(Duration::from_secs(9)));
+    let server = ScriptedServer::start_with_hook(vec![vec![reply]], while_on_its_way).await;
+    let graph = graph(&server.url()).with_clock(Clock::Manual(clock));
+    assert_eq!(graph.read_number(id("1")).await.result, Ok(number_with_id_only("1", None)));
 }
 
 #[tokio::test(start_paused = true)]

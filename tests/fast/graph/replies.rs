@@ -138,8 +138,8 @@ async fn an_error_keeps_every_text_cleaned_and_no_secret() {
         subcode: Some(2_388_092),
         message: CleanText::new("(#100) PIN [PIN]\u{1b}[2J of [token]"),
         details: Some(CleanText::new("evil\u{202e}txt")),
-        user_title: Some(CleanText::new("No\u{202e}")),
-        user_message: Some(CleanText::new("PIN [PIN]")),
+        user_title: Some(Box::new(CleanText::new("No\u{202e}"))),
+        user_message: Some(Box::new(CleanText::new("PIN [PIN]"))),
         trace_id: Some(CleanText::new("AbC")),
         ..api_error(400, 100)
     };

@@ -34,7 +34,7 @@ fn the_audit_table_has_words_for_people() {
     let rows = cli.run(&["audit", "show", "--json"]).summary()["rows"].as_array().expect("rows").clone();
     let line = |n: usize, what: &str, subject: &str| {
         let row = |key: &str| rows[n][key].as_str().expect("a string");
-        let when = row("at")[..16].replace('T', " ");
+        let when = row("at")[..19].replace('T', " ");
         format!(
             "{when}  {:<12}  {what:<15}  {subject}",
             format!("ana@{}", row("host").split('.').next().expect("a host"))
@@ -42,7 +42,7 @@ fn the_audit_table_has_words_for_people() {
     };
     let number = format!("{display:<17}  {name}");
     let expected = [
-        "WHEN (UTC)        WHO           WHAT             NUMBER AND NAME".to_owned(),
+        "WHEN (UTC)           WHO           WHAT             NUMBER AND NAME".to_owned(),
         line(0, "job 1 started", "1 number, profile acme, PINs given, note: TICKET-123"),
         line(1, "keys stored", cli.recipient()),
         line(2, "sending", &number),

@@ -23,9 +23,9 @@ fn a_dry_run_checks_everything_and_writes_nothing() {
     let text = cli.run(&arguments);
     let row = |id: &String| {
         let [display, name] = names_of(&cli, id);
-        format!("{display:<17}  {name:<30}  not set   {id}\n")
+        format!("{display:<17}  {name:<23}  not set   {id}\n")
     };
-    let heading = "NUMBER             NAME                            TWO-STEP  ID\n";
+    let heading = "NUMBER             NAME                     TWO-STEP  ID\n";
     let rows: String = ids.iter().map(row).collect();
     let command = format!("pindesk pin set --from {} --random --confirm 2", list.replace(&home(&cli), "~"));
     assert_eq!(

@@ -45,11 +45,11 @@ fn a_list_names_encrypted_pins_and_shows_none() {
         let at = cli.run(&["escrow", "list", "--json", id]).summary()["records"][0]["at"].as_str().expect("a time")
             [..16]
             .replace('T', " ");
-        format!("{display:<17}  {name:<24}  {at}  {id}\n")
+        format!("{display:<17}  {name:<23}  {at}  {id}\n")
     };
     let mut rows = [row(&id), row(&other)];
     rows.sort();
-    let heading = "NUMBER             NAME                      ENCRYPTED (UTC)   ID\n";
+    let heading = "NUMBER             NAME                     ENCRYPTED (UTC)   ID\n";
     assert_eq!(text.stdout, format!("{heading}{}2 encrypted PINs of 2 numbers.\n", rows.concat()));
     let summary = cli.run(&["escrow", "list", "--json", &other]).summary();
     let record = &summary["records"][0];
@@ -304,9 +304,11 @@ fn decrypted_pins_show_whether_they_are_in_force() {
     assert_eq!(fields(1), [json!("135790"), json!("failed"), json!(false), json!("no")]);
     assert!(records[1]["last_try_at"].is_string(), "{records}");
     let screen = open_escrow_in_terminal(&cli, &cli.state_path(""), &["--all"]);
-    assert!(screen.contains(&format!("{PIN}  yes            2")), "{screen}");
-    assert!(screen.contains("135790  no, refused    2"), "{screen}");
-    assert!(screen.contains("2 PINs of 2 numbers.\nMeta confirmed those marked \"yes\" last.\n"), "{screen}");
+    let set_at = |n: usize| records[n]["last_try_at"].as_str().expect("a time")[..16].replace('T', " ");
+    assert!(screen.contains(&format!("{PIN}  yes            {}\n", set_at(0))), "{screen}");
+    assert!(screen.contains(&format!("135790  no, refused    {}\n", set_at(1))), "{screen}");
+    let notes = "2 PINs of 2 numbers.\nyes: Meta confirmed this PIN last.\nMeta does not reveal changes made elsewhere";
+    assert!(screen.contains(notes) && !screen.contains("maybe:"), "{screen}");
     // A refused PIN is left out, and not decrypted, unless it is asked for.
     let audit_rows = || cli.run(&["audit", "show", "--json"]).summary()["rows"].as_array().expect("rows").len();
     let before = audit_rows();
@@ -320,6 +322,9 @@ fn decrypted_pins_show_whether_they_are_in_force() {
     fs::copy(cli.state_path("escrow.jsonl"), cli.path("copy/escrow.jsonl")).expect("the file is copied");
     let screen = open_escrow_in_terminal(&cli, &cli.path("copy"), &[]);
     assert!(screen.contains(&format!("{PIN}  maybe")) && screen.contains("135790  maybe"), "{screen}");
+    let note = "maybe: the journal is not complete: one of these, or none.\nMeta does not reveal";
+    assert!(screen.contains(note) && !screen.contains("yes:"), "{screen}");
+    assert!(screen.contains("2000000000000"), "a number that is not known has its ID: {screen}");
     let copy = cli.path("copy");
     let alone = open_escrow(&cli, "key.txt", &["--json", "--state-dir", copy.to_str().expect("UTF-8")]);
     let record = alone.summary()["records"][1].clone();
@@ -378,6 +383,31 @@ fn a_forged_line_beside_a_foreign_one_is_a_failure() {
     assert_eq!((opened.code, &record["pin"], &record["request"]), (Some(6), &json!("135790"), &Value::Null));
     let message = "this key cannot open it. The PIN that is shown is from an entry of the escrow file.";
     assert!(opened.stderr.contains(message), "{opened:?}");
+}
+
+#[test]
+fn a_private_key_may_come_from_a_pipe() {
+    let (cli, _) = fixture_with_one_pin();
+    let open = ["escrow", "open", "--identity", "-", "--json"];
+    let key = fs::read_to_string(cli.path("key.txt")).expect("the file is readable");
+    let opened = cli.run_with_stdin(&open, &key);
+    assert_eq!((opened.code, &opened.summary()["records"][0]["pin"]), (Some(0), &json!(PIN)), "{opened:?}");
+    let bad = cli.run_with_stdin(&open, "no key\n");
+    assert_eq!((bad.code, bad.stdout.as_str()), (Some(6), ""));
+    assert!(bad.stderr.starts_with("pindesk: key file (standard input): line 1: this is not a private key"), "{bad:?}");
+}
+
+#[test]
+fn pins_of_a_number_are_newest_first_with_their_times() {
+    let (cli, id) = fixture_with_one_pin();
+    let (pin, digits) = (cli.write_file("other", 0o600, "135790"), cli.last_four_digits(&id));
+    let set = cli.run(&["pin", "set", &id, "--pin-file", &pin, "--confirm", &digits, "--replace"]);
+    assert_eq!(set.code, Some(0), "{set:?}");
+    let screen = open_escrow_in_terminal(&cli, &cli.state_path(""), &[]);
+    let heading = screen.lines().next().expect("a line");
+    assert!(heading.ends_with("PIN     LAST SET HERE  SET AT (UTC)"), "{screen}");
+    let rows: Vec<_> = screen.lines().skip(1).take(2).collect();
+    assert!(rows[0].contains("  135790  yes            20") && rows[1].contains(&format!("  {PIN}  no  ")), "{screen}");
 }
 
 #[test]

@@ -430,11 +430,11 @@ fn a_fresh_machine_and_a_missing_state_dir_differ() {
         let output = cli.run(arguments);
         assert_eq!((output.code, output.stdout.as_str(), output.stderr.as_str()), (Some(0), text, ""), "{arguments:?}");
     }
-    assert_refused(&cli, &["jobs", "show", "1"], 2, "no job 1: there are no jobs yet\n");
+    assert_refused(&cli, &["jobs", "show", "1"], 2, "no job 1: there are no jobs yet in ~/.local/state/pindesk\n");
     for command in [&["jobs", "list"][..], &["audit", "verify"], &["escrow", "list"]] {
         assert_refused(&cli, &[command, &["--state-dir", "/no/such/place"]].concat(), 6, "there is no such");
     }
     set_first_pin(&cli);
-    assert_refused(&cli, &["jobs", "show", "7"], 2, "no job 7 in this state directory\n  See pindesk jobs list.");
-    assert_refused(&cli, &["jobs", "resume", "7", "--confirm", "1"], 2, "no job 7 in this state directory\n ");
+    assert_refused(&cli, &["jobs", "show", "7"], 2, "no job 7 in ~/.local/state/pindesk\n  See pindesk jobs list.");
+    assert_refused(&cli, &["jobs", "resume", "7", "--confirm", "1"], 2, "no job 7 in ~/.local/state/pindesk\n ");
 }

@@ -156,7 +156,7 @@ fn a_list_that_was_set_lately_needs_again() {
     let refused = set(&longer, &["--confirm", "3"]);
     assert_eq!((refused.code, refused.stdout.as_str()), (Some(5), ""), "{refused:?}");
     let lines: Vec<_> = refused.stderr.lines().collect();
-    assert_eq!(lines[0], "pindesk: numbers of this list were set less than 24 h ago. Nothing was sent.");
+    assert_eq!(lines[0], "pindesk: some numbers of this list were set less than 24 h ago. Nothing was sent.");
     assert!(
         lines[1].starts_with("  job 1 set 2 of 3 numbers, the last at ") && lines[1].ends_with(" UTC"),
         "{lines:?}"

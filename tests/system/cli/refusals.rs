@@ -3,6 +3,8 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 
+use pindesk::simulator;
+
 use super::{assert_refused, names_of};
 use crate::support::cli_fixture::{CliFixture, PIN};
 
@@ -278,4 +280,38 @@ fn removing_every_recipient_must_be_accepted_too() {
     let accepted = cli.run(&["escrow", "ack"]);
     let message = format!("  removed  {}\nNo recipient is left: pindesk no longer encrypts PINs.\n", cli.recipient());
     assert_eq!((accepted.code, accepted.stdout), (Some(0), message));
+}
+
+#[test]
+fn a_typical_mistake_is_answered_with_what_to_do() {
+    let cli = CliFixture::without_faults();
+    let id = cli.number_ids("not-set", 1).remove(0);
+    let waba = simulator::wabas()[0].id.to_string();
+    let no_jobs =
+        "no job 1: there are no jobs yet in ~/.local/state/pindesk\n  If the jobs are elsewhere, add: --state-dir DIR";
+    assert_refused(&cli, &["jobs", "show", "1"], 2, no_jobs);
+    for (arguments, message) in [
+        (
+            &["pin", "set", "ids.txt", "--random"][..],
+            "NUMBER: expected a phone number ID, or a number such as +44 7700 900001. For a file of numbers: --from FILE\n\
+             See pindesk pin set --help.\n",
+        ),
+        (
+            &["pin", "set", "--from", "none.txt", "--random"],
+            "cannot read none.txt: No such file or directory. Nothing was",
+        ),
+        (
+            &["pin", "set", &id, "--pin-file", "none"],
+            "PIN file none: there is no such file. Nothing was sent.\n  Give the path of a file of mode 0600 that holds \
+             the PIN, or - for a pipe.\n",
+        ),
+        (
+            &["pin", "set", &waba, "--random"],
+            " is a WABA, not a number. Nothing was sent.\n  To see the numbers: pindesk numbers list\n",
+        ),
+        (&["jobs", "show", "one"], "JOB: expected a whole number, 1 or more\nSee pindesk jobs show --help.\n"),
+        (&["numbers", "list", "--two-step", "off"], "See pindesk numbers list --help.\n"),
+    ] {
+        assert_refused(&cli, arguments, 2, message);
+    }
 }

@@ -45,6 +45,17 @@ fn no_table_is_wider_than_the_terminal() {
 }
 
 #[test]
+fn the_audit_cuts_no_name_where_there_is_room() {
+    let cli = fixture_with_a_job();
+    let shown = |columns| run_in_terminal(&cli, &["audit", "show"], columns, &[("NO_COLOR", "1")]);
+    let wide = shown(120);
+    assert!(wide.lines().filter(|line| line.contains("  +")).all(|row| !row.contains('~')), "{wide}");
+    let narrow = shown(80);
+    let rows: Vec<_> = narrow.lines().filter(|line| line.contains('~')).collect();
+    assert!(!rows.is_empty() && rows.iter().all(|row| row.ends_with('~')), "the name gives way: {narrow}");
+}
+
+#[test]
 fn only_a_terminal_gets_colors_unless_they_are_refused() {
     let cli = fixture_with_a_job();
     let show = ["jobs", "show", "1"];
@@ -162,7 +173,7 @@ fn the_operator_is_asked_after_the_first_numbers() {
         let mut session = ask(&cli, &["pin", "set", "--from", &list, "--random", "--first", "1", "--no-color"]);
         assert!(session.screen().contains("After the first 1, pindesk asks again."), "{}", session.screen());
         session.send("2\r");
-        session.wait_for("So far: 1 set, 0 failed, 0 not sent, 0 no answer. Send the other 1?");
+        session.wait_for("So far: 1 set, 0 failed, 0 not sent, 0 no answer.\nSend the other 1?");
         session.wait_for("or press Enter to leave them:");
         session.send(answer);
         (session.wait_exit().code, session.screen())

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use crate::cli::output::names::exact_names;
 use crate::cli::output::result_fields::{recorded_label, recorded_result};
 use crate::cli::output::stdio::{SCHEMA_VERSION, eprint_line, print_json};
-use crate::cli::output::table::{self, Cell, Column, Table, TableStyle, Tone};
+use crate::cli::output::table::{self, Cell, Column, Table, TableStyle, Tone, UNKNOWN};
 use crate::domain::clock::UtcTime;
 use crate::domain::json_text::write_json;
 use crate::domain::number::{Number, PhoneNumberId, WabaId};
@@ -179,15 +179,15 @@ fn in_force(store: &EscrowStore, decryption: &Decryption<'_>) -> InForce {
 /// The columns of `escrow open` that fit 80 columns of a terminal.
 const PIN_COLUMNS: [Column; 5] = [
     Column::fixed("NUMBER", 17),
-    Column::flexible("NAME", 19, 6),
+    Column::flexible("NAME", 20, 6),
     Column::fixed("PIN", 6),
     Column::fixed("LAST SET HERE", 13),
-    Column::fixed("ID", 17),
+    Column::fixed("SET AT (UTC)", 16),
 ];
 
 /// The columns that `--wide` adds to them.
-const WIDE_PIN_COLUMNS: [Column; 3] =
-    [Column::fixed("ENCRYPTED (UTC)", 16), Column::fixed("REQUEST", 26), CHANGE_COLUMN];
+const WIDE_PIN_COLUMNS: [Column; 4] =
+    [Column::fixed("ID", 17), Column::fixed("ENCRYPTED (UTC)", 16), Column::fixed("REQUEST", 26), CHANGE_COLUMN];
 
 pub(super) fn pins_table(
     store: &EscrowStore,
@@ -204,7 +204,7 @@ pub(super) fn pins_table(
     newest_first
         .sort_by_key(|(position, decryption)| (store.known.sort_key(decryption.entry.number), Reverse(*position)));
     let mut table = Table::new(&columns);
-    let mut numbers = Vec::new();
+    let (mut numbers, mut decisions) = (Vec::new(), Vec::new());
     for (_, decryption) in newest_first {
         let Decryption { entry, journal_status, source, result, is_disputed } = decryption;
         let decrypted = match result {
@@ -215,13 +215,18 @@ pub(super) fn pins_table(
             }
         };
         let [display, name] = store.known.cells(entry.number);
-        let set = in_force_cell(in_force(store, decryption), *journal_status);
+        // A number that was never listed here has only an ID.
+        let display = if display == UNKNOWN { entry.number.as_str() } else { display };
+        let decision = in_force(store, decryption);
+        let set = in_force_cell(decision, *journal_status);
         let mut cells: Vec<Cell<'_>> =
-            vec![display.into(), name.into(), pin_digits(decrypted).into(), set, entry.number.as_str().into()];
+            vec![display.into(), name.into(), pin_digits(decrypted).into(), set, set_at(*journal_status).into()];
         if is_wide {
-            let request = status_label(*journal_status).into();
-            cells.extend([entry.at.format_minute().into(), request, entry.change.to_string().into()]);
+            let (encrypted, request) = (entry.at.format_minute(), status_label(*journal_status));
+            cells.extend([entry.number.as_str().into(), encrypted.into(), request.into()]);
+            cells.push(entry.change.to_string().into());
         }
+        decisions.push(decision);
         table.push_with_note(cells, if *is_disputed { source.label() } else { "" });
         numbers.push(entry.number);
     }
@@ -230,11 +235,24 @@ pub(super) fn pins_table(
         return writeln!(out, "{}", if store.changes.is_empty() { EMPTY_NOTE } else { "No PIN to show." });
     }
     table.print(style, &mut out)?;
-    writeln!(out, "{}\n{IN_FORCE_NOTE}", total_line("PIN", numbers.into_iter()))
+    writeln!(out, "{}", total_line("PIN", numbers.into_iter()))?;
+    if decisions.contains(&InForce::Yes) {
+        writeln!(out, "{CONFIRMED_NOTE}")?;
+    }
+    if decisions.contains(&InForce::Maybe) {
+        writeln!(out, "{}", store.maybe_note())?;
+    }
+    writeln!(out, "{ELSEWHERE_NOTE}")
 }
 
-const IN_FORCE_NOTE: &str = "Meta confirmed those marked \"yes\" last.\n\
-                             It does not reveal changes made elsewhere since.";
+const CONFIRMED_NOTE: &str = "yes: Meta confirmed this PIN last.";
+const ELSEWHERE_NOTE: &str = "Meta does not reveal changes made elsewhere since.";
+
+/// When the PIN was sent last; unknown if the journal does not know the change.
+fn set_at(status: Option<JournalStatus>) -> String {
+    let at = status.and_then(|status| status.last_attempt_at);
+    at.map_or_else(|| UNKNOWN.to_owned(), UtcTime::format_minute)
+}
 
 fn in_force_cell(in_force: InForce, status: Option<JournalStatus>) -> Cell<'static> {
     match (in_force, status.map(|status| status.state)) {

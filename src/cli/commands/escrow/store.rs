@@ -228,6 +228,15 @@ impl EscrowStore {
         }
     }
 
+    /// What `maybe` means for a reader who must try PINs.
+    pub(crate) const fn maybe_note(&self) -> &'static str {
+        if self.is_journal_complete {
+            "maybe: no sure answer from Meta: one of these, or none."
+        } else {
+            "maybe: the journal is not complete: one of these, or none."
+        }
+    }
+
     /// The exit code of a command that shows everything.
     pub(crate) const fn exit_code(&self) -> ExitCode {
         if self.is_incomplete { ExitCode::NotReady } else { ExitCode::Done }
