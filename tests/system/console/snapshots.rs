@@ -73,7 +73,7 @@ fn number_pages_match_their_snapshots() {
         snap("confirm-replace", &console);
         console.type_text("01").enter().filter(ON_NUMBER);
         console.sees(if glyphs == Glyphs::Ascii { "+ set " } else { "✓ set " }).sees("UTC. Tw");
-        console.wait(Duration::from_secs(1)).wait_for_history();
+        console.wait(Duration::from_secs(1)).wait_for_history().wait_for_history_entry();
         snap("set", &console);
         console.press('m');
         snap("messages", &console);
