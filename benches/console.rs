@@ -154,7 +154,7 @@ fn progress_and_frame(bencher: Bencher<'_, '_>) {
                 job: Some(JobId::new(1)),
                 change: Some(*change),
                 number: *number,
-                state: ChangeState::Sending { attempt: 1 },
+                state: ChangeState::Sending { attempt: 1, in_doubt: false },
                 source: ProgressSource::Own,
             };
             changes.iter().map(state).collect::<Vec<_>>()
@@ -173,7 +173,7 @@ fn progress_one_by_one(bencher: Bencher<'_, '_>) {
     let change = ChangeId::new();
     bencher
         .with_inputs(|| {
-            let state = |attempt| ChangeState::Sending { attempt };
+            let state = |attempt| ChangeState::Sending { attempt, in_doubt: false };
             (0..PROGRESS_COUNT)
                 .map(|n| Progress {
                     job: Some(JobId::new(1)),

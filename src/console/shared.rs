@@ -288,9 +288,10 @@ impl Shared {
         let has_escrow = self.has_escrow();
         let is_lost = |state: &ChangeState| match state {
             ChangeState::InDoubt(details) => details.is_pin_in_memory && !details.is_in_escrow,
-            ChangeState::Waiting { in_doubt, .. } | ChangeState::Paused { in_doubt, .. } => *in_doubt && !has_escrow,
+            ChangeState::Sending { in_doubt, .. }
+            | ChangeState::Waiting { in_doubt, .. }
+            | ChangeState::Paused { in_doubt, .. } => *in_doubt && !has_escrow,
             ChangeState::Queued
-            | ChangeState::Sending { .. }
             | ChangeState::Set(_)
             | ChangeState::Failed(..)
             | ChangeState::NotSent(..)

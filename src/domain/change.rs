@@ -121,6 +121,8 @@ pub enum ChangeState {
     Sending {
         /// 1 for the first.
         attempt: u8,
+        /// True if an earlier attempt may have been applied.
+        in_doubt: bool,
     },
     /// The change waits to retry.
     Waiting {
@@ -265,18 +267,15 @@ impl ChangeState {
         }
     }
 
-    /// True while it is not known which PIN is in force because of this change.
+    /// True while it is not known which PIN is in force because of an attempt that ended.
     #[must_use]
     pub const fn is_in_doubt(&self) -> bool {
         match self {
             Self::InDoubt(_) => true,
-            Self::Waiting { in_doubt, .. } | Self::Paused { in_doubt, .. } => *in_doubt,
-            Self::Queued
-            | Self::Sending { .. }
-            | Self::Set(_)
-            | Self::Failed(..)
-            | Self::NotSent(..)
-            | Self::Resolved(..) => false,
+            Self::Sending { in_doubt, .. } | Self::Waiting { in_doubt, .. } | Self::Paused { in_doubt, .. } => {
+                *in_doubt
+            }
+            Self::Queued | Self::Set(_) | Self::Failed(..) | Self::NotSent(..) | Self::Resolved(..) => false,
         }
     }
 

@@ -153,7 +153,8 @@ impl SendTask {
                     Err(Unprepared::NotSent(why)) => break standing_if_not_sent(pending.doubt.as_ref(), last, why),
                 };
             attempt += 1;
-            self.progress.send_change_state(&pending.change, ChangeState::Sending { attempt });
+            let in_doubt = pending.doubt.is_some();
+            self.progress.send_change_state(&pending.change, ChangeState::Sending { attempt, in_doubt });
             let answer = Box::pin(graph.set_pin(pending.change.number, &pending.change.pin)).await;
             drop(graph);
             if let Some(call) = call.take() {

@@ -217,7 +217,7 @@ fn state_label(state: &ChangeState) -> String {
         | ChangeState::Paused { in_doubt: false, .. } => state.keyword().to_owned(),
         ChangeState::Waiting { in_doubt: true, .. } => "retry?".to_owned(),
         ChangeState::Paused { in_doubt: true, .. } => "paused?".to_owned(),
-        ChangeState::Sending { attempt } => format!("sending-{attempt}"),
+        ChangeState::Sending { attempt, .. } => format!("sending-{attempt}"),
         ChangeState::Set(finished)
         | ChangeState::Failed(finished, _)
         | ChangeState::NotSent(finished, _)

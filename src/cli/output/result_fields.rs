@@ -72,7 +72,7 @@ pub(crate) fn http_status(state: &ChangeState) -> Option<u16> {
 pub(crate) fn attempts(state: &ChangeState) -> u8 {
     match state {
         ChangeState::Queued | ChangeState::Paused { .. } => 0,
-        ChangeState::Sending { attempt } | ChangeState::Waiting { attempt, .. } => *attempt,
+        ChangeState::Sending { attempt, .. } | ChangeState::Waiting { attempt, .. } => *attempt,
         ChangeState::Set(completion)
         | ChangeState::Failed(completion, _)
         | ChangeState::NotSent(completion, _)

@@ -45,10 +45,11 @@ impl App {
     fn change_progressed(&mut self, id: PhoneNumberId, state: &ChangeState, now: TimePoint) -> Vec<Effect> {
         self.shared.report_change(id, state, now);
         let is_bad = match state {
-            ChangeState::Queued
-            | ChangeState::Sending { .. }
-            | ChangeState::Waiting { .. }
-            | ChangeState::Paused { .. } => return Vec::new(),
+            ChangeState::Queued | ChangeState::Sending { .. } => return Vec::new(),
+            // The journal may have the try that ended.
+            ChangeState::Waiting { .. } | ChangeState::Paused { .. } => {
+                return self.read_shown_history(id).into_iter().collect();
+            }
             ChangeState::Set(completion) => {
                 self.shared.connection = Connection::Online;
                 self.note_set(id, completion.at);

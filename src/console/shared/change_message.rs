@@ -24,7 +24,7 @@ struct SendTime {
 impl SendTimes {
     fn track(&mut self, id: PhoneNumberId, state: &ChangeState, now: Instant) {
         match state {
-            ChangeState::Sending { attempt } => {
+            ChangeState::Sending { attempt, .. } => {
                 if self.0.get(&id).is_none_or(|sent| sent.attempt != *attempt) {
                     self.0.insert(id, SendTime { attempt: *attempt, since: now });
                 }
@@ -134,10 +134,10 @@ impl Shared {
 /// What happens to a change in progress, with its seconds if they are shown.
 fn progress_text(state: &ChangeState, seconds: Option<u64>) -> String {
     match (state, seconds) {
-        (ChangeState::Sending { attempt: 1 }, None) => "sending".to_owned(),
-        (ChangeState::Sending { attempt: 1 }, Some(seconds)) => format!("sending {seconds} s"),
-        (ChangeState::Sending { attempt }, None) => format!("sending, try {attempt}"),
-        (ChangeState::Sending { attempt }, Some(seconds)) => format!("sending {seconds} s, try {attempt}"),
+        (ChangeState::Sending { attempt: 1, .. }, None) => "sending".to_owned(),
+        (ChangeState::Sending { attempt: 1, .. }, Some(seconds)) => format!("sending {seconds} s"),
+        (ChangeState::Sending { attempt, .. }, None) => format!("sending, try {attempt}"),
+        (ChangeState::Sending { attempt, .. }, Some(seconds)) => format!("sending {seconds} s, try {attempt}"),
         (ChangeState::Waiting { attempt, in_doubt, .. }, seconds) => {
             let so_far = so_far_text(*in_doubt);
             match seconds {

@@ -94,17 +94,7 @@ pub(super) fn add_details(sheet: &mut Sheet, app: &App, number: &Number, now: In
 /// Adds what Meta last reported, and when.
 pub(super) fn add_two_step(sheet: &mut Sheet, app: &App, number: &Number, format: impl Fn(UtcTime) -> String) {
     let (_, two_step, role) = status::two_step_cell(number.two_step);
-    let row = app.roster().get(&number.id);
-    if let Some(stale) = row.filter(|row| row.is_stale) {
-        let (_, previous, _) = status::two_step_cell(stale.number.two_step);
-        let at = number.read_at.map_or_else(|| "never".to_owned(), UtcTime::format_date_time);
-        sheet.state_field("Two-step", two_step, role, &format!("; {previous} on {at}"));
-    } else {
-        let is_outdated = row.is_some_and(|row| status::is_two_step_outdated(&row));
-        let end = if is_outdated { ", before the last change" } else { "" };
-        let read = number.read_at.map_or_else(|| "not read yet".to_owned(), |at| format!("read {}{end}", format(at)));
-        sheet.state_field("Two-step", two_step, role, &format!(", {read}"));
-    }
+    sheet.state_field("Two-step", two_step, role, &format!(", {}", status::two_step_age(app, number, format)));
 }
 
 /// Adds where the PIN is that was last set here: the commonest question.
@@ -177,15 +167,39 @@ fn add_last_request(sheet: &mut Sheet, change: &ChangeState, now: Instant, utc_n
 pub(super) fn add_history(sheet: &mut Sheet, app: &App, id: PhoneNumberId) {
     let Some(history) = app.history(&id) else { return };
     sheet.blank_line();
+    let current = app.roster().change(&id).and_then(|change| current_entry(change, history.is_empty()));
     if history.is_empty() {
         sheet.styled_text("History", Role::Strong);
-        sheet.text("No changes recorded here.");
+        sheet.text(current.as_deref().unwrap_or("No changes recorded here."));
         return;
     }
     sheet.push_line(vec![("History".to_owned(), Role::Strong), (", newest first, UTC".to_owned(), Role::Plain)]);
+    if let Some(current) = current {
+        sheet.text(&current);
+    }
     for entry in history {
         sheet.text(&format!("{}  {}  {}", entry.at.format_short(), entry.description, entry.operator_label));
     }
+}
+
+/// What a history does not have yet: the change in progress; or, in an empty one, the change that has just ended.
+fn current_entry(change: &ChangeState, is_empty: bool) -> Option<String> {
+    let so_far = |in_doubt| if in_doubt { "an earlier try got no answer" } else { "nothing was applied so far" };
+    let text = match change {
+        ChangeState::Queued => "Queued: not sent yet".to_owned(),
+        ChangeState::Sending { attempt, .. } => format!("Sending: try {attempt}, no answer yet"),
+        ChangeState::Waiting { attempt, in_doubt, .. } => {
+            format!("Waiting for try {attempt}: {}", so_far(*in_doubt))
+        }
+        ChangeState::Paused { until, in_doubt } => {
+            format!("Paused until {}: {}", until.utc.format_hour_minute(), so_far(*in_doubt))
+        }
+        ChangeState::Resolved(completion, _) => format!("{}  resolved", completion.at.format_short()),
+        ChangeState::Set(_) | ChangeState::Failed(..) | ChangeState::NotSent(..) | ChangeState::InDoubt(_) => {
+            format!("{}  {}", change.ended_at()?.format_short(), change.result()?.label())
+        }
+    };
+    (is_empty || change.is_running()).then_some(text)
 }
 
 /// The WABA of a number, in words.

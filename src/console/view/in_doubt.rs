@@ -58,16 +58,8 @@ fn add_two_step(sheet: &mut Sheet, app: &App, number: &Number, details: &InDoubt
     let (_, before, _) = status::two_step_cell(details.two_step_before);
     let (_, current, role) = status::two_step_cell(number.two_step);
     let row = app.roster().get(&number.id);
-    let is_stale = row.is_some_and(|row| row.is_stale);
     let is_outdated = row.is_some_and(|row| status::is_two_step_outdated(&row));
-    let read = match number.read_at {
-        // The status shown here is not the one that was read then.
-        Some(_) if app.is_unlisted(number) => "no longer listed by its WABA".to_owned(),
-        None => "not read yet".to_owned(),
-        Some(_) if is_stale => "not refreshed in this session".to_owned(),
-        Some(at) if is_outdated => format!("read {at}, before the last try"),
-        Some(at) => format!("read {at}"),
-    };
+    let read = status::two_step_age(app, number, |at| at.to_string());
     sheet.state_field(
         if is_outdated { "Two-step" } else { "Two-step now" },
         current,

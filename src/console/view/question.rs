@@ -35,25 +35,10 @@ pub(super) fn sheet_about(app: &App, number: &Number, heading: String) -> Sheet 
     sheet
 }
 
-/// What Meta last said of two-step verification, without the sign: the status, and when it was read.
-fn two_step_now(app: &App, number: &Number) -> (&'static str, String) {
-    let row = app.roster().get(&number.id);
-    let is_stale = row.is_some_and(|row| row.is_stale);
-    let is_outdated = row.is_some_and(|row| status::is_two_step_outdated(&row));
-    let when = match number.read_at {
-        // The status shown here is not the one that was read then.
-        Some(_) if app.is_unlisted(number) => ", no longer listed by its WABA".to_owned(),
-        Some(at) if is_outdated => format!(", read {at}, before the last change"),
-        Some(at) if !is_stale || number.two_step != TwoStep::Unknown => format!(", read {at}"),
-        Some(_) | None => ", not read yet".to_owned(),
-    };
-    (number.two_step.label(), when)
-}
-
 /// Adds what Meta last said of two-step verification.
 pub(super) fn add_two_step(sheet: &mut Sheet, app: &App, number: &Number, theme: Theme) {
-    let (symbol, _, _) = status::two_step_cell(number.two_step);
-    let (label, when) = two_step_now(app, number);
+    let (symbol, label, _) = status::two_step_cell(number.two_step);
+    let when = format!(", {}", status::two_step_age(app, number, |at| at.to_string()));
     let state = (format!("{} {label}", theme.symbol(symbol)), Role::Strong);
     let is_unlisted = app.is_unlisted(number);
     let start = if sheet.is_compact() { String::new() } else { format!("{:<LABEL_WIDTH$}", "Two-step now") };
@@ -67,8 +52,11 @@ pub(super) fn add_replace_warning(sheet: &mut Sheet, app: &App, number: &Number)
         TwoStep::On => " ! A PIN is already set ",
         TwoStep::Unknown | TwoStep::NotSet => " ! A PIN may be set ",
     };
-    let (label, when) = two_step_now(app, number);
-    let status = if sheet.is_compact() { String::new() } else { format!("  {label}{when}") };
+    let status = if sheet.is_compact() {
+        String::new()
+    } else {
+        format!("  {}, {}", number.two_step.label(), status::two_step_age(app, number, |at| at.to_string()))
+    };
     sheet.push_line(vec![(badge.to_owned(), Role::WarningBadge), (status, Role::Plain)]);
 }
 

@@ -206,11 +206,17 @@ pub(super) fn ids_label(number: &Number) -> String {
     format!("phone number ID {}   {waba}", number.id)
 }
 
-/// True if the two-step status was read before a change that may have changed it.
+/// True if the two-step status was read before a request that may have changed it.
 pub(super) fn is_two_step_outdated(row: &RosterRow<'_>) -> bool {
     let sent = match row.change {
         Some(ChangeState::Set(completion) | ChangeState::Resolved(completion, _)) => Some(completion.at),
         Some(ChangeState::InDoubt(details)) => Some(details.send_history.last_known_at()),
+        // An earlier try of the change can still arrive.
+        Some(
+            ChangeState::Sending { in_doubt: true, .. }
+            | ChangeState::Waiting { in_doubt: true, .. }
+            | ChangeState::Paused { in_doubt: true, .. },
+        ) => return row.number.read_at.is_some(),
         Some(
             ChangeState::Queued
             | ChangeState::Sending { .. }
@@ -224,6 +230,26 @@ pub(super) fn is_two_step_outdated(row: &RosterRow<'_>) -> bool {
     // Another process may have set a PIN before this one was refused.
     let changed = sent.max(row.last_set.map(|last_set| last_set.at));
     changed.is_some_and(|changed| row.number.read_at.is_some_and(|read| read < changed))
+}
+
+/// When the two-step status of a number was read, and why it may no longer be right.
+pub(super) fn two_step_age(app: &App, number: &Number, format: impl Fn(UtcTime) -> String) -> String {
+    let row = app.roster().get(&number.id);
+    let Some(at) = number.read_at else { return "not read yet".to_owned() };
+    if app.is_unlisted(number) {
+        // The status shown here is not the one that was read then.
+        return "no longer listed by its WABA".to_owned();
+    }
+    match row {
+        Some(row) if row.is_stale && number.two_step == TwoStep::Unknown => {
+            format!("was {} at {}", row.number.two_step.label(), at.format_date_time())
+        }
+        Some(row) if is_two_step_outdated(&row) => {
+            let is_in_doubt = row.change.is_some_and(ChangeState::is_in_doubt);
+            format!("read {}, before the last {}", format(at), if is_in_doubt { "try" } else { "change" })
+        }
+        Some(_) | None => format!("read {}", format(at)),
+    }
 }
 
 /// True if the state of a change must be seen before what Meta reports of the number.
@@ -259,8 +285,8 @@ pub(super) fn stale_two_step_cell(two_step: TwoStep) -> (StatusSymbol, &'static 
 pub(super) fn request_cell(state: &ChangeState, now: Instant, utc_now: UtcTime) -> (StatusSymbol, String, Role) {
     match state {
         ChangeState::Queued => (StatusSymbol::Queued, "queued".to_owned(), Role::Plain),
-        ChangeState::Sending { attempt: 1 } => (StatusSymbol::InProgress, "sending".to_owned(), Role::Plain),
-        ChangeState::Sending { attempt } => (StatusSymbol::InProgress, format!("sending {attempt}"), Role::Plain),
+        ChangeState::Sending { attempt: 1, .. } => (StatusSymbol::InProgress, "sending".to_owned(), Role::Plain),
+        ChangeState::Sending { attempt, .. } => (StatusSymbol::InProgress, format!("sending {attempt}"), Role::Plain),
         ChangeState::Waiting { attempt, until, .. } => {
             let seconds = until.saturating_duration_since(now).as_millis().div_ceil(1_000);
             (StatusSymbol::InProgress, format!("retry {attempt} {seconds}s"), Role::Plain)

@@ -4,7 +4,7 @@ use rusqlite::{Connection, params};
 
 use crate::domain::clock::UtcTime;
 use crate::domain::number::PhoneNumberId;
-use crate::domain::standing::ChangeResult;
+use crate::domain::standing::{ChangeResult, NotApplied, NotSentReason, Standing};
 use crate::domain::text::CleanText;
 use crate::journal::audit::{AuditAction, AuditRow};
 use crate::journal::model::HistoryEntry;
@@ -17,16 +17,17 @@ pub(super) fn number_history(
 ) -> rusqlite::Result<Vec<HistoryEntry>> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut statement = db.prepare_cached(
-        "SELECT row FROM audit
-        WHERE number = ?1 AND row ->> '$.action' IN ('outcome', 'settled', 'opened') ORDER BY seq DESC LIMIT ?2",
+        "SELECT a.row, o.detail FROM audit a LEFT JOIN outcomes o ON o.seq = a.seq AND o.repeats
+        WHERE a.number = ?1 AND a.row ->> '$.action' IN ('outcome', 'settled', 'opened') ORDER BY a.seq DESC LIMIT ?2",
     )?;
     let mut rows = statement.query(params![number.as_str(), limit])?;
     let mut entries = Vec::new();
     while let Some(row) = rows.next()? {
-        let text: String = row.get(0)?;
+        let (text, retried): (String, Option<String>) = (row.get(0)?, row.get(1)?);
+        let retried = retried.and_then(|detail| serde_json::from_str(&detail).ok());
         // Skips an altered row; `pindesk audit verify` reports it.
         if let Ok(row) = serde_json::from_str::<AuditRow>(&text)
-            && let Some(description) = describe(&row)
+            && let Some(description) = describe(&row, retried.as_ref())
         {
             let at = row.time().unwrap_or(UtcTime::from_unix_seconds(0));
             let is_request = row.action != AuditAction::PinDecrypted;
@@ -41,15 +42,20 @@ pub(super) fn number_history(
     Ok(entries)
 }
 
-fn describe(row: &AuditRow) -> Option<String> {
+/// `retried` is what a try is left with that does not end its change.
+fn describe(row: &AuditRow, retried: Option<&Standing>) -> Option<String> {
     let with_note = |words: &str| match &row.note {
         Some(note) => format!("{words}: {note}"),
         None => words.to_owned(),
     };
     match row.action {
-        AuditAction::Outcome => {
-            ChangeResult::parse(row.outcome.as_ref()?.as_str()).map(|result| with_note(result.label()))
-        }
+        AuditAction::Outcome => match retried {
+            Some(standing) => {
+                let counted = || with_note(&format!("try {} {}", row.attempts.unwrap_or(1), standing.result().label()));
+                Some(uncounted_try(standing).map_or_else(counted, str::to_owned))
+            }
+            None => ChangeResult::parse(row.outcome.as_ref()?.as_str()).map(|result| with_note(result.label())),
+        },
         AuditAction::Resolved => match row.outcome.as_ref()?.as_str() {
             "by_hand" => Some(with_note("checked manually")),
             "nothing_in_force" => Some("no PIN in force: still not set after two minutes".to_owned()),
@@ -65,5 +71,28 @@ fn describe(row: &AuditRow) -> Option<String> {
         | AuditAction::ScreenHidden
         | AuditAction::ScreenShown
         | AuditAction::Finding => None,
+    }
+}
+
+/// What became of a request that is sent again and is no try; `None` for a try.
+fn uncounted_try(standing: &Standing) -> Option<&'static str> {
+    let last = match standing {
+        Standing::NotSent(why) => Some(why),
+        Standing::InDoubt(doubt) => match &doubt.last_retry {
+            Some(NotApplied::NotSent(why)) => Some(why),
+            Some(NotApplied::Refused(_)) | None => None,
+        },
+        Standing::Set | Standing::Failed(_) => None,
+    };
+    match last? {
+        NotSentReason::Throttled(_) => Some("throttled, not counted as a try"),
+        NotSentReason::Paused => Some("paused before it was sent, not counted as a try"),
+        NotSentReason::Stopped
+        | NotSentReason::TokenRefused
+        | NotSentReason::AppRefused(_)
+        | NotSentReason::WabaRefused(_)
+        | NotSentReason::TooManyInDoubt
+        | NotSentReason::UnknownRefusals(_)
+        | NotSentReason::Failure(_) => None,
     }
 }

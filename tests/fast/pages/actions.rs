@@ -147,7 +147,11 @@ fn console_in(mode: Mode) -> AppFixture {
             console.set_in_doubt(1, |_| {}).press('q');
         }
         Mode::ShuttingDown => {
-            console.set_change_state(1, ChangeState::Sending { attempt: 1 }).press('q').wait(READING_TIME).press('y');
+            console
+                .set_change_state(1, ChangeState::Sending { attempt: 1, in_doubt: false })
+                .press('q')
+                .wait(READING_TIME)
+                .press('y');
         }
         Mode::TokenOverPage => {
             console.update(Msg::TokenRead(Err("The file is gone.".to_owned())));

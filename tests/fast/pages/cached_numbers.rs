@@ -47,7 +47,7 @@ fn a_cached_status_counts_as_unknown_in_the_confirmation() {
         .update(Msg::CachedNumbersLoaded(vec![cached_number(0)]));
     let known = Number { two_step: TwoStep::Unknown, ..cached_number(0) };
     console.press('p').assert_effects([WorkCommand::RefreshNumber(known), WorkCommand::ReadHistory(number_id(0))]);
-    console.sees("Two-step now ? unknown, not read yet");
+    console.sees("Two-step now ? unknown, was not set at 21 Nov 2026 14:03 UTC");
     console.enter_pin().sees("Replace the PIN of +1 555-010-0140?").key(Key::Esc).key(Key::Esc);
     console
         .press('p')

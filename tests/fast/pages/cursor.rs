@@ -120,7 +120,7 @@ fn a_hidden_screen_shows_the_same_number_again() {
 fn a_changed_number_keeps_its_row_until_the_list_is_sorted() {
     let mut console = console_with_a_hundred();
     console.update(Msg::RefreshFinished { refresh_id: 1 }).press('o').press('r').key(Key::Home);
-    console.set_change_state(1, ChangeState::Sending { attempt: 1 });
+    console.set_change_state(1, ChangeState::Sending { attempt: 1, in_doubt: false });
     let renamed = Number { read_at: Some(UtcTime::from_unix_seconds(1)), two_step: TwoStep::On, ..number(0) };
     console.update(Msg::NumberRead { id: number_id(0), result: Ok(renamed) });
     assert_eq!(console.app.roster().row(1).map(|row| row.number.id), Some(number_id(1)));

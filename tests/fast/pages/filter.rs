@@ -132,7 +132,7 @@ fn set_today_counts_what_it_shows_whatever_came_after() {
     let mut console = console();
     console.set_change_state(0, ChangeState::Set(ONE_ATTEMPT)).set_change_state(2, ChangeState::Set(ONE_ATTEMPT));
     console.set_change_state(0, ChangeState::NotSent(ONE_ATTEMPT, NotSentReason::Stopped));
-    console.set_change_state(2, ChangeState::Sending { attempt: 1 });
+    console.set_change_state(2, ChangeState::Sending { attempt: 1, in_doubt: false });
     console.sees("4:set today 2").press('4').sees("2 of 4").sees("- not sent").sees("~ sending");
 }
 

@@ -142,7 +142,7 @@ fn cancelling_a_resolution_goes_back_to_its_note() {
 #[test]
 fn cancelling_the_wait_before_quitting_goes_back() {
     let mut console = loaded();
-    console.set_change_state(1, ChangeState::Sending { attempt: 1 }).key(Key::Enter).key(Key::Esc);
+    console.set_change_state(1, ChangeState::Sending { attempt: 1, in_doubt: false }).key(Key::Enter).key(Key::Esc);
     console.press('q').wait(READING_TIME).press('y');
     assert_eq!(console.app.mode(), Mode::ShuttingDown);
     console.key(Key::Esc);

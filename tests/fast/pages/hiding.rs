@@ -86,7 +86,7 @@ fn without_a_token_the_numbers_stay_hidden() {
 fn cancelling_quit_keeps_the_numbers_hidden() {
     let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
     console
-        .set_change_state(0, ChangeState::Sending { attempt: 1 })
+        .set_change_state(0, ChangeState::Sending { attempt: 1, in_doubt: false })
         .press('z')
         .key(Key::Ctrl('c'))
         .wait(READING_TIME)
@@ -126,7 +126,7 @@ fn hiding_drops_pins_from_memory_if_the_escrow_has_them() {
 fn requests_continue_and_only_their_count_is_shown() {
     let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
     console
-        .set_change_state(0, ChangeState::Sending { attempt: 1 })
+        .set_change_state(0, ChangeState::Sending { attempt: 1, in_doubt: false })
         .press('z')
         .sees("Work continues: 1 request is in flight.");
     console.sees("When that is done pindesk drops the access token, and reloads it to show the screen.");

@@ -57,8 +57,52 @@ fn the_last_request_of_an_earlier_run_comes_from_the_journal() {
         console.sees("Last request none in this session");
         let lines = [decrypted.clone()].into_iter().chain(history_entries()).collect();
         console.update(Msg::HistoryRead { id: number_id(0), lines }).sees("Last request 22 Nov 2026 14:03 UTC: set ");
-        console.set_change_state(0, ChangeState::Sending { attempt: 1 }).sees("Last request sending");
+        console.set_change_state(0, ChangeState::Sending { attempt: 1, in_doubt: false }).sees("Last request sending");
     }
+}
+
+#[test]
+fn the_history_of_a_change_in_progress_says_what_is_known() {
+    let mut console = AppFixture::loaded((80, 36), recording_with_escrow());
+    let until = console.now.plus(Duration::from_secs(3));
+    let empty = Msg::HistoryRead { id: number_id(0), lines: Vec::new() };
+    console.open_number(0).update(empty).sees("History No changes recorded here.");
+    let cases = [
+        (ChangeState::Queued, "Queued: not sent yet"),
+        (ChangeState::Sending { attempt: 2, in_doubt: true }, "Sending: try 2, no answer yet"),
+        (
+            ChangeState::Waiting { attempt: 2, until: until.instant, in_doubt: true },
+            "Waiting for try 2: an earlier try got no answer",
+        ),
+        (
+            ChangeState::Waiting { attempt: 2, until: until.instant, in_doubt: false },
+            "Waiting for try 2: nothing was applied so far",
+        ),
+        (ChangeState::Paused { until, in_doubt: true }, "Paused until 14:03: an earlier try got no answer"),
+        (ChangeState::Set(ONE_ATTEMPT), "22 Nov 26 14:03 set"),
+    ];
+    for (state, text) in cases {
+        console.set_change_state(0, state).sees(&format!("History {text}")).does_not_see("No changes recorded here.");
+    }
+    console.update(Msg::HistoryRead { id: number_id(0), lines: history_entries() });
+    console.sees("UTC 22 Nov 26 14:03 set ana 21 Nov 26").does_not_see("set 22 Nov");
+    console.set_change_state(0, ChangeState::Sending { attempt: 1, in_doubt: false });
+    console.sees("History, newest first, UTC Sending: try 1, no answer yet 22 Nov 26 14:03 set ana");
+}
+
+#[test]
+fn a_try_that_ended_is_read_into_the_open_history() {
+    let mut console = AppFixture::loaded((80, 36), recording_with_escrow());
+    let until = console.now.plus(Duration::from_secs(3));
+    console
+        .open_number(0)
+        .set_change_state(0, ChangeState::Sending { attempt: 1, in_doubt: false })
+        .assert_no_effects();
+    let waiting = ChangeState::Waiting { attempt: 2, until: until.instant, in_doubt: false };
+    for state in [waiting.clone(), ChangeState::Paused { until, in_doubt: false }] {
+        console.set_change_state(0, state).assert_effects([WorkCommand::ReadHistory(number_id(0))]);
+    }
+    console.set_change_state(1, waiting).assert_no_effects();
 }
 
 #[test]

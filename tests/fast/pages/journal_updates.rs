@@ -29,8 +29,8 @@ const fn once(at: UtcTime) -> Completion {
     Completion { at, attempts: 1 }
 }
 
-fn failed() -> ChangeState {
-    let error = ApiError {
+fn refusal() -> ApiError {
+    ApiError {
         http_status: 400,
         code: 133_010,
         subcode: None,
@@ -40,8 +40,11 @@ fn failed() -> ChangeState {
         user_message: None,
         trace_id: None,
         is_transient: false,
-    };
-    ChangeState::Failed(ONE_ATTEMPT, error)
+    }
+}
+
+fn failed() -> ChangeState {
+    ChangeState::Failed(ONE_ATTEMPT, refusal())
 }
 
 fn record(index: usize, state: ChangeState) -> NumberRecord {
@@ -89,7 +92,7 @@ fn the_list_shows_and_finds_what_earlier_runs_did() {
 fn what_this_console_did_wins_over_older_rows() {
     let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
     let details = console.in_doubt_state();
-    console.set_change_state(0, ChangeState::Sending { attempt: 1 });
+    console.set_change_state(0, ChangeState::Sending { attempt: 1, in_doubt: false });
     console.set_change_state(1, ChangeState::InDoubt(Box::new(details)));
     console.update(Msg::NumberRecordsLoaded(vec![record(0, failed()), record(1, failed()), record(2, failed())]));
     console.sees("~ sending").sees("! no answer").sees("in doubt 1");
@@ -176,6 +179,27 @@ fn without_a_watch_the_operator_is_told_once() {
     let mut console = AppFixture::loaded((120, 24), recording_with_escrow());
     console.update(Msg::JournalWatchFailed(CleanText::new("too many open files")));
     console.sees("What other processes set appears only after a refresh of all numbers: too many open files.");
+}
+
+#[test]
+fn a_status_is_marked_while_a_try_without_answer_may_arrive() {
+    let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
+    let until = console.now.plus(Duration::from_secs(3));
+    let states = |in_doubt| {
+        [
+            ChangeState::Waiting { attempt: 2, until: until.instant, in_doubt },
+            ChangeState::Sending { attempt: 2, in_doubt },
+            ChangeState::Paused { until, in_doubt },
+        ]
+    };
+    for (in_doubt, text) in [(false, "0140 Acme Retail UK - not set"), (true, "0140 Acme Retail UK ? not set")] {
+        for state in states(in_doubt) {
+            console.set_change_state(0, state).sees(text);
+        }
+    }
+    console.open_number(0).sees("Two-step not set, read 14:03:09 UTC, before the last try");
+    console.set_change_state(0, failed()).key(Key::Esc);
+    console.sees("0140 Acme Retail UK - not set");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use pindesk::domain::outcome::ReadFailure;
 
 use crate::support::app_fixture::{AppFixture, HIDE_AFTER, ONE_ATTEMPT, number, number_id, recording_with_escrow};
 
-const SENDING: ChangeState = ChangeState::Sending { attempt: 1 };
+const SENDING: ChangeState = ChangeState::Sending { attempt: 1, in_doubt: false };
 
 fn sending() -> AppFixture {
     let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
@@ -68,7 +68,7 @@ fn a_retry_counts_down() {
     let until = console.now.instant + Duration::from_millis(7_500);
     console.set_change_state(0, ChangeState::Waiting { attempt: 2, until, in_doubt: true });
     console.sees("Setting +1 555-010-0140: no answer yet, try 2 in 8 s.").wait(Duration::from_secs(6));
-    console.sees("try 2 in 2 s.").set_change_state(0, ChangeState::Sending { attempt: 2 });
+    console.sees("try 2 in 2 s.").set_change_state(0, ChangeState::Sending { attempt: 2, in_doubt: false });
     console.sees("Setting +1 555-010-0140: sending, try 2.").wait(Duration::from_secs(3)).sees("sending 3 s, try 2.");
 }
 

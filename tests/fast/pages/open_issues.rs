@@ -82,7 +82,7 @@ fn only_a_set_or_resolved_change_removes_its_row() {
     };
     for state in [
         ChangeState::Queued,
-        ChangeState::Sending { attempt: 1 },
+        ChangeState::Sending { attempt: 1, in_doubt: false },
         ChangeState::NotSent(ONE_ATTEMPT, NotSentReason::Stopped),
         ChangeState::Failed(ONE_ATTEMPT, error),
     ] {

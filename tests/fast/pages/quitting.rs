@@ -52,7 +52,7 @@ fn a_key_right_after_a_paste_does_not_quit() {
 #[test]
 fn a_small_window_asks_about_quitting_only_once() {
     let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
-    console.set_change_state(0, ChangeState::Sending { attempt: 1 }).press('q');
+    console.set_change_state(0, ChangeState::Sending { attempt: 1, in_doubt: false }).press('q');
     console.update(Msg::Resized(Size { width: 20, height: 5 })).press('q').key(Key::Ctrl('c')).assert_no_effects();
     console.update(Msg::Resized(Size { width: 80, height: 24 }));
     assert_eq!(console.app.mode(), Mode::Quit);

@@ -150,7 +150,7 @@ fn the_cursor_row_is_highlighted_as_one_run_without_colors() {
         console.read_list().open_recording(recording_with_escrow(), unresolved, &[]);
         // On the page of open issues, an item has two rows in a small window. The list has a pane if there is room.
         let mut rows = vec![(highlighted_columns(&console), if size.0 == 40 { 2 } else { 1 })];
-        console.key(Key::Esc).key(Key::Down).set_change_state(1, ChangeState::Sending { attempt: 1 });
+        console.key(Key::Esc).key(Key::Down).set_change_state(1, ChangeState::Sending { attempt: 1, in_doubt: false });
         rows.push((highlighted_columns(&console), 1));
         let list_row = &rows[1].0[0];
         assert!(console.buffer[(0, list_row.0)].symbol() == ">", "{}", console.screen());

@@ -94,42 +94,43 @@ pub(super) fn recording_status(index: usize) -> RecordingStatus {
     }
 }
 
-pub(super) const CHANGE_STATE_COUNT: usize = 16;
+pub(super) const CHANGE_STATE_COUNT: usize = 17;
 
 // Indices of `change_state`. Each from `ENDED` on is not running. Each from `IN_DOUBT` up to `RESOLVED` (exclusive) is in doubt.
 pub(super) const SENDING: usize = 1;
-pub(super) const ENDED: usize = 6;
-pub(super) const IN_DOUBT: usize = 9;
-pub(super) const RESOLVED: usize = 14;
-pub(super) const SET: usize = 15;
+pub(super) const ENDED: usize = 7;
+pub(super) const IN_DOUBT: usize = 10;
+pub(super) const RESOLVED: usize = 15;
+pub(super) const SET: usize = 16;
 
 pub(super) fn change_state(index: usize, now: TimePoint) -> ChangeState {
     let completion = Completion { at: now.utc, attempts: 1 };
     let until = now.instant + Duration::from_millis(3_200);
     match index {
         0 => ChangeState::Queued,
-        SENDING => ChangeState::Sending { attempt: 1 },
+        SENDING => ChangeState::Sending { attempt: 1, in_doubt: false },
         2 => ChangeState::Waiting { attempt: 2, until, in_doubt: false },
         3 => ChangeState::Waiting { attempt: 2, until, in_doubt: true },
         4 => ChangeState::Paused { until: now.plus(Duration::from_mins(20)), in_doubt: false },
         5 => ChangeState::Paused { until: now.plus(Duration::from_mins(20)), in_doubt: true },
+        6 => ChangeState::Sending { attempt: 2, in_doubt: true },
         ENDED => ChangeState::Failed(completion, api_error(100, 400)),
-        7 => ChangeState::Failed(completion, api_error(190, 401)),
-        8 => ChangeState::NotSent(
+        8 => ChangeState::Failed(completion, api_error(190, 401)),
+        9 => ChangeState::NotSent(
             completion,
             NotSentReason::Failure(SendFailure::NoConnection(CleanText::new("refused"))),
         ),
         IN_DOUBT => in_doubt_state(DoubtReason::SuccessNotTrue, None, now, (true, false)),
-        10 => in_doubt_state(DoubtReason::TimedOut { waited: Duration::from_secs(30) }, None, now, (true, true)),
-        11 => {
+        11 => in_doubt_state(DoubtReason::TimedOut { waited: Duration::from_secs(30) }, None, now, (true, true)),
+        12 => {
             let newer_pin = NotApplied::Refused(api_error(100, 400));
             in_doubt_state(DoubtReason::SuccessNotTrue, Some(newer_pin), now, (true, false))
         }
-        12 => {
+        13 => {
             let newer_pin = NotApplied::NotSent(NotSentReason::Stopped);
             in_doubt_state(DoubtReason::SuccessNotTrue, Some(newer_pin), now, (false, false))
         }
-        13 => in_doubt_state(DoubtCause::EscrowOnly, None, now, (false, true)),
+        14 => in_doubt_state(DoubtCause::EscrowOnly, None, now, (false, true)),
         RESOLVED => ChangeState::Resolved(completion, Resolution::NoPinInForce),
         _ => ChangeState::Set(completion),
     }

@@ -82,9 +82,9 @@ impl ConsoleDriver {
         self
     }
 
-    /// Waits until the history of the page's number has an entry, and not only that from before its change.
+    /// Waits until the history that the page or the pane shows has an entry, and not only that from before its change.
     pub(crate) fn wait_for_history_entry(&mut self) -> &mut Self {
-        let id = self.app.page_number().expect("a page of a number");
+        let Some(id) = self.app.page_number().or_else(|| self.app.pane_number()) else { return self };
         while self.app.history(&id).is_none_or(<[_]>::is_empty) {
             let report = self.worker_events.recv_timeout(TIMEOUT).expect("the history");
             self.handle_worker_event(report);

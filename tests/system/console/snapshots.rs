@@ -73,7 +73,7 @@ fn number_pages_match_their_snapshots() {
         snap("confirm-replace", &console);
         console.type_text("01").enter().filter(ON_NUMBER);
         console.sees(if glyphs == Glyphs::Ascii { "+ set " } else { "✓ set " }).sees("UTC. Tw");
-        console.wait(Duration::from_secs(1)).wait_for_history();
+        console.wait(Duration::from_secs(1)).wait_for_history().wait_for_history_entry();
         snap("set", &console);
         console.press('m');
         snap("messages", &console);
@@ -93,6 +93,8 @@ fn in_doubt_pages_match_their_snapshots() {
             .wait_until_journal_opens()
             .filter(NOT_SET_NUMBER)
             .press('p')
+            // Nothing else orders the message of this refresh before those of the change.
+            .wait_for_message("two-step verification is not set.")
             .type_pin(PIN)
             .enter()
             .confirm();

@@ -10,9 +10,11 @@ use super::{JobsFixture, id, is_set, pin_digits, plans, start_simulator};
 /// True if the state `after` may directly follow `before`.
 fn is_valid_transition(before: &ChangeState, after: &ChangeState) -> bool {
     match before {
-        ChangeState::Queued => matches!(after, ChangeState::Sending { attempt: 1 } | ChangeState::NotSent(..)),
-        ChangeState::Sending { attempt } => match after {
-            ChangeState::Waiting { attempt: next, .. } => *next == attempt + 1 || next == attempt,
+        ChangeState::Queued => matches!(after, ChangeState::Sending { attempt: 1, .. } | ChangeState::NotSent(..)),
+        ChangeState::Sending { attempt, in_doubt } => match after {
+            ChangeState::Waiting { attempt: next, in_doubt: now, .. } => {
+                (*next == attempt + 1 || next == attempt) && now >= in_doubt
+            }
             ChangeState::Queued | ChangeState::Sending { .. } | ChangeState::Resolved(..) => false,
             ChangeState::Paused { .. }
             | ChangeState::Set(_)
@@ -20,8 +22,8 @@ fn is_valid_transition(before: &ChangeState, after: &ChangeState) -> bool {
             | ChangeState::NotSent(..)
             | ChangeState::InDoubt(..) => true,
         },
-        ChangeState::Waiting { attempt, .. } => {
-            matches!(after, ChangeState::Sending { attempt: now } if now == attempt)
+        ChangeState::Waiting { attempt, in_doubt, .. } => {
+            *after == ChangeState::Sending { attempt: *attempt, in_doubt: *in_doubt }
                 || matches!(after, ChangeState::Paused { .. })
         }
         ChangeState::Paused { .. } => {
@@ -36,7 +38,7 @@ fn is_valid_transition(before: &ChangeState, after: &ChangeState) -> bool {
 }
 
 fn sent_attempt(state: &ChangeState) -> Option<u8> {
-    if let ChangeState::Sending { attempt } = state { Some(*attempt) } else { None }
+    if let ChangeState::Sending { attempt, .. } = state { Some(*attempt) } else { None }
 }
 
 /// Random faults of every kind for about 35 in 100 attempts of each number.

@@ -5,11 +5,11 @@ use std::time::Duration;
 use pindesk::domain::change::{JobId, LATE_ARRIVAL_WINDOW, Resolution};
 use pindesk::domain::number::{Number, TwoStep};
 use pindesk::domain::outcome::DoubtReason;
-use pindesk::domain::standing::{ChangeResult, DoubtCause, NotSentReason, Standing};
+use pindesk::domain::standing::{ChangeResult, DoubtCause, NotApplied, NotSentReason, Standing};
 use pindesk::domain::text::CleanText;
 use pindesk::escrow::EscrowFile;
 use pindesk::journal::{
-    AuditEvent, HistoryEntry, JobStatus, JournalReader, RecipientsStatus, RecordError, RecordedState,
+    AuditEvent, HistoryEntry, JobStatus, JournalReader, OutcomeRecord, RecipientsStatus, RecordError, RecordedState,
 };
 
 use super::{api_error, begin_job, busy_reason, no_answer, open_reader, record_intent, seconds};
@@ -160,6 +160,40 @@ async fn a_manual_resolution_keeps_its_note() {
     journal.close();
     let open: Vec<_> = fixture.open().1.unresolved.into_iter().map(|open| open.number).collect();
     assert_eq!(open, [number_id(1)]);
+}
+
+#[tokio::test]
+async fn the_history_tells_a_try_that_is_retried_from_the_end() {
+    let fixture = JournalFixture::new();
+    let (journal, job) = begin_job(&fixture, &[1]).await;
+    let intent = record_intent(&fixture, &journal, job, 1, START_TIME).await;
+    let throttled = || NotSentReason::Throttled(Box::new(api_error()));
+    let after_doubt = |why| Standing::not_applied(NotApplied::NotSent(why), Some(&DoubtCause::ProcessEnded));
+    let tries = [
+        (0, Standing::NotSent(throttled()), true),
+        (0, Standing::NotSent(NotSentReason::Paused), true),
+        (1, Standing::Failed(api_error()), true),
+        (2, no_answer(), true),
+        (2, after_doubt(throttled()), true),
+        (3, Standing::Failed(api_error()), false),
+    ];
+    for (attempts, standing, will_retry) in tries {
+        let record = OutcomeRecord { attempts, will_retry, ..outcome_record(&intent, standing, START_TIME) };
+        journal.record_outcome(record).await.expect("recorded");
+    }
+    let history = open_reader(&journal).history(number_id(1), 9).expect("readable");
+    let message = api_error().message;
+    assert_eq!(
+        history.iter().map(|entry| entry.description.to_string()).collect::<Vec<_>>(),
+        [
+            &format!("failed: {message}"),
+            "throttled, not counted as a try",
+            "try 2 no answer: sent, no answer in 30 s",
+            &format!("try 1 failed: {message}"),
+            "paused before it was sent, not counted as a try",
+            "throttled, not counted as a try",
+        ]
+    );
 }
 
 #[tokio::test]

@@ -120,7 +120,7 @@ fn a_new_state_moves_its_row_in_and_out_of_a_filter() {
     roster.apply_updates();
     assert_eq!(ids(&roster), ["1001", "1003"]);
     roster.move_to_last();
-    roster.set_change(id("1001"), ChangeState::Sending { attempt: 1 });
+    roster.set_change(id("1001"), ChangeState::Sending { attempt: 1, in_doubt: false });
     roster.apply_updates();
     assert_eq!((ids(&roster), under_cursor(&roster)), (vec!["1003".to_owned()], Some("1003")));
 }
@@ -209,7 +209,7 @@ fn a_later_request_does_not_end_that_a_pin_was_set_today() {
         roster.set_last_set(id(digits), set_at(0));
     }
     roster.set_change(id("1001"), ChangeState::NotSent(FINISHED, NotSentReason::Stopped));
-    roster.set_change(id("1002"), ChangeState::Sending { attempt: 1 });
+    roster.set_change(id("1002"), ChangeState::Sending { attempt: 1, in_doubt: false });
     roster.set_change(id("1003"), in_doubt());
     assert_eq!(filtered(&mut roster, "set:today"), ["1002", "1001", "1003"]);
     assert_eq!(roster.quick_counts().set_today, 3);

@@ -25,9 +25,10 @@ const MAX_OPEN_PAGES: usize = 16;
 pub(super) fn is_only_in_memory(state: &ChangeState) -> bool {
     match state {
         ChangeState::InDoubt(details) => details.is_pin_in_memory && !details.is_in_escrow,
-        ChangeState::Waiting { in_doubt, .. } | ChangeState::Paused { in_doubt, .. } => *in_doubt,
+        ChangeState::Sending { in_doubt, .. }
+        | ChangeState::Waiting { in_doubt, .. }
+        | ChangeState::Paused { in_doubt, .. } => *in_doubt,
         ChangeState::Queued
-        | ChangeState::Sending { .. }
         | ChangeState::Set(_)
         | ChangeState::Failed(..)
         | ChangeState::NotSent(..)
