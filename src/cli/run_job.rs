@@ -30,6 +30,7 @@ use crate::domain::pin_plan::{PinPlan, Targets};
 use crate::domain::text::CleanText;
 use crate::graph::Graph;
 use crate::jobs::{JobOptions, JobsHandle, Recorder, UnknownRefusals};
+use crate::journal::RecordError;
 use crate::pace::Pace;
 
 /// How a job starts.
@@ -82,11 +83,7 @@ pub(crate) fn run(confirmed: ConfirmedJob, runtime: Runtime, options: OutputOpti
     // Each number ends once: this command resolves nothing and resends nothing.
     let mut pending = plan.targets.len();
     let mut pause = JobPause::new(&plan.targets, &start);
-    let started = match start {
-        StartMode::Resume(job) => handle.block_on(jobs.resume_job(job, plan)),
-        StartMode::New(options) => handle.block_on(jobs.start_job_with(plan, options)),
-    };
-    let job = match started {
+    let job = match handle.block_on(start_job(&jobs, start, plan)) {
         Ok(job) => job,
         Err(error) => {
             journal.close();
@@ -125,6 +122,13 @@ pub(crate) fn run(confirmed: ConfirmedJob, runtime: Runtime, options: OutputOpti
     let code = results.finish(code, &format!("The journal has all of them: {show}"));
     journal.close();
     if pending == 0 { Ok(code) } else { Err(lost_numbers_error(pending)) }
+}
+
+async fn start_job(jobs: &JobsHandle, start: StartMode, plan: PinPlan) -> Result<JobId, RecordError> {
+    match start {
+        StartMode::Resume(job) => jobs.resume_job(job, plan).await,
+        StartMode::New(options) => jobs.start_job_with(plan, options).await,
+    }
 }
 
 /// Where the PINs are when the job is done, if an operator must know it.

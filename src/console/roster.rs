@@ -9,6 +9,7 @@
 //! until the operator sorts, refreshes or filters. This module does not know keys, columns or scroll offsets.
 
 mod change_states;
+mod changes;
 mod completion;
 mod cursor;
 mod filter;
@@ -23,14 +24,12 @@ mod visible_rows;
 
 use std::mem;
 use std::sync::Arc;
-use std::time::Instant;
 
 use hashbrown::HashSet;
 
 use crate::domain::change::{ChangeState, LastSet};
-use crate::domain::clock::{TimePoint, UtcTime};
+use crate::domain::clock::UtcTime;
 use crate::domain::number::{Number, PhoneNumberId, Waba, WabaId};
-use crate::policy::quota::QuotaScope;
 use crate::policy::rotation::Rotation;
 
 pub use completion::FilterCompletion;
@@ -186,29 +185,6 @@ impl Roster {
         if let Some(slot) = slot.filter(|_| is_moved && self.order.sort().column == SortColumn::Request) {
             self.order.displace(slot);
         }
-    }
-
-    /// A scope is paused until this time: its queued numbers are shown as paused.
-    pub fn pause_scope(&mut self, scope: QuotaScope, until: TimePoint) {
-        self.pauses.insert(scope, until);
-        self.has_pending_updates |= self.filter.depends_on_requests();
-    }
-
-    /// Ends the pauses of which this holds, with their end.
-    pub fn end_pauses(&mut self, is_over: impl Fn(QuotaScope, Instant) -> bool) {
-        let has_ended = self.pauses.end(is_over);
-        self.has_pending_updates |= has_ended && self.filter.depends_on_requests();
-    }
-
-    /// When the next queued number is no longer shown as paused; `None` if none is.
-    #[must_use]
-    pub fn next_pause_end(&self) -> Option<Instant> {
-        let queued = self.open.iter().filter(|id| self.changes.get(id) == Some(&ChangeState::Queued));
-        self.pauses.next_end(queued.filter_map(|id| self.listed(id)))
-    }
-
-    fn listed(&self, id: &PhoneNumberId) -> Option<&Number> {
-        self.store.slot(id).map(|slot| self.store.row(slot))
     }
 
     /// Sets how old a PIN may get; `None` if no PIN is ever due.
@@ -422,26 +398,10 @@ impl Roster {
         self.store.slot(id).map(|slot| self.row_at_slot(slot))
     }
 
-    /// The state of the last change of a number, listed or not.
-    #[must_use]
-    pub fn change(&self, id: &PhoneNumberId) -> Option<&ChangeState> {
-        self.changes.get(id).map(|state| self.pauses.shown(state, || self.listed(id)))
-    }
-
-    /// The last change of every number that had one, in no order.
-    pub fn changes(&self) -> impl Iterator<Item = (&PhoneNumberId, &ChangeState)> {
-        self.changes.iter()
-    }
-
     /// True if the PIN of a listed number was last set on this day, as in [`UtcTime::day`].
     #[must_use]
     pub fn is_set_on(&self, day: u32) -> bool {
         self.store.set_count(day) > 0
-    }
-
-    /// The changes that are running or in doubt, in no order.
-    pub fn open_changes(&self) -> impl Iterator<Item = (&PhoneNumberId, &ChangeState)> {
-        self.open.iter().filter_map(|id| self.change(id).map(|state| (id, state)))
     }
 
     fn row_at_slot(&self, slot: u32) -> RosterRow<'_> {

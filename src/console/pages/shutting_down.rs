@@ -26,10 +26,7 @@ impl PageBehavior for ShuttingDownPage {
     fn on_action(self, action: ShuttingDownAction, shared: &mut Shared, now: TimePoint) -> Step<Self> {
         match (action, &self.reason) {
             (ShuttingDownAction::Cancel, QuitReason::Operator { .. }) => {
-                shared.messages.push(
-                    now.utc,
-                    "You did not quit. Requests in flight are awaited; what was still queued was not sent.",
-                );
+                shared.messages.push(now.utc, "You did not quit. What was still queued was not sent.");
                 Step::back()
             }
             (ShuttingDownAction::Cancel, QuitReason::Signal) => Step::stay(self),

@@ -104,7 +104,7 @@ impl Shared {
         let left = format_duration(left);
         // The time comes first, because a narrow window cuts the end.
         Some(BlockReason::Message(if details.is_pin_in_memory {
-            format!("New PIN in {left}. Until then press {resend_keys} to send the same PIN.")
+            format!("New PIN in {left}. To send the same PIN: {resend_keys}.")
         } else {
             format!("New PIN in {left}. Until then the last request may still arrive.")
         }))

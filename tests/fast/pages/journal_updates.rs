@@ -233,7 +233,7 @@ fn an_open_form_says_what_another_process_does() {
     let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
     console.press('p');
     console
-        .update(recorded(0, ChangeState::Sending { attempt: 1 }, None))
+        .update(recorded(0, ChangeState::Sending { attempt: 1, in_doubt: false }, None))
         .sees("Another pindesk is sending a PIN now.");
     let state = in_doubt(&console);
     console.update(recorded(0, state, None)).sees("Another pindesk left a PIN in doubt.");

@@ -21,7 +21,7 @@ fn console_with_queue() -> AppFixture {
     for index in 1..4 {
         console.set_change_state(index, ChangeState::Queued);
     }
-    console.set_change_state(0, ChangeState::Sending { attempt: 1 });
+    console.set_change_state(0, ChangeState::Sending { attempt: 1, in_doubt: false });
     console
 }
 

@@ -56,8 +56,8 @@ fn no_answer_keeps_the_pin_and_s_resends_it() {
 fn two_different_pins_are_never_in_flight_to_one_number() {
     let mut console = ConsoleDriver::with_faults(APPLIED_NO_ANSWER_FAULT);
     console.set_pin(NOT_SET_NUMBER, PIN).press('p').sees("A request for this number is already in progress.");
-    console.sees("! no answer").press('p').sees("Until then only the same PIN can be sent: Enter, then s.");
-    console.enter().press('p').sees("Until then only the same PIN can be sent: s.");
+    console.sees("! no answer").wait(Duration::from_secs(1)).press('p').sees("To send the same PIN: Enter, then s.");
+    console.wait(Duration::from_secs(1)).enter().press('p').sees("To send the same PIN: s.");
     assert_eq!(console.pin_commands(), 1);
     console.press('u').sees("two-step verification is on").sees("this try set it, or someone else did.");
     assert!(console.pins_sent(NOT_SET_ID).iter().all(|pin| pin == PIN));
@@ -84,7 +84,7 @@ fn quitting_during_a_request_asks_and_waits() {
     assert!(!console.has_quit(), "too early: the quiet time has not passed");
     console.press('n').sees("~ sending").press('q').wait(Duration::from_secs(1)).press('y').sees("Quitting");
     console.sees("1 request is in flight. Waiting for the answers").press('n');
-    console.sees("You did not quit. What was stopped was not sent; the rest is still awaited.");
+    console.sees("You did not quit. What was still queued was not sent.");
     assert!(!console.has_quit(), "requests in flight are awaited");
 }
 

@@ -29,6 +29,7 @@ fn a_restart_shows_doubts_first_and_a_note_resolves_them() {
     console.sees("1 number is in doubt").sees_all(&[NOT_SET_NUMBER, "this one or none escrow"]).enter();
     console.sees("encrypted in escrow.jsonl, not in memory").press('s').sees("The PIN is no longer in memory.");
     console
+        .wait(Duration::from_secs(1))
         .press('h')
         .type_text("confirmed by phone: the new PIN")
         .enter()
@@ -62,7 +63,7 @@ fn not_set_after_two_minutes_resolves_the_doubt() {
 #[test]
 fn a_new_pin_after_two_minutes_resolves_the_doubt() {
     let mut console = ConsoleDriver::with_faults(APPLIED_NO_ANSWER_FOUR_TIMES_FAULT);
-    console.set_pin(NOT_SET_NUMBER, PIN).sees("! no answer").enter().press('p').sees("Until then only the same PIN");
+    console.set_pin(NOT_SET_NUMBER, PIN).sees("! no answer").enter().press('p').sees("To send the same PIN: s");
     console.wait(Duration::from_secs(121)).press('p').sees("Two-step now + on").type_pin(OTHER_PIN).enter();
     console.confirm_with_digits("0114").sees("Last request set at").esc().sees("+ set ");
     assert_eq!(console.pin_in_force(NOT_SET_ID).as_deref(), Some(OTHER_PIN));

@@ -1,0 +1,52 @@
+//! The last change of each number, as the list shows it: a queued change of a paused scope is shown as paused.
+//!
+//! It decides nothing about changes.
+
+use std::time::Instant;
+
+use super::Roster;
+use crate::domain::change::ChangeState;
+use crate::domain::clock::TimePoint;
+use crate::domain::number::{Number, PhoneNumberId};
+use crate::policy::quota::QuotaScope;
+
+impl Roster {
+    /// A scope is paused until this time: its queued numbers are shown as paused.
+    pub fn pause_scope(&mut self, scope: QuotaScope, until: TimePoint) {
+        self.pauses.insert(scope, until);
+        self.has_pending_updates |= self.filter.depends_on_requests();
+    }
+
+    /// Ends the pauses of which this holds, with their end.
+    pub fn end_pauses(&mut self, is_over: impl Fn(QuotaScope, Instant) -> bool) {
+        let has_ended = self.pauses.end(is_over);
+        self.has_pending_updates |= has_ended && self.filter.depends_on_requests();
+    }
+
+    /// When the next queued number is no longer shown as paused; `None` if none is.
+    #[must_use]
+    pub fn next_pause_end(&self) -> Option<Instant> {
+        let queued = self.open.iter().filter(|id| self.changes.get(id) == Some(&ChangeState::Queued));
+        self.pauses.next_end(queued.filter_map(|id| self.listed(id)))
+    }
+
+    pub(super) fn listed(&self, id: &PhoneNumberId) -> Option<&Number> {
+        self.store.slot(id).map(|slot| self.store.row(slot))
+    }
+
+    /// The state of the last change of a number, listed or not.
+    #[must_use]
+    pub fn change(&self, id: &PhoneNumberId) -> Option<&ChangeState> {
+        self.changes.get(id).map(|state| self.pauses.shown(state, || self.listed(id)))
+    }
+
+    /// The last change of every number that had one, in no order.
+    pub fn changes(&self) -> impl Iterator<Item = (&PhoneNumberId, &ChangeState)> {
+        self.changes.iter()
+    }
+
+    /// The changes that are running or in doubt, in no order.
+    pub fn open_changes(&self) -> impl Iterator<Item = (&PhoneNumberId, &ChangeState)> {
+        self.open.iter().filter_map(|id| self.change(id).map(|state| (id, state)))
+    }
+}
