@@ -43,18 +43,18 @@ const BACKGROUND_STOP_DELAY: Duration = Duration::from_millis(300);
 pub struct Capabilities {
     /// It has an alternate screen, so that leaving shows the previous content again.
     pub alternate_screen: bool,
-    /// It can scroll rows between margins (`CSI S`, `CSI T`).
-    pub scroll_regions: bool,
+    /// It can scroll rows between margins (`CSI S`, `CSI T`), and erase cells in the middle of a row (`CSI X`).
+    pub screen_editing: bool,
     /// It supports synchronized updates, or ignores them without visible effects.
     pub synchronized_updates: bool,
 }
 
 impl Capabilities {
     /// All capabilities, as in xterm and compatible terminals.
-    pub const FULL: Self = Self { alternate_screen: true, scroll_regions: true, synchronized_updates: true };
+    pub const FULL: Self = Self { alternate_screen: true, screen_editing: true, synchronized_updates: true };
 
     /// Only what a VT100 has.
-    pub const PLAIN: Self = Self { alternate_screen: false, scroll_regions: false, synchronized_updates: false };
+    pub const PLAIN: Self = Self { alternate_screen: false, screen_editing: false, synchronized_updates: false };
 
     /// The capabilities for a value of `TERM`.
     #[must_use]

@@ -124,6 +124,13 @@ impl AnsiWriter {
         self.bytes.extend_from_slice(b"\x1b[K");
     }
 
+    /// Erases cells of a row. The cursor stays before them.
+    pub(super) fn erase_cells(&mut self, x: u16, y: u16, count: usize) {
+        self.set_style(CellStyle::default());
+        self.move_to(x, y);
+        self.push_fmt(format_args!("\x1b[{count}X"));
+    }
+
     /// Moves the rows `first..end` up by `by`, or down if it is negative. The uncovered rows are blank.
     pub(super) fn scroll(&mut self, first: u16, end: u16, by: i32) {
         self.set_style(CellStyle::default());
@@ -147,7 +154,16 @@ impl AnsiWriter {
 
     /// True if the cell can be written with one byte in the current style.
     pub(super) fn is_single_byte_write(&self, cell: &Cell) -> bool {
-        self.style == Some(CellStyle::from_cell(cell)) && is_plain_byte(cell.symbol())
+        self.shows_style(cell) && is_plain_byte(cell.symbol())
+    }
+
+    /// True if the cell looks right in the current style: the color and the weight of a blank cannot be seen.
+    fn shows_style(&self, cell: &Cell) -> bool {
+        let is_reversed = |style: CellStyle| style.attributes.contains(Modifier::REVERSED);
+        self.style.is_some_and(|style| {
+            let wanted = CellStyle::from_cell(cell);
+            style == wanted || (cell.symbol() == " " && !is_reversed(style) && !is_reversed(wanted))
+        })
     }
 
     /// How many columns the cursor is left of a cell in the same row.
@@ -157,7 +173,9 @@ impl AnsiWriter {
 
     /// Writes a cell.
     pub(super) fn write_cell(&mut self, x: u16, y: u16, cell: &Cell) {
-        self.set_style(CellStyle::from_cell(cell));
+        if !self.shows_style(cell) {
+            self.set_style(CellStyle::from_cell(cell));
+        }
         self.move_to(x, y);
         let symbol = cell.symbol();
         if is_plain_byte(symbol) {

@@ -10,9 +10,9 @@
 //!
 //! | Key | 80x24 | 120x36 | 120x36 with pane |
 //! |--|--|--|--|
-//! | one row down | 165 / 225 | 245 / 305 | 157 / 217 |
-//! | one row down, the list scrolls | 169 / 253 | 181 / 333 | 267 / 831 |
-//! | one page down | 809 / 1,306 | 1,556 / 2,481 | 1,577 / 2,448 |
+//! | one row down | 161 / 225 | 212 / 305 | 154 / 217 |
+//! | one row down, the list scrolls | 162 / 253 | 175 / 333 | 256 / 831 |
+//! | one page down | 824 / 1,306 | 1,460 / 2,481 | 1,657 / 2,448 |
 
 use std::io;
 
@@ -29,6 +29,10 @@ const MAX_REWRITTEN_GAP: u16 = 3;
 /// The minimum number of changed blanks at the end of a row that are erased instead of written: erasing takes three
 /// bytes and a move.
 const MIN_ERASED_CELLS: usize = 8;
+
+/// The minimum number of changed blanks in the middle of a row that are erased instead of written: erasing takes five
+/// bytes, and the move behind them as many.
+const MIN_ERASED_GAP: usize = 11;
 
 /// Draws frames to an output, which must be a terminal in raw mode (or a model of one in tests).
 #[derive(Debug)]
@@ -83,7 +87,7 @@ impl<W: io::Write> FrameRenderer<W> {
 
         self.writer.begin_frame(size.width);
         let mut changed = displayed.as_ref().map(|displayed| changed_rows(displayed, &self.next));
-        let may_scroll = self.capabilities.scroll_regions
+        let may_scroll = self.capabilities.screen_editing
             && changed.as_ref().is_some_and(|rows| rows.iter().filter(|row| **row).count() >= MIN_CHANGED_ROWS);
         let shift =
             displayed.as_ref().filter(|_| may_scroll).and_then(|displayed| RowShift::detect(displayed, &self.next));
@@ -101,7 +105,7 @@ impl<W: io::Write> FrameRenderer<W> {
             Buffer::empty(area)
         });
         let changed = changed.unwrap_or_else(|| changed_rows(&displayed, &self.next));
-        draw_difference(&mut self.writer, &displayed, &self.next, &changed);
+        draw_difference(&mut self.writer, self.capabilities, (&displayed, &self.next), &changed);
         if !self.writer.bytes().is_empty() || cursor != self.cursor_position {
             self.writer.place_cursor(cursor.map(|at| (at.x, at.y)));
         }
@@ -125,15 +129,20 @@ fn changed_rows(old: &Buffer, new: &Buffer) -> Vec<bool> {
     old.content.chunks_exact(width).zip(new.content.chunks_exact(width)).map(|(old, new)| old != new).collect()
 }
 
-fn draw_difference(writer: &mut AnsiWriter, old: &Buffer, new: &Buffer, changed: &[bool]) {
+fn draw_difference(
+    writer: &mut AnsiWriter,
+    capabilities: Capabilities,
+    (old, new): (&Buffer, &Buffer),
+    changed: &[bool],
+) {
     let width = usize::from(new.area.width).max(1);
     let rows = old.content.chunks_exact(width).zip(new.content.chunks_exact(width));
     for ((y, (old, new)), _) in (0..).zip(rows).zip(changed).filter(|(_, is_changed)| **is_changed) {
-        draw_row(writer, y, old, new);
+        draw_row(writer, capabilities, y, (old, new));
     }
 }
 
-fn draw_row(writer: &mut AnsiWriter, y: u16, old: &[Cell], new: &[Cell]) {
+fn draw_row(writer: &mut AnsiWriter, capabilities: Capabilities, y: u16, (old, new): (&[Cell], &[Cell])) {
     let blank_from = new.iter().rposition(|cell| *cell != Cell::EMPTY).map_or(0, |last| last + 1);
     // Up to this column the terminal may show the rest of an overwritten wide character.
     let mut stale_until = 0;
@@ -150,11 +159,19 @@ fn draw_row(writer: &mut AnsiWriter, y: u16, old: &[Cell], new: &[Cell]) {
             writer.clear_row_from(column, y);
             return;
         }
+        let blanks = new[x..].iter().take_while(|cell| **cell == Cell::EMPTY).count();
+        let changed_blanks = (x..x + blanks).filter(|&i| old[i] != new[i]).count();
+        let is_erased = capabilities.screen_editing && changed_blanks >= MIN_ERASED_GAP;
+        let width = if is_erased { blanks } else { width };
         for (i, cell) in (x..).zip(&old[x..x + width]) {
             stale_until = stale_until.max(i + usize::from(cell_width(cell)));
         }
-        fill_gap(writer, column, y, new);
-        writer.write_cell(column, y, &new[x]);
+        if is_erased {
+            writer.erase_cells(column, y, blanks);
+        } else {
+            fill_gap(writer, column, y, new);
+            writer.write_cell(column, y, &new[x]);
+        }
         x += width;
     }
 }

@@ -46,9 +46,12 @@ impl Model {
                 let text = if actual.contents().is_empty() { " " } else { actual.contents() };
                 prop_assert_eq!(text, expected.symbol(), "at {},{}", x, y);
                 prop_assert_eq!(actual.inverse(), expected.modifier.contains(Modifier::REVERSED), "at {},{}", x, y);
-                prop_assert_eq!(actual.dim(), expected.modifier.contains(Modifier::DIM), "at {},{}", x, y);
-                prop_assert_eq!(actual.bold(), expected.modifier.contains(Modifier::BOLD), "at {},{}", x, y);
                 let fg = if expected.fg == Color::Red { vt100::Color::Idx(1) } else { vt100::Color::Default };
+                // A blank shows no color, and a weight only if it is reversed.
+                if text != " " || actual.inverse() {
+                    prop_assert_eq!(actual.dim(), expected.modifier.contains(Modifier::DIM), "at {},{}", x, y);
+                    prop_assert_eq!(actual.bold(), expected.modifier.contains(Modifier::BOLD), "at {},{}", x, y);
+                }
                 if text != " " {
                     prop_assert_eq!(actual.fgcolor(), fg, "at {},{}", x, y);
                 }
@@ -234,6 +237,30 @@ fn frames_of_a_list_stay_within_their_byte_budgets() {
     let measured = [start, unchanged, down, up, scrolled_down, scrolled_up];
     let budgets = [6_000, 0, 150, 150, 140, 140];
     assert!(measured.iter().zip(budgets).all(|(bytes, budget)| *bytes <= budget), "{measured:?} over {budgets:?}");
+}
+
+#[test]
+fn a_row_that_was_reversed_is_not_written_blank_by_blank() {
+    let row = |style| {
+        let mut frame = Buffer::empty(Rect::new(0, 0, 60, 1));
+        frame.set_string(0, 0, "> 0140", Style::new());
+        frame.set_string(38, 0, "o", Style::new().add_modifier(Modifier::BOLD));
+        frame.set_string(40, 0, "not set", Style::new().add_modifier(Modifier::BOLD));
+        frame.set_style(Rect::new(0, 0, 47, 1), style);
+        frame
+    };
+    let cases = [
+        (Capabilities::FULL, "\x1b[m\r> 0140\x1b[32X\x1b[1m\x1b[32Co not set".to_owned()),
+        (Capabilities::PLAIN, format!("\x1b[m\r> 0140{}\x1b[1mo not set", " ".repeat(32))),
+    ];
+    for (capabilities, expected) in cases {
+        let mut model = Model::new(Size::new(60, 1), capabilities);
+        let (reversed, plain) = (row(Style::new().add_modifier(Modifier::REVERSED)), row(Style::new()));
+        model.draw(&reversed, None);
+        let bytes = model.draw(&plain, None);
+        model.shows(&plain, None).expect("the terminal shows the row");
+        assert_eq!(bytes.escape_ascii().to_string(), expected.as_bytes().escape_ascii().to_string());
+    }
 }
 
 #[test]
