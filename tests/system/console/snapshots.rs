@@ -93,6 +93,8 @@ fn in_doubt_pages_match_their_snapshots() {
             .wait_until_journal_opens()
             .filter(NOT_SET_NUMBER)
             .press('p')
+            // Nothing else orders the message of this refresh before those of the change.
+            .wait_for_message("two-step verification is not set.")
             .type_pin(PIN)
             .enter()
             .confirm();
