@@ -340,7 +340,9 @@ fn styled_rows_of(screen: &vt100::Screen) -> Vec<String> {
         let cell = screen.cell(y, x)?;
         let text = if cell.contents().is_empty() { " " } else { cell.contents() };
         let mut marks = String::new();
-        for (is_on, mark) in [(cell.inverse(), '\u{7}'), (cell.bold(), '\u{2}')] {
+        // A blank has a weight that can be seen only if it is reversed.
+        let is_bold = cell.bold() && (text != " " || cell.inverse());
+        for (is_on, mark) in [(cell.inverse(), '\u{7}'), (is_bold, '\u{2}')] {
             marks.extend(is_on.then_some(mark));
         }
         let is_colored = text != " " && cell.fgcolor() != vt100::Color::Default;

@@ -59,7 +59,8 @@ fn two_different_pins_are_never_in_flight_to_one_number() {
     console.sees("! no answer").wait(Duration::from_secs(1)).press('p').sees("To send the same PIN: Enter, then s.");
     console.wait(Duration::from_secs(1)).enter().press('p').sees("To send the same PIN: s.");
     assert_eq!(console.pin_commands(), 1);
-    console.press('u').sees("two-step verification is on").sees("this try set it, or someone else did.");
+    console.wait(Duration::from_secs(1)).press('u');
+    console.sees("two-step verification is on").sees("this try set it, or someone else did.");
     assert!(console.pins_sent(NOT_SET_ID).iter().all(|pin| pin == PIN));
 }
 

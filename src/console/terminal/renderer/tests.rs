@@ -47,10 +47,12 @@ impl Model {
                 prop_assert_eq!(text, expected.symbol(), "at {},{}", x, y);
                 prop_assert_eq!(actual.inverse(), expected.modifier.contains(Modifier::REVERSED), "at {},{}", x, y);
                 let fg = if expected.fg == Color::Red { vt100::Color::Idx(1) } else { vt100::Color::Default };
-                // A blank shows no color and no weight.
-                if text != " " {
+                // A blank shows no color, and a weight only if it is reversed.
+                if text != " " || actual.inverse() {
                     prop_assert_eq!(actual.dim(), expected.modifier.contains(Modifier::DIM), "at {},{}", x, y);
                     prop_assert_eq!(actual.bold(), expected.modifier.contains(Modifier::BOLD), "at {},{}", x, y);
+                }
+                if text != " " {
                     prop_assert_eq!(actual.fgcolor(), fg, "at {},{}", x, y);
                 }
                 x += cell_width(expected).max(1);
