@@ -3,6 +3,7 @@
 //!
 //! Both are plain data that the pages build, and the runtime carries them on unchanged.
 
+use crate::domain::clock::UtcTime;
 use crate::domain::number::{Number, PhoneNumberId};
 use crate::domain::pin_plan::PinPlan;
 use crate::domain::text::CleanText;
@@ -41,6 +42,14 @@ pub enum WorkCommand {
     },
     /// Refresh this number, of which the list knows this.
     RefreshNumber(Number),
+    /// The same, but not before the second in which a PIN was set has passed: the journal compares whole seconds, and the
+    /// status must certainly be newer than the PIN.
+    RefreshNumberAfter {
+        /// The number.
+        number: Number,
+        /// When the PIN was set.
+        set_at: UtcTime,
+    },
     /// Set these PINs. Only a confirmation creates this command.
     SetPins(PinPlan),
     /// Send the PIN in doubt of this number again. Only a confirmation creates this command.

@@ -345,7 +345,9 @@ impl Shared {
     pub(super) fn mark_acted_on(&mut self, command: &WorkCommand) {
         match command {
             WorkCommand::SetPins(plan) => plan.targets.iter().for_each(|number| self.roster.mark_acted_on(&number.id)),
-            WorkCommand::RefreshNumber(number) => self.roster.mark_acted_on(&number.id),
+            WorkCommand::RefreshNumber(number) | WorkCommand::RefreshNumberAfter { number, .. } => {
+                self.roster.mark_acted_on(&number.id)
+            }
             WorkCommand::ResendPin(number) | WorkCommand::ResolveManually { number, .. } => {
                 self.roster.mark_acted_on(number);
             }

@@ -54,7 +54,10 @@ impl App {
         }
         let notice = TargetNotice::about_change_elsewhere(state, last_set)?;
         self.notify(&PageEvent::ChangedElsewhere(id, &notice));
-        matches!(notice, TargetNotice::SetElsewhere { .. }).then(|| self.shared.refresh_number(id).into())
+        if let TargetNotice::SetElsewhere { at, .. } = notice {
+            return Some(self.shared.refresh_number_after(id, at).into());
+        }
+        None
     }
 
     /// The command that reads the history of a number again, if a page shows it.

@@ -6,7 +6,7 @@
 use tui_input::Input;
 
 use super::PageBehavior;
-use super::text_field::{edit_text, insert_text};
+use super::text_field::{PASTED_LINE_END, edit_text, insert_text};
 use crate::console::go::Step;
 use crate::console::input::key::Key;
 use crate::console::input::keymap::{FilterAction, KeyTable, table};
@@ -137,8 +137,11 @@ impl PageBehavior for FilterPage {
     }
 
     fn on_paste(mut self, text: &str, shared: &mut Shared, _now: TimePoint) -> Step<Self> {
-        insert_text(&mut self.input, text);
+        let has_line_end = insert_text(&mut self.input, text);
         self.apply_text(shared);
+        if has_line_end {
+            shared.messages.set_hint(PASTED_LINE_END);
+        }
         Step::stay(self)
     }
 

@@ -92,18 +92,22 @@ impl Shared {
             | ChangeState::Paused { .. } => {
                 return Some(BlockReason::Message(IN_PROGRESS.to_owned()));
             }
-            ChangeState::Set(_) | ChangeState::Failed(..) | ChangeState::NotSent(..) | ChangeState::Resolved(..) => {
-                return None;
-            }
-            ChangeState::InDoubt(details) => details,
+            ChangeState::Set(_) | ChangeState::Failed(..) | ChangeState::NotSent(..) => return None,
+            ChangeState::Resolved(..) => None,
+            ChangeState::InDoubt(details) => Some(details),
         };
-        let left = details.new_pin_allowed_from.instant.checked_duration_since(now.instant)?;
+        let allowed_from = match details {
+            Some(details) => details.new_pin_allowed_from,
+            // A note does not recall a request that is on its way.
+            None => self.in_doubt_list.late_arrival(id)?,
+        };
+        let left = allowed_from.instant.checked_duration_since(now.instant)?;
         if left.is_zero() {
             return None;
         }
         let left = format_duration(left);
         // The time comes first, because a narrow window cuts the end.
-        Some(BlockReason::Message(if details.is_pin_in_memory {
+        Some(BlockReason::Message(if details.is_some_and(|details| details.is_pin_in_memory) {
             format!("New PIN in {left}. To send the same PIN: {resend_keys}.")
         } else {
             format!("New PIN in {left}. Until then the last request may still arrive.")

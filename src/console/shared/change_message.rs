@@ -146,7 +146,7 @@ fn progress_text(state: &ChangeState, seconds: Option<u64>) -> String {
             }
         }
         (ChangeState::Paused { until, in_doubt }, _) => {
-            format!("{}paused until {}", so_far_text(*in_doubt), until.utc.format_hour_minute())
+            format!("{}paused until {}", so_far_text(*in_doubt), until.utc)
         }
         (
             ChangeState::Queued

@@ -5,7 +5,7 @@
 use super::status::RETRY_INTERVAL;
 use super::{Connection, RefreshProgress, Shared, TokenProblem};
 use crate::console::effect::WorkCommand;
-use crate::domain::clock::TimePoint;
+use crate::domain::clock::{TimePoint, UtcTime};
 use crate::domain::number::{Number, PhoneNumberId, WabaId};
 use crate::domain::outcome::{ApiError, ReadFailure, SendFailure};
 use crate::domain::standing::NotSentReason;
@@ -42,6 +42,14 @@ impl Shared {
     /// The command that refreshes a number, with what the list knows of it.
     pub(in crate::console) fn refresh_number(&self, id: PhoneNumberId) -> WorkCommand {
         WorkCommand::RefreshNumber(self.number(&id).unwrap_or_else(|| Number::from_config(id, None)))
+    }
+
+    /// The same, and the status is certainly newer than a PIN that was set at this time.
+    pub(in crate::console) fn refresh_number_after(&self, id: PhoneNumberId, set_at: UtcTime) -> WorkCommand {
+        match self.refresh_number(id) {
+            WorkCommand::RefreshNumber(number) => WorkCommand::RefreshNumberAfter { number, set_at },
+            command => command,
+        }
     }
 
     /// The message that a refresh of this number starts.

@@ -192,7 +192,7 @@ fn current_entry(change: &ChangeState, is_empty: bool) -> Option<String> {
             format!("Waiting for try {attempt}: {}", so_far(*in_doubt))
         }
         ChangeState::Paused { until, in_doubt } => {
-            format!("Paused until {}: {}", until.utc.format_hour_minute(), so_far(*in_doubt))
+            format!("Paused until {}: {}", until.utc, so_far(*in_doubt))
         }
         ChangeState::Resolved(completion, _) => format!("{}  resolved", completion.at.format_short()),
         ChangeState::Set(_) | ChangeState::Failed(..) | ChangeState::NotSent(..) | ChangeState::InDoubt(_) => {

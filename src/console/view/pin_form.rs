@@ -11,10 +11,12 @@ use crate::console::pages::pin_form::PinFormPage;
 use crate::console::pin_form::{PinCell, PinField, PinFormNote, PinOrigin};
 use crate::console::shared::TargetNotice;
 use crate::console::theme::{Role, Theme};
+use crate::domain::number::TwoStep;
 
 pub(super) fn sheet(app: &App, page: &PinFormPage, theme: Theme, now: Instant) -> Sheet {
     let target = page.targets.first();
-    let mut sheet = sheet_about(app, target, format!("Set the PIN of {}", target.label()));
+    let verb = if target.two_step == TwoStep::On { "Replace" } else { "Set" };
+    let mut sheet = sheet_about(app, target, format!("{verb} the PIN of {}", target.label()));
     add_two_step(&mut sheet, app, target, theme);
     add_last_set(&mut sheet, app, &target.id);
     sheet.optional_blank_line();

@@ -139,7 +139,8 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
                 self.reread_journal.notify_one();
                 self.refresh_all(refresh_id);
             }
-            WorkCommand::RefreshNumber(known) => self.refresh_number(known),
+            WorkCommand::RefreshNumber(known) => self.refresh_number(known, None),
+            WorkCommand::RefreshNumberAfter { number, set_at } => self.refresh_number(number, Some(set_at)),
             WorkCommand::SetPins(plan) => self.set_pins(plan),
             WorkCommand::ResolveManually { number, note } => {
                 self.with_jobs(|jobs| jobs.resolve_manually(number, note));

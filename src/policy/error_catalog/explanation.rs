@@ -169,20 +169,20 @@ impl Explanation {
     /// Explains a request that could not be sent.
     #[must_use]
     pub fn for_send_failure(failure: &SendFailure) -> Self {
-        let (summary, reason, advice): (&'static str, _, &'static [&'static str]) = match failure {
+        let (summary, reason, advice): (Cow<'static, str>, _, &'static [&'static str]) = match failure {
             SendFailure::NoConnection(detail) => {
-                ("no connection", format!("There is no connection to Meta: {detail}."), CHECK_NETWORK_STEPS)
+                ("no connection".into(), format!("There is no connection to Meta: {detail}."), CHECK_NETWORK_STEPS)
             }
             SendFailure::Tls(detail) => (
-                "no trusted connection",
+                "no trusted connection".into(),
                 format!("The connection could not be trusted, so nothing was sent: {detail}."),
                 FIX_TLS_STEPS,
             ),
             SendFailure::RefusedLocally(detail) => {
-                ("refused here, before it was sent", format!("The request was refused here: {detail}."), &[])
+                (detail.to_string().into(), format!("The request was refused here: {detail}."), &[])
             }
         };
-        Self { summary: summary.into(), reason: reason.into(), applied: Applied::No, advice }
+        Self { summary, reason: reason.into(), applied: Applied::No, advice }
     }
 
     /// Explains a PIN that was not sent.

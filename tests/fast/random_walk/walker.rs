@@ -336,6 +336,7 @@ impl Walker {
                 Effect::Work(
                     WorkCommand::RefreshAll { .. }
                     | WorkCommand::RefreshNumber(_)
+                    | WorkCommand::RefreshNumberAfter { .. }
                     | WorkCommand::ReadHistory(_)
                     | WorkCommand::StopSending,
                 )

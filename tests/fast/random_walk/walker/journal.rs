@@ -70,7 +70,7 @@ impl Walker {
         assert_eq!(self.app.running_count(), running);
         let is_read = |effect: &Effect| match effect {
             Effect::Work(WorkCommand::ReadHistory(_)) => true,
-            Effect::Work(WorkCommand::RefreshNumber(number)) => self.app.is_asked_about(&number.id),
+            Effect::Work(WorkCommand::RefreshNumberAfter { number, .. }) => self.app.is_asked_about(&number.id),
             Effect::Work(_) | Effect::Screen(_) => false,
         };
         assert!(effects.iter().all(is_read), "{effects:?}");
