@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::{Shared, next_countdown_change};
-use crate::domain::change::{ChangeState, Resolution};
+use crate::domain::change::{ChangeState, DoubtEnd, Resolution};
 use crate::domain::clock::TimePoint;
 use crate::domain::number::PhoneNumberId;
 use crate::policy::error_catalog::{self, Explanation};
@@ -67,10 +67,12 @@ impl Shared {
             }
             ChangeState::Failed(_, error) => format!("{label} failed: {}.", error_catalog::lookup(error).summary),
             ChangeState::NotSent(_, why) => format!("{label} not sent: {}.", Explanation::for_not_sent(why).summary),
-            ChangeState::Resolved(_, Resolution::NoPinInForce) => {
+            ChangeState::Resolved(_, DoubtEnd { how: Resolution::NoPinInForce, .. }) => {
                 format!("{label} resolved: two-step is still not set, so nothing was applied.")
             }
-            ChangeState::Resolved(_, Resolution::Manual) => format!("{label} resolved: checked manually."),
+            ChangeState::Resolved(_, DoubtEnd { how: Resolution::Manual, .. }) => {
+                format!("{label} resolved: checked manually.")
+            }
             ChangeState::InDoubt(details) => {
                 let summary = Explanation::for_number_in_doubt(details).summary;
                 let pin_advice = pin_advice(details.newer_pin.is_some(), details.is_in_escrow);

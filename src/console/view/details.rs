@@ -149,9 +149,9 @@ fn add_last_request(sheet: &mut Sheet, change: &ChangeState, now: Instant, utc_n
             sheet.styled_field("Last request", &format!("set at {at}, {tries}"), role);
             sheet.optional_text("Meta does not reveal whether it was changed elsewhere since.");
         }
-        ChangeState::Resolved(completion, _) => {
+        ChangeState::Resolved(_, end) => {
             let summary = Explanation::for_change(change).map(|explanation| explanation.summary).unwrap_or_default();
-            sheet.styled_field("Last request", &format!("{summary}, {}", completion.at.format_date_time()), role);
+            sheet.styled_field("Last request", &format!("{summary}, {}", end.at.format_date_time()), role);
         }
         ChangeState::Queued
         | ChangeState::Sending { .. }
@@ -194,7 +194,7 @@ fn current_entry(change: &ChangeState, is_empty: bool) -> Option<String> {
         ChangeState::Paused { until, in_doubt } => {
             format!("Paused until {}: {}", until.utc, so_far(*in_doubt))
         }
-        ChangeState::Resolved(completion, _) => format!("{}  resolved", completion.at.format_short()),
+        ChangeState::Resolved(_, end) => format!("{}  resolved", end.at.format_short()),
         ChangeState::Set(_) | ChangeState::Failed(..) | ChangeState::NotSent(..) | ChangeState::InDoubt(_) => {
             format!("{}  {}", change.ended_at()?.format_short(), change.result()?.label())
         }

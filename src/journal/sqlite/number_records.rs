@@ -11,7 +11,7 @@ use super::change_facts::{FACTS_COLUMN_COUNT, FACTS_COLUMNS, FACTS_JOIN, is_run_
 use super::columns::parse_column;
 use super::encoding::parse_resolution;
 use super::{audit_log, open_changes};
-use crate::domain::change::{ChangeId, Completion, JobId, LastSet};
+use crate::domain::change::{ChangeId, Completion, DoubtEnd, JobId, LastSet};
 use crate::domain::clock::{Clock, UtcTime};
 use crate::domain::number::PhoneNumberId;
 use crate::domain::operator::OperatorName;
@@ -184,7 +184,7 @@ fn read_record(row: &Row<'_>, runs: &mut LiveRuns<'_>) -> Result<NumberRecord, S
         standing: detail.and_then(|detail| serde_json::from_str(&detail).ok()),
         resolution: resolved_at
             .zip(resolution.as_deref().and_then(parse_resolution))
-            .map(|(at, how)| (UtcTime::from_unix_seconds(at), how)),
+            .map(|(at, how)| DoubtEnd { at: UtcTime::from_unix_seconds(at), how }),
         last_set: set,
     };
     let job = row.get::<_, Option<u32>>(START + 1)?.map(JobId::new);

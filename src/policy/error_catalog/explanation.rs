@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use crate::domain::change::{ChangeState, InDoubtDetails, Resolution};
+use crate::domain::change::{ChangeState, DoubtEnd, InDoubtDetails, Resolution};
 use crate::domain::outcome::{ApiError, DoubtReason, ObjectKind, ReadFailure, SendFailure};
 use crate::domain::standing::{Doubt, DoubtCause, NotApplied, NotSentReason};
 use crate::domain::text::CleanText;
@@ -285,13 +285,13 @@ impl Explanation {
             ChangeState::Failed(_, error) => Some(Self::for_refusal(error)),
             ChangeState::NotSent(_, reason) => Some(Self::for_not_sent(reason)),
             ChangeState::InDoubt(details) => Some(Self::for_number_in_doubt(details)),
-            ChangeState::Resolved(_, Resolution::NoPinInForce) => Some(Self {
+            ChangeState::Resolved(_, DoubtEnd { how: Resolution::NoPinInForce, .. }) => Some(Self {
                 summary: "resolved: no PIN is in force".into(),
                 reason: "Two-step verification was still not set 2 minutes after the last try.".into(),
                 applied: Applied::No,
                 advice: &[],
             }),
-            ChangeState::Resolved(_, Resolution::Manual) => Some(Self {
+            ChangeState::Resolved(_, DoubtEnd { how: Resolution::Manual, .. }) => Some(Self {
                 summary: "resolved: checked manually".into(),
                 reason: "An operator checked this number and left a note.".into(),
                 applied: Applied::Maybe,

@@ -6,7 +6,8 @@ use pindesk::console::app::Msg;
 use pindesk::console::effect::WorkCommand;
 use pindesk::console::input::key::Key;
 use pindesk::domain::change::{
-    ChangeState, Completion, InDoubtDetails, JobId, LATE_ARRIVAL_WINDOW, LastSet, Progress, ProgressSource, Resolution,
+    ChangeState, Completion, DoubtEnd, InDoubtDetails, JobId, LATE_ARRIVAL_WINDOW, LastSet, Progress, ProgressSource,
+    Resolution,
 };
 use pindesk::domain::clock::{TimePoint, UtcTime};
 use pindesk::domain::number::{Number, TwoStep};
@@ -151,7 +152,7 @@ fn an_open_page_follows_what_another_process_does() {
     let state = in_doubt(&console);
     console.update(recorded(0, state, None)).assert_effects([WorkCommand::ReadHistory(number_id(0))]);
     console.sees("No answer:").sees("encrypted in escrow.jsonl, not in memory");
-    let resolved = ChangeState::Resolved(ONE_ATTEMPT, Resolution::Manual);
+    let resolved = ChangeState::Resolved(ONE_ATTEMPT, DoubtEnd { at: START_TIME, how: Resolution::Manual });
     console.update(recorded(0, resolved, None)).assert_effects([WorkCommand::ReadHistory(number_id(0))]);
     console.does_not_see("No answer:").sees("Last request resolved: checked manually");
     console.key(Key::Esc).press('p').sees("Until then the last request may still arrive.").assert_no_effects();
