@@ -34,8 +34,12 @@ pub(crate) fn run_console(setup: ConsoleSetup) -> Result<ConsoleExit, CliError> 
 /// The exit code of a console that ended.
 pub(crate) fn exit_code(exit: ConsoleExit) -> ExitCode {
     match exit {
-        ConsoleExit::Quit { in_doubt } => {
-            // The terminal keeps this line, so it names no number.
+        ConsoleExit::Quit { in_doubt, not_sent } => {
+            // The terminal keeps these lines, so they name no number.
+            if not_sent > 0 {
+                let numbers = if not_sent == 1 { "1 PIN was".to_owned() } else { format!("{not_sent} PINs were") };
+                eprint_line(&format!("pindesk: {numbers} not sent. To find them: /request:not-sent in the console."));
+            }
             if in_doubt > 0 {
                 let numbers = if in_doubt == 1 { "1 number is".to_owned() } else { format!("{in_doubt} numbers are") };
                 eprint_line(&format!(

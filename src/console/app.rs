@@ -179,7 +179,7 @@ impl App {
             Destination::Home if shared.idle_timer.is_hiding_recorded => Page::Hidden(HiddenPage::new(None)),
             Destination::List | Destination::Home => Page::List(ListPage::default()),
             Destination::Token(problem) => Page::Token(TokenPage { problem, is_first: self.below.is_empty() }),
-            Destination::Filter => Page::Filter(FilterPage::new(&shared.filter)),
+            Destination::Filter => Page::Filter(FilterPage::new(&shared.filter, shared.quick_filter().is_some())),
             Destination::Sort => Page::Sort(SortPage),
             Destination::Number(id) => {
                 effects.push(WorkCommand::ReadHistory(id).into());
@@ -205,6 +205,7 @@ impl App {
             Destination::Copy(id) => Page::Copy(CopyPage { id }),
             Destination::Copied(copied) => Page::Copied(CopiedPage { copied, scroll: 0 }),
             Destination::JournalUnavailable => text_page(PageText::JournalUnavailable),
+            Destination::Offline => text_page(PageText::Offline),
             Destination::Messages => text_page(PageText::Messages),
             Destination::Help => text_page(PageText::Help),
             Destination::Quit => Page::Quit(QuitPage::default()),

@@ -58,6 +58,8 @@ pub enum Destination {
     Recipients,
     /// Why nothing can be set.
     JournalUnavailable,
+    /// Meta does not answer, so nothing can be set now.
+    Offline,
     /// The hidden screen, after this time without a key; `None` if the operator hides it.
     Hidden(Option<Duration>),
     /// The values of a number that can be copied.
@@ -219,5 +221,6 @@ fn explain(reason: BlockReason, shared: &mut Shared) -> Option<Destination> {
         BlockReason::TokenRefused(problem) => Destination::Token(problem),
         BlockReason::Recipients => Destination::Recipients,
         BlockReason::JournalUnavailable => Destination::JournalUnavailable,
+        BlockReason::Offline => Destination::Offline,
     })
 }

@@ -28,7 +28,7 @@ pub(super) use change_message::SendTimes;
 pub(super) use idle_timer::IdleTimer;
 pub(super) use pane::DetailsPane;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use crate::console::effect::WorkCommand;
@@ -99,6 +99,8 @@ pub struct Shared {
     pub(super) new_token_problem: Option<TokenProblem>,
     pub(super) recording_status: RecordingStatus,
     pub(super) in_doubt_list: InDoubtList,
+    /// The numbers whose last change here was not sent, though nothing of it was refused.
+    pub(super) unsent: HashSet<PhoneNumberId>,
     /// The histories that open pages show.
     pub(super) histories: HashMap<PhoneNumberId, Vec<HistoryEntry>>,
     pub(super) pane: DetailsPane,
@@ -128,6 +130,7 @@ impl Shared {
             new_token_problem: None,
             recording_status: RecordingStatus::Opening,
             in_doubt_list: InDoubtList::default(),
+            unsent: HashSet::new(),
             histories: HashMap::default(),
             pane: DetailsPane::default(),
             idle_timer: IdleTimer::default(),
@@ -262,6 +265,12 @@ impl Shared {
         self.last_update.map_or(UtcTime::from_unix_seconds(0), |now| now.utc)
     }
 
+    /// How many numbers have a last change that this console was to send, and did not.
+    #[must_use]
+    pub fn not_sent_here(&self) -> usize {
+        self.unsent.len()
+    }
+
     /// How many changes are in progress.
     #[must_use]
     pub fn running_count(&self) -> usize {
@@ -346,7 +355,7 @@ impl Shared {
         match command {
             WorkCommand::SetPins(plan) => plan.targets.iter().for_each(|number| self.roster.mark_acted_on(&number.id)),
             WorkCommand::RefreshNumber(number) | WorkCommand::RefreshNumberAfter { number, .. } => {
-                self.roster.mark_acted_on(&number.id)
+                self.roster.mark_acted_on(&number.id);
             }
             WorkCommand::ResendPin(number) | WorkCommand::ResolveManually { number, .. } => {
                 self.roster.mark_acted_on(number);

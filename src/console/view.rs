@@ -100,6 +100,7 @@ impl View {
                     PageText::Help => help::sheet(app, self.theme),
                     PageText::Messages => messages::sheet(app),
                     PageText::JournalUnavailable => recording::journal_unavailable(app),
+                    PageText::Offline => recording::offline(app),
                 };
                 page(canvas, &sheet, state.scroll)
             }

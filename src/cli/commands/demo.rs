@@ -113,8 +113,8 @@ struct DemoSetup {
 fn failing_rows_message(numbers: usize) -> Option<String> {
     let (first, last) = (*FAILING_DEMO_ROWS.start(), numbers.min(*FAILING_DEMO_ROWS.end()));
     match last.checked_sub(first)? {
-        0 => Some(format!("Row {first} fails on purpose: its name says how.")),
-        _ => Some(format!("Rows {first} to {last} fail on purpose: their names say how.")),
+        0 => Some(format!("Row {first} goes wrong on purpose: its name says how.")),
+        _ => Some(format!("Rows {first} to {last} go wrong on purpose: their names say how.")),
     }
 }
 

@@ -44,6 +44,12 @@ impl App {
 
     fn change_progressed(&mut self, id: PhoneNumberId, state: &ChangeState, now: TimePoint) -> Vec<Effect> {
         self.shared.report_change(id, state, now);
+        let is_unsent = matches!(state, ChangeState::NotSent(_, why) if !why.is_local_refusal());
+        if is_unsent {
+            self.shared.unsent.insert(id)
+        } else {
+            self.shared.unsent.remove(&id)
+        };
         let is_bad = match state {
             ChangeState::Queued | ChangeState::Sending { .. } => return Vec::new(),
             // The journal may have the try that ended.

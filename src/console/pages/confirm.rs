@@ -133,8 +133,7 @@ impl ConfirmPage {
         }
     }
 
-    /// Another process changed a number, so that its status is no longer known: the page starts over, once for each
-    /// notice.
+    /// Another process changed a number, so that its status is no longer known: the page starts over once.
     fn mark_changed_elsewhere(&mut self, id: &PhoneNumberId, notice: &TargetNotice) {
         if self.notice.as_ref() == Some(notice) {
             return;
@@ -346,9 +345,10 @@ fn refuse<P>(reason: BlockReason, shared: &mut Shared, now: TimePoint) -> Step<P
     shared.messages.push(now.utc, format!("Nothing was sent. {}", reason.text()));
     match reason {
         BlockReason::Message(_) => Step::back(),
-        BlockReason::TokenRefused(_) | BlockReason::Recipients | BlockReason::JournalUnavailable => {
-            Step::closed_by(reason, shared)
-        }
+        BlockReason::TokenRefused(_)
+        | BlockReason::Recipients
+        | BlockReason::JournalUnavailable
+        | BlockReason::Offline => Step::closed_by(reason, shared),
     }
 }
 

@@ -27,6 +27,8 @@ pub enum BlockReason {
     Recipients,
     /// The journal cannot record the request. Its page says why.
     JournalUnavailable,
+    /// Meta does not answer. The page says when pindesk tries again.
+    Offline,
 }
 
 impl BlockReason {
@@ -38,6 +40,7 @@ impl BlockReason {
             Self::TokenRefused(_) => "Meta refused the access token.",
             Self::Recipients => "Escrow keys have changed.",
             Self::JournalUnavailable => "The journal cannot record it.",
+            Self::Offline => "Offline: no PIN can be set now.",
         }
     }
 }
@@ -156,13 +159,7 @@ impl Shared {
             Connection::TokenRefused { code, reason } => {
                 Some(BlockReason::TokenRefused(TokenProblem::Refused { code, reason }))
             }
-            Connection::Offline { .. } => {
-                let key = self.keymap.key_label(&table::LIST, &ListAction::RefreshNumber);
-                let host = &self.session.host;
-                Some(BlockReason::Message(format!(
-                    "Offline: {host} does not answer. Press {key} in the list to retry now."
-                )))
-            }
+            Connection::Offline { .. } => Some(BlockReason::Offline),
             Connection::Unknown | Connection::Online => None,
         }
     }

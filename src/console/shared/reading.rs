@@ -19,7 +19,8 @@ impl Shared {
         if self.names_no_numbers() {
             return None;
         }
-        self.refresh = RefreshProgress { id: self.refresh.id + 1, is_running: true, ..RefreshProgress::default() };
+        let RefreshProgress { id, last_complete_at, .. } = self.refresh;
+        self.refresh = RefreshProgress { id: id + 1, is_running: true, last_complete_at, ..RefreshProgress::default() };
         self.roster.begin_refresh();
         Some(WorkCommand::RefreshAll { refresh_id: self.refresh.id })
     }
@@ -41,15 +42,16 @@ impl Shared {
 
     /// The command that refreshes a number, with what the list knows of it.
     pub(in crate::console) fn refresh_number(&self, id: PhoneNumberId) -> WorkCommand {
-        WorkCommand::RefreshNumber(self.number(&id).unwrap_or_else(|| Number::from_config(id, None)))
+        WorkCommand::RefreshNumber(self.known_number(id))
     }
 
     /// The same, and the status is certainly newer than a PIN that was set at this time.
     pub(in crate::console) fn refresh_number_after(&self, id: PhoneNumberId, set_at: UtcTime) -> WorkCommand {
-        match self.refresh_number(id) {
-            WorkCommand::RefreshNumber(number) => WorkCommand::RefreshNumberAfter { number, set_at },
-            command => command,
-        }
+        WorkCommand::RefreshNumberAfter { number: self.known_number(id), set_at }
+    }
+
+    fn known_number(&self, id: PhoneNumberId) -> Number {
+        self.number(&id).unwrap_or_else(|| Number::from_config(id, None))
     }
 
     /// The message that a refresh of this number starts.

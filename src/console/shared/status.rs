@@ -161,6 +161,8 @@ pub struct RefreshProgress {
     pub is_running: bool,
     /// When the last list ended; `None` while the refresh is running.
     pub finished_at: Option<UtcTime>,
+    /// When the last refresh ended that could read every WABA, in this session.
+    pub last_complete_at: Option<UtcTime>,
     /// How many numbers were read.
     pub numbers_read: usize,
     /// The numbers that were read one by one. A WABA may list them as well.

@@ -157,9 +157,13 @@ impl<'a> Canvas<'a> {
             self.draw_rule(y, &[], &more);
             return;
         };
-        // The text takes the place of the rule, and that of the counts if there is no room for both.
-        self.put(0, y, content, role);
-        if text::width(content) + TITLE_GAP + text::width(&more) <= usize::from(self.area.width) {
+        // The text takes the place of the rule. An old message is cut before the counts, because a page that scrolls must
+        // not look complete. Anything else must be read now.
+        let is_old = warning.is_none() && !app.asks() && app.messages().current_hint().is_none() && news.is_some();
+        let needed = if more.is_empty() { 0 } else { text::width(&more) + TITLE_GAP };
+        let columns = usize::from(self.area.width);
+        self.put_within(0, y, if is_old { columns.saturating_sub(needed) } else { columns }, content, role);
+        if is_old || text::width(content) + needed <= columns {
             self.put_right(y, &more, Role::Plain);
         }
     }

@@ -92,7 +92,8 @@ pub(super) struct Count {
     pub(super) label: &'static str,
     /// The label in a narrow window.
     pub(super) short_label: &'static str,
-    pub(super) value: usize,
+    /// `None` if no status was read since the start.
+    pub(super) value: Option<usize>,
     /// How a value above 0 looks.
     pub(super) role: Role,
     /// True if the list shows only these numbers.
@@ -105,6 +106,8 @@ pub(super) fn counts(app: &App) -> Vec<Count> {
     // A number in doubt may be in no list.
     let in_doubt = app.in_doubt_list().number_count().max(quick.in_doubt);
     let active = app.quick_filter();
+    let is_read = app.roster().stale_summary().is_none_or(|stale| stale.numbers < app.roster().total());
+    let read = |count| is_read.then_some(count);
     let with_key = |filter, label, short_label, value, role| Count {
         key: app.keymap().key_label(&table::LIST, &ListAction::QuickFilter(filter)),
         label,
@@ -114,16 +117,16 @@ pub(super) fn counts(app: &App) -> Vec<Count> {
         is_active: active == Some(filter),
     };
     let mut counts = vec![
-        with_key(QuickFilter::NotSet, "not set", "not set", quick.not_set, Role::Plain),
-        with_key(QuickFilter::Failed, "failed", "failed", quick.failed, Role::Failure),
-        with_key(QuickFilter::InDoubt, "in doubt", "doubt", in_doubt, Role::Uncertain),
-        with_key(QuickFilter::SetToday, "set today", "today", quick.set_today, Role::Plain),
+        with_key(QuickFilter::NotSet, "not set", "not set", read(quick.not_set), Role::Plain),
+        with_key(QuickFilter::Failed, "failed", "failed", Some(quick.failed), Role::Failure),
+        with_key(QuickFilter::InDoubt, "in doubt", "doubt", Some(in_doubt), Role::Uncertain),
+        with_key(QuickFilter::SetToday, "set today", "today", Some(quick.set_today), Role::Plain),
     ];
     if let Some(due) = quick.due {
-        counts.push(with_key(QuickFilter::Due, "due", "due", due, Role::Plain));
+        counts.push(with_key(QuickFilter::Due, "due", "due", Some(due), Role::Plain));
     }
     if app.size().width >= MIN_WIDTH_FOR_ALL_COUNTS {
-        counts.extend([("on", two_step.on), ("unknown", two_step.unknown)].map(|(label, value)| Count {
+        counts.extend([("on", read(two_step.on)), ("unknown", Some(two_step.unknown))].map(|(label, value)| Count {
             key: String::new(),
             label,
             short_label: label,
@@ -152,7 +155,10 @@ pub(super) fn list_label(app: &App) -> String {
     let (unread, wabas) = (progress.unread_wabas.len(), app.session().wabas.len());
     if unread > 0 {
         let which = if wabas > 1 { format!("{unread} of {wabas} WABAs") } else { "the WABA".to_owned() };
-        return format!("{}; {which} could not be read", numbers(total));
+        let last = progress
+            .last_complete_at
+            .map_or(String::new(), |at| format!(", last read {} UTC", at.format_hour_minute()));
+        return format!("{}; {which} could not be read{last}", numbers(total));
     }
     let what = if total == 1 { "The only number".to_owned() } else { format!("All {}", numbers(total)) };
     let place = match wabas {

@@ -27,8 +27,8 @@ impl Applied {
     pub const fn sentence(self) -> &'static str {
         match self {
             Self::No => "Nothing was changed.",
-            Self::Maybe => "It may have been changed.",
-            Self::Yes => "The new PIN is in force.",
+            Self::Maybe => "The PIN may have been changed.",
+            Self::Yes => "The new PIN was in force then.",
         }
     }
 }

@@ -20,6 +20,7 @@ use crate::support::app_fixture::{
     set_pin_effect,
 };
 
+const TOO_SOON: &str = "Too soon after the question appeared. Press y now.";
 const IGNORED: &str = "Keys typed before this question are ignored.";
 const RELEASE: &str = "Release the keys, then press y.";
 
@@ -76,7 +77,7 @@ fn a_held_or_repeated_yes_confirms_nothing() {
     for millis in [30, 250, 399] {
         let mut console = set_question();
         for pressed in 1..40 {
-            let answer = if pressed * millis < 700 { IGNORED } else { RELEASE };
+            let answer = if pressed * millis < 700 { TOO_SOON } else { RELEASE };
             press_after(&mut console, millis, 'y').assert_no_effects().sees(answer);
         }
         press_after(&mut console, 400, 'y').assert_effects([set_pin_effect(0)]);
@@ -93,14 +94,14 @@ fn a_yes_needs_a_quiet_time_after_any_other_key_or_paste() {
         .wait(READING_TIME)
         .update(Msg::Pasted(PastedText::new("y".to_owned())))
         .sees("Too fast: that looked like a paste. Press the key again.");
-    press_after(&mut console, 399, 'y').assert_no_effects().sees(IGNORED);
+    press_after(&mut console, 399, 'y').assert_no_effects().sees(TOO_SOON);
     press_after(&mut console, 400, 'y').assert_effects([set_pin_effect(0)]);
 }
 
 #[test]
 fn quitting_needs_a_yes_that_is_not_held() {
     let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
-    console.set_in_doubt(1, |_| {}).press('q').press('y').assert_no_effects().sees(IGNORED);
+    console.set_in_doubt(1, |_| {}).press('q').press('y').assert_no_effects().sees(TOO_SOON);
     console
         .wait(READING_TIME)
         .press('x')
