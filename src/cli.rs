@@ -21,6 +21,7 @@ mod request_index;
 mod known_numbers;
 mod number_list;
 mod suspend;
+mod progress_line;
 mod shutdown;
 mod config_keys;
 mod records;

@@ -4,8 +4,9 @@
 //! records. This module does not decide what may be sent.
 
 use std::collections::HashSet;
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
+use std::time::Instant;
 
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -18,6 +19,7 @@ use crate::cli::output::options::OutputOptions;
 use crate::cli::output::stdio::eprint_line;
 use crate::cli::output::table;
 use crate::cli::output::tally::Tally;
+use crate::cli::progress_line::ProgressLine;
 use crate::cli::records::JournalSession;
 use crate::cli::refusal_question;
 use crate::cli::rerun::RerunOptions;
@@ -74,7 +76,8 @@ pub(crate) fn run(confirmed: ConfirmedJob, runtime: Runtime, options: OutputOpti
     };
     // The actor reports what an earlier run left in doubt before it does anything else.
     while progress.try_recv().is_ok() {}
-    let shutdown = ShutdownHandler::listen(jobs.clone())
+    let mut line = ProgressLine::new(plan.targets.len(), options, Instant::now());
+    let shutdown = ShutdownHandler::listen(jobs.clone(), line.in_flight(), options.is_quiet)
         .map_err(|error| CliError::machine("cannot watch for signals", &error).nothing_sent())?;
     suspend_handler.watch(jobs.clone());
     let questions = if can_ask { jobs.ask_about_refusals() } else { unbounded_channel().1 };
@@ -94,15 +97,9 @@ pub(crate) fn run(confirmed: ConfirmedJob, runtime: Runtime, options: OutputOpti
         }
     };
     shutdown.set_job(job);
-    for event in events {
-        let progress = match event {
-            JobEvent::Progress(progress) => progress,
-            JobEvent::Question(question) => {
-                refusal_question::ask(question, &jobs);
-                continue;
-            }
-        };
+    while let Some(progress) = next_progress(&events, &mut line, &jobs) {
         let has_ended = results.handle_progress(&progress);
+        line.record(&progress, has_ended, Instant::now());
         pending -= usize::from(has_ended);
         if pending == 0 {
             break;
@@ -186,7 +183,7 @@ fn spawn_worker(
     runtime: Runtime,
     mut progress: UnboundedReceiver<Progress>,
     mut questions: UnboundedReceiver<UnknownRefusals>,
-) -> Result<impl IntoIterator<Item = JobEvent>, CliError> {
+) -> Result<mpsc::Receiver<JobEvent>, CliError> {
     let (sender, receiver) = mpsc::channel();
     let worker = thread::Builder::new().name("work".to_owned()).spawn(move || {
         runtime.block_on(async {
@@ -207,6 +204,27 @@ fn spawn_worker(
     match worker {
         Ok(_) => Ok(receiver),
         Err(error) => Err(CliError::machine("cannot start a thread", &error).nothing_sent()),
+    }
+}
+
+/// The next progress; `None` after the last one. While it waits, it prints how far the job is, and asks what the work asks.
+fn next_progress(events: &mpsc::Receiver<JobEvent>, line: &mut ProgressLine, jobs: &JobsHandle) -> Option<Progress> {
+    loop {
+        let received = match line.due_in(Instant::now()) {
+            Some(time) => events.recv_timeout(time),
+            None => events.recv().map_err(RecvTimeoutError::from),
+        };
+        match received {
+            Ok(JobEvent::Progress(progress)) => return Some(progress),
+            Ok(JobEvent::Question(question)) => {
+                line.pause_for_question();
+                refusal_question::ask(question, jobs);
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                line.take_line(Instant::now()).iter().for_each(|text| eprint_line(&format!("pindesk: {text}")));
+            }
+            Err(RecvTimeoutError::Disconnected) => return None,
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{run_in_terminal, set_one_pin};
-use crate::support::cli_fixture::CliFixture;
+use crate::support::cli_fixture::{CliFixture, wait_until_held};
 use crate::support::pty::PtySession;
 
 /// A fixture with a job in which one number was set, one failed, and one has no answer.
@@ -209,4 +209,22 @@ fn the_table_of_numbers_names_the_last_request() {
     let table = cli.run(&["numbers", "list"]).stdout;
     let rows: Vec<_> = table.lines().filter(|line| line.contains("  set ")).collect();
     assert!(rows.len() == 1 && rows[0].ends_with(&id) && rows[0].contains("  on        set "), "{rows:?}");
+}
+
+#[test]
+fn a_silent_job_says_how_far_it_is_and_what_it_awaits() {
+    let cli = CliFixture::without_faults();
+    let list = cli.write_id_list(&cli.number_ids("not-set", 3));
+    let held = cli.simulator.hold_changes(0);
+    let set = ["pin", "set", "--from", &list, "--random", "--confirm", "3", "--concurrency", "2", "--no-color"];
+    let home = cli.path("");
+    let env = [("HOME", home.to_str().expect("UTF-8")), ("USER", "ana"), ("TERM", "xterm")];
+    let mut session = PtySession::spawn(env!("CARGO_BIN_EXE_pindesk"), &set, (120, 24), &env);
+    wait_until_held(&held, 2);
+    session.wait_for("pindesk: 0 of 3 done, 2 sent and waiting for an answer.");
+    session.send("\u{3}");
+    session.wait_for("pindesk: stopping. 2 requests in flight are awaited, at most 35 s. Nothing new is sent.");
+    drop(held);
+    assert_eq!(session.wait_exit().code, 130, "{}", session.screen());
+    session.wait_for("Job 1, 3 numbers: 2 set, 0 failed, 1 not sent, 0 no answer.");
 }
