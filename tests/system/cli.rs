@@ -58,6 +58,11 @@ impl SimulatorProcess {
         Self { child, url }
     }
 
+    /// The port that it listens on.
+    fn port(&self) -> &str {
+        self.url.rsplit(':').next().expect("a port")
+    }
+
     /// Sends a signal, and returns the exit code and what else the simulator printed.
     fn stop_with(mut self, signal: Signal) -> (Option<i32>, String) {
         kill_process(Pid::from_child(&self.child), signal).expect("the process exists");
