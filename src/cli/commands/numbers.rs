@@ -15,12 +15,12 @@ use crate::cli::lookup;
 use crate::cli::number_arg::NumberArg;
 use crate::cli::ordered_reads::OrderedReads;
 use crate::cli::output::number_table::{self, LastRequests, TableOptions};
-use crate::cli::output::numbers::{DueFilter, NumberFilter, NumberPrinter, NumberRecord, NumberWriter, UnreadWaba};
+use crate::cli::output::numbers::{DueFilter, NumberFilter, NumberPrinter, NumberRecord, NumberWriter};
 use crate::cli::output::options::OutputOptions;
 use crate::cli::output::stdio::{eprint_line, exit_code_after_print, print_json};
 use crate::cli::output::table::TableStyle;
 use crate::cli::pauses;
-use crate::cli::read_failure::{self, waba_label};
+use crate::cli::read_failure::{self, ReadFailures};
 use crate::cli::records::{self, require_config, require_numbers};
 use crate::cli::runtime::{build_runtime, open_graph};
 use crate::cli::when;
@@ -133,8 +133,7 @@ fn list(
     let sources = number_sources(args, profile)?;
     let individual_ids = sources.numbers.iter().map(|(id, _)| *id).collect();
     let mut output = NumberPrinter::new(args.number_writer(), number_filter(args, state_dir)?, individual_ids);
-    let (mut unread_wabas, mut codes) = (Vec::new(), Vec::new());
-    let is_quiet = global.quiet;
+    let (mut failures, waba_count) = (ReadFailures::default(), sources.wabas.len());
     let pace = pauses::new_pace(profile, profile.concurrency, OutputOptions::new(args.json, global));
     let mut ordered = OrderedReads::start(graph, pace, sources)?;
     while let Some(event) = ordered.next_event() {
@@ -142,20 +141,11 @@ fn list(
             NumbersEvent::Page(numbers) => output.print_page(numbers),
             NumbersEvent::WabaFinished(_, Ok(())) => Ok(()),
             NumbersEvent::WabaFinished(waba, Err(failure)) => {
-                codes.push(read_failure::exit_code(&failure));
-                let reason = Explanation::for_read_failure(&failure).reason;
-                if !is_quiet {
-                    eprint_line(&format!("pindesk: WABA {} could not be read. {reason}", waba_label(&waba)));
-                }
-                unread_wabas.push(UnreadWaba { id: waba.id.to_string(), reason: reason.into_owned() });
+                failures.add_waba(waba, &failure);
                 Ok(())
             }
             NumbersEvent::NumberFailed(id, failure) => {
-                codes.push(read_failure::exit_code(&failure));
-                if !is_quiet {
-                    let reason = Explanation::for_read_failure(&failure).reason;
-                    eprint_line(&format!("pindesk: number {id} could not be read. {reason}"));
-                }
+                failures.add_number(id, &failure);
                 Ok(())
             }
         };
@@ -166,20 +156,23 @@ fn list(
     if !ordered.has_ended_well() {
         return Err(CliError::new(ExitCode::Bug, "reading ended by a bug, so the list is incomplete"));
     }
-    let printed = output.finish(unread_wabas).and_then(|mut numbers| {
+    if !global.quiet {
+        failures.messages(waba_count).iter().for_each(|message| eprint_line(&format!("pindesk: {message}")));
+    }
+    let printed = output.finish(&failures.wabas).and_then(|mut numbers| {
         if args.json || args.csv {
             return Ok(());
         }
         use_config_names(&mut numbers, profile);
         let options = TableOptions {
             is_wide: args.wide,
-            is_complete: codes.is_empty(),
+            is_complete: failures.is_empty(),
             style: TableStyle::for_stdout(global.no_color, args.wide),
             now: Clock::System.now().utc,
         };
         number_table::print(numbers, &last_requests(state_dir), options)
     });
-    exit_code_after_print(printed, ExitCode::first_that_applies(codes))
+    exit_code_after_print(printed, failures.exit_code())
 }
 
 fn number_filter(args: &NumbersListArgs, state_dir: &Path) -> Result<NumberFilter, CliError> {

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::io::{self, BufWriter, Write};
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -12,7 +13,7 @@ use crate::cli::output::csv_cell::csv_cell;
 use crate::cli::output::stdio::SCHEMA_VERSION;
 use crate::domain::clock::UtcTime;
 use crate::domain::json_text::write_json;
-use crate::domain::number::{Number, PhoneNumberId, TwoStep};
+use crate::domain::number::{Number, PhoneNumberId, TwoStep, Waba};
 use crate::domain::text::CleanText;
 use crate::policy::rotation::Rotation;
 
@@ -89,17 +90,17 @@ impl<'a> NumberRecord<'a> {
 }
 
 #[derive(Serialize)]
-struct NumbersSummary {
+struct NumbersSummary<'a> {
     schema: u8,
     event: &'static str,
     total: usize,
-    unread_wabas: Vec<UnreadWaba>,
+    unread_wabas: Vec<UnreadWaba<'a>>,
 }
 
 #[derive(Serialize)]
-pub(crate) struct UnreadWaba {
-    pub(crate) id: String,
-    pub(crate) reason: String,
+struct UnreadWaba<'a> {
+    id: &'a str,
+    reason: &'a str,
 }
 
 /// Which numbers are printed.
@@ -203,10 +204,13 @@ impl NumberPrinter {
         self.writer.flush()
     }
 
-    /// Ends the output. Returns the numbers of a table, which is not printed yet.
-    pub(crate) fn finish(mut self, unread_wabas: Vec<UnreadWaba>) -> io::Result<Vec<Number>> {
+    /// Ends the output. `unread` are the WABAs that could not be read, and why. Returns the numbers of a table, which is
+    /// not printed yet.
+    pub(crate) fn finish(mut self, unread: &[(Arc<Waba>, String)]) -> io::Result<Vec<Number>> {
         match &mut self.writer {
             NumberWriter::Json(out) => {
+                let unread_wabas = unread.iter().map(|(waba, reason)| UnreadWaba { id: waba.id.as_str(), reason });
+                let unread_wabas = unread_wabas.collect();
                 let summary =
                     NumbersSummary { schema: SCHEMA_VERSION, event: "summary", total: self.total, unread_wabas };
                 write_json(&mut *out, &summary)?;
