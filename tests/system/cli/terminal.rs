@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use unicode_width::UnicodeWidthStr as _;
+
 use super::{run_in_terminal, set_one_pin};
 use crate::support::cli_fixture::{CliFixture, wait_until_held};
 use crate::support::pty::PtySession;
@@ -33,7 +35,7 @@ fn no_table_is_wider_than_the_terminal() {
     ] {
         for columns in [60, 80, 120] {
             let output = run_in_terminal(&cli, arguments, columns, &[("NO_COLOR", "1")]);
-            let too_wide = |line: &&str| unicode_width::UnicodeWidthStr::width(*line) > usize::from(columns);
+            let too_wide = |line: &&str| line.width() > usize::from(columns);
             // Messages are not tables: the terminal wraps them.
             let long: Vec<_> = output.lines().filter(|line| !line.starts_with("pindesk: ")).filter(too_wide).collect();
             assert!(long.is_empty(), "{arguments:?} {columns}: {long:#?}");
@@ -227,4 +229,17 @@ fn a_silent_job_says_how_far_it_is_and_what_it_awaits() {
     drop(held);
     assert_eq!(session.wait_exit().code, 130, "{}", session.screen());
     session.wait_for("Job 1, 3 numbers: 2 set, 0 failed, 1 not sent, 0 no answer.");
+}
+
+#[test]
+fn messages_break_between_words_on_a_terminal_only() {
+    let cli = CliFixture::without_faults();
+    let id = cli.number_ids("not-set", 1).remove(0);
+    let set = ["pin", "set", &id, "--random", "--no-input"];
+    let wrapped = run_in_terminal(&cli, &set, 40, &[]);
+    assert!(wrapped.lines().all(|line| line.width() <= 40), "{wrapped}");
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let piped = cli.run(&set).stderr;
+    assert!(piped.lines().any(|line| line.width() > 40), "{piped}");
+    assert_eq!(words(&wrapped), words(&piped));
 }
