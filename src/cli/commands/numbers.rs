@@ -14,8 +14,8 @@ use crate::cli::exit_code::ExitCode;
 use crate::cli::lookup;
 use crate::cli::number_arg::NumberArg;
 use crate::cli::ordered_reads::OrderedReads;
-use crate::cli::output::number_table::{self, LastRequests, TableOptions};
-use crate::cli::output::numbers::{DueFilter, NumberFilter, NumberPrinter, NumberRecord, NumberWriter};
+use crate::cli::output::number_table::{self, TableOptions};
+use crate::cli::output::numbers::{DueFilter, NumberFilter, NumberHistory, NumberPrinter, NumberRecord, NumberWriter};
 use crate::cli::output::options::OutputOptions;
 use crate::cli::output::stdio::{eprint_line, exit_code_after_print, print_json};
 use crate::cli::output::table::TableStyle;
@@ -132,7 +132,8 @@ fn list(
 ) -> Result<ExitCode, CliError> {
     let sources = number_sources(args, profile)?;
     let individual_ids = sources.numbers.iter().map(|(id, _)| *id).collect();
-    let mut output = NumberPrinter::new(args.number_writer(), number_filter(args, state_dir)?, individual_ids);
+    let history = number_history(state_dir, args.due.is_some())?;
+    let mut output = NumberPrinter::new(&history, args.number_writer(), number_filter(args), individual_ids);
     let (mut failures, waba_count) = (ReadFailures::default(), sources.wabas.len());
     let pace = pauses::new_pace(profile, profile.concurrency, OutputOptions::new(args.json, global));
     let mut ordered = OrderedReads::start(graph, pace, sources)?;
@@ -170,20 +171,14 @@ fn list(
             style: TableStyle::for_stdout(global.no_color, args.wide),
             now: Clock::System.now().utc,
         };
-        number_table::print(numbers, &last_requests(state_dir), options)
+        number_table::print(numbers, &history.requests, options)
     });
     exit_code_after_print(printed, failures.exit_code())
 }
 
-fn number_filter(args: &NumbersListArgs, state_dir: &Path) -> Result<NumberFilter, CliError> {
-    let due = |age| {
-        let last_sets = match records::open_existing(state_dir, false)? {
-            Some(journal) => journal.last_sets()?.into_iter().collect(),
-            None => HashMap::new(),
-        };
-        Ok::<_, CliError>(DueFilter { rotation: Rotation::after(age), last_sets, now: Clock::System.now().utc })
-    };
-    Ok(NumberFilter { two_step: args.two_step.map(TwoStep::from), due: args.due.map(due).transpose()? })
+fn number_filter(args: &NumbersListArgs) -> NumberFilter {
+    let due = |age| DueFilter { rotation: Rotation::after(age), now: Clock::System.now().utc };
+    NumberFilter { two_step: args.two_step.map(TwoStep::from), due: args.due.map(due) }
 }
 
 /// Gives the numbers the names that people gave them in the config.
@@ -196,19 +191,21 @@ fn use_config_names(numbers: &mut [Number], profile: &Profile) {
     }
 }
 
-/// The last request of each number, if there is a journal.
-fn last_requests(state_dir: &Path) -> LastRequests {
-    let requests = records::open_existing(state_dir, false).and_then(|journal| match journal {
-        Some(journal) => Ok(journal.last_requests()?),
-        None => Ok(Vec::new()),
-    });
-    match requests {
-        Ok(requests) => requests.into_iter().map(|request| (request.number, request)).collect(),
-        Err(error) => {
+/// What the journal knows, if there is one. Unless it is required, a journal that cannot be read is told and left out.
+fn number_history(state_dir: &Path, is_required: bool) -> Result<NumberHistory, CliError> {
+    match read_history(state_dir) {
+        Err(error) if !is_required => {
             eprint_line(&format!("pindesk: the column REQUEST is empty. {error}"));
-            LastRequests::new()
+            Ok(NumberHistory::default())
         }
+        history => history,
     }
+}
+
+fn read_history(state_dir: &Path) -> Result<NumberHistory, CliError> {
+    let Some(journal) = records::open_existing(state_dir, false)? else { return Ok(NumberHistory::default()) };
+    let requests = journal.last_requests()?.into_iter().map(|request| (request.number, request)).collect();
+    Ok(NumberHistory { requests, last_sets: journal.last_sets()?.into_iter().collect() })
 }
 
 fn number_sources(args: &NumbersListArgs, profile: &Profile) -> Result<NumberSources, CliError> {

@@ -211,6 +211,14 @@ fn the_table_of_numbers_names_the_last_request() {
     let table = cli.run(&["numbers", "list"]).stdout;
     let rows: Vec<_> = table.lines().filter(|line| line.contains("  set ")).collect();
     assert!(rows.len() == 1 && rows[0].ends_with(&id) && rows[0].contains("  on        set "), "{rows:?}");
+    let listed = cli.run(&["numbers", "list", "--json"]).json_lines();
+    let requested: Vec<_> = listed.iter().filter(|object| object["request"] == "set").collect();
+    assert!(requested.len() == 1 && requested[0]["phone_number_id"] == id.as_str(), "{requested:?}");
+    let last_set_at = requested[0]["last_set_at"].as_str().expect("a time");
+    let csv = cli.run(&["numbers", "list", "--csv"]).stdout;
+    let rows: Vec<_> = csv.lines().filter(|line| line.contains(&id)).collect();
+    assert!(rows.len() == 1 && rows[0].ends_with(&format!(",set,{last_set_at}")), "{rows:?}");
+    assert!(csv.lines().filter(|line| !line.contains(&id)).skip(1).all(|line| line.ends_with(",,")), "{csv}");
 }
 
 #[test]
