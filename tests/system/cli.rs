@@ -8,6 +8,7 @@ mod dry_run;
 mod escrow;
 mod job_reports;
 mod jobs;
+mod json_page;
 mod meta_texts;
 mod numbers;
 mod outcomes;

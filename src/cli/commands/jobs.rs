@@ -81,7 +81,7 @@ pub(crate) struct JobsResumeArgs {
     /// Check everything, print what would be sent, and send nothing
     #[arg(long)]
     dry_run: bool,
-    /// JSON Lines, ending with a summary
+    /// JSON Lines, ending with a summary: docs/json.md has the fields
     #[arg(long)]
     json: bool,
 }

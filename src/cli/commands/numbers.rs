@@ -43,7 +43,7 @@ pub(crate) enum NumbersCommand {
         /// Phone number ID, or the number itself: +44 7700 900001
         #[arg(value_name = "NUMBER")]
         number: NumberArg,
-        /// One JSON object
+        /// One JSON object: docs/json.md has the fields
         #[arg(long)]
         json: bool,
     },
@@ -64,7 +64,7 @@ pub(crate) struct NumbersListArgs {
     /// More columns, and no cell is cut
     #[arg(long, conflicts_with_all = ["json", "csv"])]
     wide: bool,
-    /// JSON Lines, ending with a summary
+    /// JSON Lines, ending with a summary: docs/json.md has the fields
     #[arg(long, conflicts_with = "csv")]
     json: bool,
     /// Comma-separated values with a header

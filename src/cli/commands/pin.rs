@@ -95,7 +95,7 @@ pub(crate) struct PinSetArgs {
     /// Check everything, print what would be sent, and send nothing
     #[arg(long)]
     dry_run: bool,
-    /// JSON Lines, ending with a summary
+    /// JSON Lines, ending with a summary: docs/json.md has the fields
     #[arg(long)]
     json: bool,
     /// Do not sync writes, for a test that must notice
