@@ -22,6 +22,7 @@ mod known_numbers;
 mod number_list;
 mod suspend;
 mod progress_line;
+mod early_shutdown;
 mod shutdown;
 mod config_keys;
 mod records;

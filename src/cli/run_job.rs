@@ -12,6 +12,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::cli::confirm;
+use crate::cli::early_shutdown::EarlyShutdown;
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::output::job::ResultPrinter;
@@ -54,6 +55,8 @@ pub(crate) struct ConfirmedJob {
     pub(crate) rerun: RerunOptions,
     /// Whether the operator can be asked while the job runs.
     pub(crate) can_ask: bool,
+    /// What listens for signals until the job does.
+    pub(crate) early: EarlyShutdown,
 }
 
 /// What the work reports.
@@ -64,7 +67,7 @@ enum JobEvent {
 
 /// Records the job, sends the PINs, and returns the exit code when every number has a result.
 pub(crate) fn run(confirmed: ConfirmedJob, runtime: Runtime, options: OutputOptions) -> Result<ExitCode, CliError> {
-    let ConfirmedJob { profile, start, plan, graph, pace, session, concurrency, rerun, can_ask } = confirmed;
+    let ConfirmedJob { profile, start, plan, graph, pace, session, concurrency, rerun, can_ask, early } = confirmed;
     let JournalSession { journal, report, recipients, suspend_handler } = session;
     let escrow_hint = escrow_hint(&plan.pins, recipients.is_some(), &rerun);
     let mut results = ResultPrinter::new(options, plan.targets.shared(), rerun);
@@ -79,6 +82,7 @@ pub(crate) fn run(confirmed: ConfirmedJob, runtime: Runtime, options: OutputOpti
     let mut line = ProgressLine::new(plan.targets.len(), options, Instant::now());
     let shutdown = ShutdownHandler::listen(jobs.clone(), line.in_flight(), options.is_quiet)
         .map_err(|error| CliError::machine("cannot watch for signals", &error).nothing_sent())?;
+    early.end();
     suspend_handler.watch(jobs.clone());
     let questions = if can_ask { jobs.ask_about_refusals() } else { unbounded_channel().1 };
     let events = spawn_worker(runtime, progress, questions)?;
