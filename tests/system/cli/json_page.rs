@@ -26,7 +26,9 @@ fn documented(heading: &str) -> BTreeSet<String> {
 fn assert_documented(object: &Value, headings: &[&str], absent: &[&str]) {
     let found: BTreeSet<String> = object.as_object().expect("an object").keys().cloned().collect();
     let mut expected: BTreeSet<String> = headings.iter().flat_map(|heading| documented(heading)).collect();
-    absent.iter().for_each(|field| assert!(expected.remove(*field), "{field}"));
+    for field in absent {
+        assert!(expected.remove(*field), "{field}");
+    }
     assert_eq!(found, expected, "{headings:?}");
 }
 
