@@ -21,6 +21,8 @@ mod request_index;
 mod known_numbers;
 mod number_list;
 mod suspend;
+mod progress_line;
+mod early_shutdown;
 mod shutdown;
 mod config_keys;
 mod records;

@@ -9,6 +9,7 @@ use rustix::termios::{QueueSelector, tcflush};
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::output::names::name_cells;
+use crate::cli::output::stdio::wrapped_for_stderr;
 use crate::cli::output::table::{self, Cell, Column, Layout, TableStyle};
 use crate::config::Profile;
 use crate::domain::number::{Number, TwoStep};
@@ -99,7 +100,7 @@ pub(crate) fn ask(question: &str) -> Result<String, CliError> {
     let failed = |error: io::Error| CliError::machine("cannot ask on the terminal", &error).nothing_sent();
     tcflush(rustix::stdio::stdin(), QueueSelector::IFlush).map_err(|error| failed(error.into()))?;
     let mut stderr = io::stderr();
-    stderr.write_all(question.as_bytes()).and_then(|()| stderr.flush()).map_err(failed)?;
+    stderr.write_all(wrapped_for_stderr(question).as_bytes()).and_then(|()| stderr.flush()).map_err(failed)?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer).map_err(failed)?;
     Ok(answer.trim().to_owned())

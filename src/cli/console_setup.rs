@@ -125,11 +125,8 @@ pub(crate) fn recording_config(
 
 /// The name of the user for the title. It proves nothing.
 pub(crate) fn user_name() -> String {
-    let name = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
-    name.map_or_else(
-        |_| format!("uid {}", rustix::process::getuid().as_raw()),
-        |name| CleanText::new(&name).to_string(),
-    )
+    let Operator { uid, user, .. } = Operator::from_process();
+    user.map_or_else(|| format!("uid {uid}"), |name| name.to_string())
 }
 
 /// What to say of names that are not shown, if only ASCII is shown because of the locale, which an operator can change.

@@ -59,6 +59,11 @@ impl NumberList {
         self.lines.iter().map(|(_, number)| number.clone()).collect()
     }
 
+    /// How many numbers the file has.
+    pub(crate) const fn len(&self) -> usize {
+        self.lines.len()
+    }
+
     /// True if the file has numbers and no error was found so far.
     pub(crate) fn is_usable(&self) -> bool {
         self.errors.is_empty() && !self.lines.is_empty()

@@ -68,7 +68,11 @@ pub(crate) fn require_numbers(config: &Config) -> Result<(), CliError> {
 pub(crate) fn config_not_found(overrides: &Overrides, env: &Env) -> CliError {
     let paths: Vec<_> = config::search_paths(overrides, env).iter().map(|path| path.display().to_string()).collect();
     let paths = CleanText::new(&paths.join(", "));
-    CliError::not_ready(format!("no config file found ({paths})")).remedy("To try pindesk safely: pindesk --demo")
+    CliError::not_ready(format!("no config file found ({paths})"))
+        .remedy("To try pindesk safely: pindesk --demo")
+        .remedy("To use a file elsewhere: --config FILE")
+        .remedy("To make one: the section Configure of the README, or for commands")
+        .remedy("on made-up numbers its section Against the simulator")
 }
 
 /// Opens the journal of real numbers.

@@ -14,8 +14,9 @@ use signal_hook::iterator::Signals;
 
 use crate::cli::exit_code::ExitCode;
 use crate::cli::output::stdio::eprint_line;
+use crate::cli::progress_line::InFlightCount;
 use crate::domain::change::JobId;
-use crate::jobs::{InFlight, JobsHandle};
+use crate::jobs::{IN_FLIGHT_TIMEOUT, InFlight, JobsHandle};
 use crate::process;
 
 /// How long the last lines may take to print: their reader may have stopped reading.
@@ -39,8 +40,8 @@ struct ShutdownState {
 }
 
 impl ShutdownHandler {
-    /// Starts to listen, until the process ends.
-    pub(crate) fn listen(jobs: JobsHandle) -> io::Result<Self> {
+    /// Starts to listen, until the process ends. `in_flight` is told to the operator, unless the command is quiet.
+    pub(crate) fn listen(jobs: JobsHandle, in_flight: InFlightCount, is_quiet: bool) -> io::Result<Self> {
         let watched = process::TERMINATION_SIGNALS.into_iter().chain(process::UNUSED_FATAL_SIGNALS);
         let mut signals = Signals::new(watched.filter(|signal| !process::is_ignored(*signal)))?;
         let handler = Self::default();
@@ -53,6 +54,9 @@ impl ShutdownHandler {
                         requested_at = Some(Instant::now());
                         state.signal.store(signal, Ordering::SeqCst);
                         begin_shutdown(signal, &jobs);
+                        if !is_quiet {
+                            print_stopping(in_flight.get());
+                        }
                     }
                     Some(at) if is_second_request(signal, at.elapsed()) => exit_now(signal, state.job.get()),
                     Some(_) => {}
@@ -85,6 +89,18 @@ fn is_second_request(signal: i32, since_first: Duration) -> bool {
 /// that a second signal is received.
 fn begin_shutdown(signal: i32, jobs: &JobsHandle) {
     exit_after_drain(signal, jobs.shut_down(), OUTPUT_TIMEOUT);
+}
+
+/// Says what the command waits for, on a thread of its own, so that a full pipe delays nothing.
+fn print_stopping(in_flight: usize) {
+    let awaited = match in_flight {
+        0 => String::new(),
+        1 => format!(" 1 request in flight is awaited, at most {} s.", IN_FLIGHT_TIMEOUT.as_secs()),
+        count => format!(" {count} requests in flight are awaited, at most {} s.", IN_FLIGHT_TIMEOUT.as_secs()),
+    };
+    let print = move || eprint_line(&format!("pindesk: stopping.{awaited} Nothing new is sent."));
+    // If no thread can be started, the message is not printed.
+    thread::Builder::new().spawn(print).ok();
 }
 
 /// Ends the process with requests in flight, and says what that means if the message can be printed.

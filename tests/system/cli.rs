@@ -8,6 +8,7 @@ mod dry_run;
 mod escrow;
 mod job_reports;
 mod jobs;
+mod json_page;
 mod meta_texts;
 mod numbers;
 mod outcomes;
@@ -56,6 +57,11 @@ impl SimulatorProcess {
         child.stdout = Some(stdout.into_inner());
         let url = line.trim_end().strip_prefix("listening on ").expect("the address").to_owned();
         Self { child, url }
+    }
+
+    /// The port that it listens on.
+    fn port(&self) -> &str {
+        self.url.rsplit(':').next().expect("a port")
     }
 
     /// Sends a signal, and returns the exit code and what else the simulator printed.

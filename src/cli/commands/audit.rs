@@ -47,7 +47,7 @@ pub(crate) struct AuditShowArgs {
     /// More columns, and no cell is cut
     #[arg(long, conflicts_with = "json")]
     wide: bool,
-    /// One JSON object
+    /// One JSON object: docs/json.md has the fields
     #[arg(long)]
     json: bool,
 }

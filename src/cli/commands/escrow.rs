@@ -41,7 +41,7 @@ pub(crate) enum EscrowCommand {
     Open(EscrowOpenArgs),
     /// Accept changed escrow keys
     Ack {
-        /// One JSON object
+        /// One JSON object: docs/json.md has the fields
         #[arg(long)]
         json: bool,
     },
@@ -57,7 +57,7 @@ pub(crate) struct EscrowListArgs {
     /// More columns, and no cell is cut
     #[arg(long, conflicts_with = "json")]
     wide: bool,
-    /// One JSON object
+    /// One JSON object: docs/json.md has the fields
     #[arg(long)]
     json: bool,
 }

@@ -18,6 +18,7 @@ use crate::cli::arg_parsers;
 use crate::cli::args::GlobalArgs;
 use crate::cli::checks::{self, ConfirmFlags, Unconfirmed};
 use crate::cli::confirm::Selection;
+use crate::cli::early_shutdown::EarlyShutdown;
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::known_numbers::KnownNumbers;
@@ -83,7 +84,7 @@ pub(crate) struct JobsResumeArgs {
     /// Check everything, print what would be sent, and send nothing
     #[arg(long)]
     dry_run: bool,
-    /// JSON Lines, ending with a summary
+    /// JSON Lines, ending with a summary: docs/json.md has the fields
     #[arg(long)]
     json: bool,
 }
@@ -206,6 +207,8 @@ fn resume(
     let runtime = build_runtime()?;
     let concurrency = args.concurrency.unwrap_or(config.profile.concurrency);
     let pace = pauses::new_pace(&config.profile, concurrency, options);
+    let early = EarlyShutdown::listen(Some(id), ids.len(), options)
+        .map_err(|error| CliError::machine("cannot watch for signals", &error).nothing_sent())?;
     let requests = ids.into_iter().map(NumberArg::Id).collect();
     let result = lookup::look_up(&runtime, &graph, &pace, &config.profile, requests);
     let numbers = result.into_numbers(&config.profile.name, &config.profile.wabas)?;
@@ -222,7 +225,7 @@ fn resume(
     let plan = PinPlan { targets: run_job::require_targets(numbers)?, pins };
     let rerun = RerunOptions::new(global).with_pin_file(args.pin_file.as_deref()).with_replace(args.replace);
     let can_ask = unconfirmed == Unconfirmed::Ask;
-    let confirmed = ConfirmedJob { profile, start, plan, graph, pace, session, concurrency, rerun, can_ask };
+    let confirmed = ConfirmedJob { profile, start, plan, graph, pace, session, concurrency, rerun, can_ask, early };
     run_job::run(confirmed, runtime, options)
 }
 

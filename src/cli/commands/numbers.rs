@@ -14,13 +14,13 @@ use crate::cli::exit_code::ExitCode;
 use crate::cli::lookup;
 use crate::cli::number_arg::NumberArg;
 use crate::cli::ordered_reads::OrderedReads;
-use crate::cli::output::number_table::{self, LastRequests, TableOptions};
-use crate::cli::output::numbers::{DueFilter, NumberFilter, NumberPrinter, NumberRecord, NumberWriter, UnreadWaba};
+use crate::cli::output::number_table::{self, TableOptions};
+use crate::cli::output::numbers::{DueFilter, NumberFilter, NumberHistory, NumberPrinter, NumberRecord, NumberWriter};
 use crate::cli::output::options::OutputOptions;
 use crate::cli::output::stdio::{eprint_line, exit_code_after_print, print_json};
 use crate::cli::output::table::TableStyle;
 use crate::cli::pauses;
-use crate::cli::read_failure::{self, waba_label};
+use crate::cli::read_failure::{self, ReadFailures};
 use crate::cli::records::{self, require_config, require_numbers};
 use crate::cli::runtime::{build_runtime, open_graph};
 use crate::cli::when;
@@ -43,7 +43,7 @@ pub(crate) enum NumbersCommand {
         /// Phone number ID, or the number itself: +44 7700 900001
         #[arg(value_name = "NUMBER")]
         number: NumberArg,
-        /// One JSON object
+        /// One JSON object: docs/json.md has the fields
         #[arg(long)]
         json: bool,
     },
@@ -64,7 +64,7 @@ pub(crate) struct NumbersListArgs {
     /// More columns, and no cell is cut
     #[arg(long, conflicts_with_all = ["json", "csv"])]
     wide: bool,
-    /// JSON Lines, ending with a summary
+    /// JSON Lines, ending with a summary: docs/json.md has the fields
     #[arg(long, conflicts_with = "csv")]
     json: bool,
     /// Comma-separated values with a header
@@ -132,9 +132,9 @@ fn list(
 ) -> Result<ExitCode, CliError> {
     let sources = number_sources(args, profile)?;
     let individual_ids = sources.numbers.iter().map(|(id, _)| *id).collect();
-    let mut output = NumberPrinter::new(args.number_writer(), number_filter(args, state_dir)?, individual_ids);
-    let (mut unread_wabas, mut codes) = (Vec::new(), Vec::new());
-    let is_quiet = global.quiet;
+    let history = number_history(state_dir, args.due.is_some())?;
+    let mut output = NumberPrinter::new(&history, args.number_writer(), number_filter(args), individual_ids);
+    let (mut failures, waba_count) = (ReadFailures::default(), sources.wabas.len());
     let pace = pauses::new_pace(profile, profile.concurrency, OutputOptions::new(args.json, global));
     let mut ordered = OrderedReads::start(graph, pace, sources)?;
     while let Some(event) = ordered.next_event() {
@@ -142,20 +142,11 @@ fn list(
             NumbersEvent::Page(numbers) => output.print_page(numbers),
             NumbersEvent::WabaFinished(_, Ok(())) => Ok(()),
             NumbersEvent::WabaFinished(waba, Err(failure)) => {
-                codes.push(read_failure::exit_code(&failure));
-                let reason = Explanation::for_read_failure(&failure).reason;
-                if !is_quiet {
-                    eprint_line(&format!("pindesk: WABA {} could not be read. {reason}", waba_label(&waba)));
-                }
-                unread_wabas.push(UnreadWaba { id: waba.id.to_string(), reason: reason.into_owned() });
+                failures.add_waba(waba, &failure);
                 Ok(())
             }
             NumbersEvent::NumberFailed(id, failure) => {
-                codes.push(read_failure::exit_code(&failure));
-                if !is_quiet {
-                    let reason = Explanation::for_read_failure(&failure).reason;
-                    eprint_line(&format!("pindesk: number {id} could not be read. {reason}"));
-                }
+                failures.add_number(id, &failure);
                 Ok(())
             }
         };
@@ -166,31 +157,28 @@ fn list(
     if !ordered.has_ended_well() {
         return Err(CliError::new(ExitCode::Bug, "reading ended by a bug, so the list is incomplete"));
     }
-    let printed = output.finish(unread_wabas).and_then(|mut numbers| {
+    if !global.quiet {
+        failures.messages(waba_count).iter().for_each(|message| eprint_line(&format!("pindesk: {message}")));
+    }
+    let printed = output.finish(&failures.wabas).and_then(|mut numbers| {
         if args.json || args.csv {
             return Ok(());
         }
         use_config_names(&mut numbers, profile);
         let options = TableOptions {
             is_wide: args.wide,
-            is_complete: codes.is_empty(),
+            is_complete: failures.is_empty(),
             style: TableStyle::for_stdout(global.no_color, args.wide),
             now: Clock::System.now().utc,
         };
-        number_table::print(numbers, &last_requests(state_dir), options)
+        number_table::print(numbers, &history.requests, options)
     });
-    exit_code_after_print(printed, ExitCode::first_that_applies(codes))
+    exit_code_after_print(printed, failures.exit_code())
 }
 
-fn number_filter(args: &NumbersListArgs, state_dir: &Path) -> Result<NumberFilter, CliError> {
-    let due = |age| {
-        let last_sets = match records::open_existing(state_dir, false)? {
-            Some(journal) => journal.last_sets()?.into_iter().collect(),
-            None => HashMap::new(),
-        };
-        Ok::<_, CliError>(DueFilter { rotation: Rotation::after(age), last_sets, now: Clock::System.now().utc })
-    };
-    Ok(NumberFilter { two_step: args.two_step.map(TwoStep::from), due: args.due.map(due).transpose()? })
+fn number_filter(args: &NumbersListArgs) -> NumberFilter {
+    let due = |age| DueFilter { rotation: Rotation::after(age), now: Clock::System.now().utc };
+    NumberFilter { two_step: args.two_step.map(TwoStep::from), due: args.due.map(due) }
 }
 
 /// Gives the numbers the names that people gave them in the config.
@@ -203,19 +191,21 @@ fn use_config_names(numbers: &mut [Number], profile: &Profile) {
     }
 }
 
-/// The last request of each number, if there is a journal.
-fn last_requests(state_dir: &Path) -> LastRequests {
-    let requests = records::open_existing(state_dir, false).and_then(|journal| match journal {
-        Some(journal) => Ok(journal.last_requests()?),
-        None => Ok(Vec::new()),
-    });
-    match requests {
-        Ok(requests) => requests.into_iter().map(|request| (request.number, request)).collect(),
-        Err(error) => {
+/// What the journal knows, if there is one. Unless it is required, a journal that cannot be read is told and left out.
+fn number_history(state_dir: &Path, is_required: bool) -> Result<NumberHistory, CliError> {
+    match read_history(state_dir) {
+        Err(error) if !is_required => {
             eprint_line(&format!("pindesk: the column REQUEST is empty. {error}"));
-            LastRequests::new()
+            Ok(NumberHistory::default())
         }
+        history => history,
     }
+}
+
+fn read_history(state_dir: &Path) -> Result<NumberHistory, CliError> {
+    let Some(journal) = records::open_existing(state_dir, false)? else { return Ok(NumberHistory::default()) };
+    let requests = journal.last_requests()?.into_iter().map(|request| (request.number, request)).collect();
+    Ok(NumberHistory { requests, last_sets: journal.last_sets()?.into_iter().collect() })
 }
 
 fn number_sources(args: &NumbersListArgs, profile: &Profile) -> Result<NumberSources, CliError> {

@@ -15,6 +15,7 @@ use crate::cli::arg_parsers;
 use crate::cli::args::GlobalArgs;
 use crate::cli::checks::{self, ConfirmFlags, Unconfirmed};
 use crate::cli::confirm::Selection;
+use crate::cli::early_shutdown::EarlyShutdown;
 use crate::cli::error::{CliError, plain_io_error};
 use crate::cli::exit_code::ExitCode;
 use crate::cli::lookup::{self, LookupResult};
@@ -96,7 +97,7 @@ pub(crate) struct PinSetArgs {
     /// Check everything, print what would be sent, and send nothing
     #[arg(long)]
     dry_run: bool,
-    /// JSON Lines, ending with a summary
+    /// JSON Lines, ending with a summary: docs/json.md has the fields
     #[arg(long)]
     json: bool,
     /// Do not sync writes, for a test that must notice
@@ -135,6 +136,8 @@ pub(crate) fn run(
     let options = OutputOptions::new(args.json, global);
     let concurrency = args.concurrency.unwrap_or(config.profile.concurrency);
     let pace = pauses::new_pace(&config.profile, concurrency, options);
+    let early = EarlyShutdown::listen(None, requested.len(), options)
+        .map_err(|error| CliError::machine("cannot watch for signals", &error).nothing_sent())?;
     let numbers = requested.look_up(&runtime, &graph, &pace, &config.profile)?;
     let unconfirmed = if args.dry_run { Unconfirmed::Accept } else { Unconfirmed::for_send(global) };
     let rerun = RerunOptions::new(global).with_pin_file(args.pin_file.as_deref()).with_replace(args.replace);
@@ -153,7 +156,7 @@ pub(crate) fn run(
     let plan = PinPlan { targets: run_job::require_targets(numbers)?, pins };
     let start = StartMode::New(JobOptions { note: args.note.clone(), send_first });
     let can_ask = unconfirmed == Unconfirmed::Ask;
-    let confirmed = ConfirmedJob { profile, start, plan, graph, pace, session, concurrency, rerun, can_ask };
+    let confirmed = ConfirmedJob { profile, start, plan, graph, pace, session, concurrency, rerun, can_ask, early };
     run_job::run(confirmed, runtime, options)
 }
 
@@ -212,6 +215,10 @@ impl RequestedNumbers {
             CliError::usage(format!("cannot read {source_name}: {}", plain_io_error(&error))).nothing_sent()
         })?;
         Ok(Self { selection: Selection::Many, single: None, number_list: NumberList::parse(&bytes), source_name })
+    }
+
+    fn len(&self) -> usize {
+        usize::from(self.single.is_some()) + self.number_list.len()
     }
 
     fn is_usable(&self) -> bool {

@@ -1,19 +1,22 @@
 //! Numbers: JSON and CSV for scripts, and the numbers of the table for people.
 //!
-//! It prints each number once, as it was read. It does not report what could not be read.
+//! It prints each number once, as it was read, with what the journal knows about it. It does not report what could not be read.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::io::{self, BufWriter, Write};
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::cli::output::csv_cell::csv_cell;
+use crate::cli::output::result_fields::recorded_json;
 use crate::cli::output::stdio::SCHEMA_VERSION;
 use crate::domain::clock::UtcTime;
 use crate::domain::json_text::write_json;
-use crate::domain::number::{Number, PhoneNumberId, TwoStep};
+use crate::domain::number::{Number, PhoneNumberId, TwoStep, Waba};
 use crate::domain::text::CleanText;
+use crate::journal::LastRequest;
 use crate::policy::rotation::Rotation;
 
 /// A number as scripts see it: what is absent at Meta is null, and an unknown word is passed on unchanged.
@@ -67,8 +70,8 @@ impl<'a> NumberRecord<'a> {
         }
     }
 
-    /// The cells in the order of [`CSV_HEADER`].
-    fn csv_row(&self) -> [Cow<'a, str>; CSV_HEADER.len()] {
+    /// The cells in the order of [`CSV_HEADER`], without those of the journal.
+    fn csv_cells(&self) -> [Cow<'a, str>; CSV_HEADER.len() - JOURNAL_COLUMNS] {
         let optional = |text: Option<&'a str>| csv_cell(text.unwrap_or_default());
         [
             Cow::Owned(self.schema.to_string()),
@@ -88,18 +91,44 @@ impl<'a> NumberRecord<'a> {
     }
 }
 
+/// What the journal knows about numbers.
+#[derive(Debug, Default)]
+pub(crate) struct NumberHistory {
+    pub(crate) requests: LastRequests,
+    pub(crate) last_sets: HashMap<PhoneNumberId, UtcTime>,
+}
+
+/// The last request of each number.
+pub(crate) type LastRequests = HashMap<PhoneNumberId, LastRequest>;
+
+/// A number of a list, with what the journal knows about it.
 #[derive(Serialize)]
-struct NumbersSummary {
-    schema: u8,
-    event: &'static str,
-    total: usize,
-    unread_wabas: Vec<UnreadWaba>,
+struct ListedNumber<'a> {
+    #[serde(flatten)]
+    number: NumberRecord<'a>,
+    request: Option<&'static str>,
+    last_set_at: Option<String>,
+}
+
+impl<'a> ListedNumber<'a> {
+    fn new(number: NumberRecord<'a>, id: PhoneNumberId, history: &NumberHistory) -> Self {
+        let request = history.requests.get(&id).map(|request| recorded_json(request.state));
+        Self { number, request, last_set_at: history.last_sets.get(&id).map(|at| at.to_rfc3339()) }
+    }
 }
 
 #[derive(Serialize)]
-pub(crate) struct UnreadWaba {
-    pub(crate) id: String,
-    pub(crate) reason: String,
+struct NumbersSummary<'a> {
+    schema: u8,
+    event: &'static str,
+    total: usize,
+    unread_wabas: Vec<UnreadWaba<'a>>,
+}
+
+#[derive(Serialize)]
+struct UnreadWaba<'a> {
+    id: &'a str,
+    reason: &'a str,
 }
 
 /// Which numbers are printed.
@@ -111,25 +140,25 @@ pub(crate) struct NumberFilter {
     pub(crate) due: Option<DueFilter>,
 }
 
-/// When a PIN is due, and what the journal knows about it.
+/// When a PIN is due.
 #[derive(Debug)]
 pub(crate) struct DueFilter {
     pub(crate) rotation: Rotation,
-    pub(crate) last_sets: HashMap<PhoneNumberId, UtcTime>,
     pub(crate) now: UtcTime,
 }
 
 impl NumberFilter {
-    fn includes(&self, number: &Number) -> bool {
+    fn includes(&self, number: &Number, history: &NumberHistory) -> bool {
         self.two_step.is_none_or(|wanted| wanted == number.two_step)
             && self.due.as_ref().is_none_or(|due| {
-                due.rotation.is_due(number.two_step, due.last_sets.get(&number.id).copied(), due.now.day())
+                due.rotation.is_due(number.two_step, history.last_sets.get(&number.id).copied(), due.now.day())
             })
     }
 }
 
 /// Prints numbers as they arrive; a table when all have arrived.
-pub(crate) struct NumberPrinter {
+pub(crate) struct NumberPrinter<'a> {
+    history: &'a NumberHistory,
     writer: NumberWriter,
     filter: NumberFilter,
     total: usize,
@@ -154,18 +183,21 @@ impl NumberWriter {
         Self::Csv(Box::new(csv::Writer::from_writer(io::stdout())))
     }
 
-    fn write_number(&mut self, number: Number, is_first: bool) -> io::Result<()> {
+    fn write_number(&mut self, number: Number, history: &NumberHistory, is_first: bool) -> io::Result<()> {
         match self {
             Self::Json(out) => {
-                write_json(&mut *out, &NumberRecord::exact(&number))?;
+                write_json(&mut *out, &ListedNumber::new(NumberRecord::exact(&number), number.id, history))?;
                 writeln!(out)
             }
             Self::Csv(out) => {
                 if is_first {
                     out.write_record(CSV_HEADER).map_err(csv_error)?;
                 }
-                let record = NumberRecord::from(&number);
-                out.write_record(record.csv_row().iter().map(|cell| cell.as_bytes())).map_err(csv_error)
+                let listed = ListedNumber::new(NumberRecord::from(&number), number.id, history);
+                let (cells, last_set_at) = (listed.number.csv_cells(), listed.last_set_at.unwrap_or_default());
+                let journal_cells = [listed.request.unwrap_or_default(), &last_set_at];
+                let cells = cells.iter().map(|cell| cell.as_bytes());
+                out.write_record(cells.chain(journal_cells.map(str::as_bytes))).map_err(csv_error)
             }
             Self::Table(numbers) => {
                 numbers.push(number);
@@ -183,10 +215,15 @@ impl NumberWriter {
     }
 }
 
-impl NumberPrinter {
+impl<'a> NumberPrinter<'a> {
     /// `individual_ids` are numbers that the config names. Their pages come after those of the WABAs.
-    pub(crate) fn new(writer: NumberWriter, filter: NumberFilter, individual_ids: HashSet<PhoneNumberId>) -> Self {
-        Self { writer, filter, total: 0, individual_ids, listed: HashSet::new() }
+    pub(crate) fn new(
+        history: &'a NumberHistory,
+        writer: NumberWriter,
+        filter: NumberFilter,
+        individual_ids: HashSet<PhoneNumberId>,
+    ) -> Self {
+        Self { history, writer, filter, total: 0, individual_ids, listed: HashSet::new() }
     }
 
     /// Prints the numbers of a page that are not printed yet.
@@ -195,18 +232,21 @@ impl NumberPrinter {
         let _whole_lines = io::stdout().lock();
         for number in numbers {
             let is_new = !self.individual_ids.contains(&number.id) || self.listed.insert(number.id);
-            if is_new && self.filter.includes(&number) {
-                self.writer.write_number(number, self.total == 0)?;
+            if is_new && self.filter.includes(&number, self.history) {
+                self.writer.write_number(number, self.history, self.total == 0)?;
                 self.total += 1;
             }
         }
         self.writer.flush()
     }
 
-    /// Ends the output. Returns the numbers of a table, which is not printed yet.
-    pub(crate) fn finish(mut self, unread_wabas: Vec<UnreadWaba>) -> io::Result<Vec<Number>> {
+    /// Ends the output. `unread` are the WABAs that could not be read, and why. Returns the numbers of a table, which is
+    /// not printed yet.
+    pub(crate) fn finish(mut self, unread: &[(Arc<Waba>, String)]) -> io::Result<Vec<Number>> {
         match &mut self.writer {
             NumberWriter::Json(out) => {
+                let unread_wabas = unread.iter().map(|(waba, reason)| UnreadWaba { id: waba.id.as_str(), reason });
+                let unread_wabas = unread_wabas.collect();
                 let summary =
                     NumbersSummary { schema: SCHEMA_VERSION, event: "summary", total: self.total, unread_wabas };
                 write_json(&mut *out, &summary)?;
@@ -220,8 +260,11 @@ impl NumberPrinter {
     }
 }
 
+/// How many of the columns the journal fills.
+const JOURNAL_COLUMNS: usize = 2;
+
 /// The names of the columns.
-const CSV_HEADER: [&str; 13] = [
+const CSV_HEADER: [&str; 15] = [
     "schema",
     "phone_number_id",
     "waba_id",
@@ -235,6 +278,8 @@ const CSV_HEADER: [&str; 13] = [
     "name_status",
     "platform_type",
     "account_mode",
+    "request",
+    "last_set_at",
 ];
 
 fn csv_error(error: csv::Error) -> io::Error {

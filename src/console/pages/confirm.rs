@@ -268,7 +268,7 @@ impl ConfirmPage {
             Question::Set(_) | Question::Replace { .. } | Question::ResendPin => "sent",
             Question::ResolveManually(_) => "recorded",
         };
-        shared.messages.push(now.utc, format!("Cancelled. Nothing was {nothing}."));
+        shared.messages.push(now.utc, format!("Canceled. Nothing was {nothing}."));
         Step::back()
     }
 
@@ -383,7 +383,7 @@ impl PageBehavior for ConfirmPage {
         match result {
             KeyResult::Stay(page) => Step::stay(page),
             KeyResult::TooManyWrongTries => {
-                shared.messages.push(now.utc, "Cancelled: the digits were wrong 5 times. Nothing was sent.");
+                shared.messages.push(now.utc, "Canceled: the digits were wrong 5 times. Nothing was sent.");
                 Step::back()
             }
             KeyResult::Confirmed(page) => page.submit(shared, now),

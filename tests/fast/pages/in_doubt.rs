@@ -136,7 +136,7 @@ fn leaving_the_note_or_its_confirmation_records_nothing() {
     let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
     console.set_in_doubt(0, |_| {}).open_number(0).press('h').type_text("abc").key(Key::Esc).sees("No answer:");
     console.press('h').sees("Note:").does_not_see("abc").type_text("abc").key(Key::Enter).wait(READING_TIME).press('n');
-    console.sees("Cancelled. Nothing was recorded.").sees("No answer:").assert_no_effects();
+    console.sees("Canceled. Nothing was recorded.").sees("No answer:").assert_no_effects();
     console.press('h').type_text("abc").key(Key::Enter).key(Key::Esc).sees("Note:").sees("abc").assert_no_effects();
     console.key(Key::Esc).sees("No answer:").assert_no_effects();
 }

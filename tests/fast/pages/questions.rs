@@ -128,7 +128,7 @@ fn the_answers_about_the_digits_say_what_is_missing() {
     for _ in 0..4 {
         console.key(Key::Ctrl('u')).type_text("0000").wait(TYPING_TIME).key(Key::Enter);
     }
-    console.sees("Cancelled: the digits were wrong 5 times. Nothing was sent.").assert_no_effects();
+    console.sees("Canceled: the digits were wrong 5 times. Nothing was sent.").assert_no_effects();
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn esc_is_one_step_back_and_n_gives_up() {
     let mut console = set_question();
     console.key(Key::Esc).sees("PIN again");
     assert_eq!(console.app.mode(), Mode::PinForm);
-    console.key(Key::Enter).press('n').sees("Cancelled. Nothing was sent.");
+    console.key(Key::Enter).press('n').sees("Canceled. Nothing was sent.");
     assert_eq!(console.app.mode(), Mode::List);
     console.set_in_doubt(0, |_| {}).open_number(0).press('h').type_text("asked the shop").key(Key::Enter);
     console.sees("Mark +1 555-010-0140 as resolved?").key(Key::Esc).sees("Note: asked the shop").key(Key::Enter);

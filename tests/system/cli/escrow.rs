@@ -165,7 +165,7 @@ fn the_recipe_names_the_file_and_works_without_a_config() {
     fs::remove_file(cli.path(".config/pindesk/config.toml")).expect("the file exists");
     let recipe = cli.run(&["escrow", "recipe"]);
     assert!(recipe.code == Some(0) && recipe.stdout.contains("~/.local/state/pindesk/escrow.jsonl"), "{recipe:?}");
-    assert!(recipe.stdout.contains("age -d -i KEY"));
+    assert!(recipe.stdout.contains("age -d -i FILE"));
     let fresh = cli.run(&["escrow", "list"]);
     assert_eq!((fresh.code, fresh.stdout.as_str()), (Some(0), "No encrypted PINs yet.\n"));
 }

@@ -109,8 +109,8 @@ fn csv_is_no_formula_and_can_be_given_back() {
         rows,
         [
             "1,700000000000001,900000000000001,'@uk,+44 7700 900001,\"'=HYPERLINK(\"\"http://evil.example\"\",\
-             \"\"Acme, Ltd\"\")\",not_set,CONNECTED,,,,,",
-            "1,700000000000002,900000000000001,'@uk,+44 7700 900002,'@SUM(1)\\u{202e},not_set,CONNECTED,,,,,",
+             \"\"Acme, Ltd\"\")\",not_set,CONNECTED,,,,,,,",
+            "1,700000000000002,900000000000001,'@uk,+44 7700 900002,'@SUM(1)\\u{202e},not_set,CONNECTED,,,,,,,",
         ]
     );
     meta.home.write_file("pin", 0o600, "409726");

@@ -134,6 +134,8 @@ fn json_lists_have_one_object_per_line_and_a_summary() {
         "name_status",
         "platform_type",
         "account_mode",
+        "request",
+        "last_set_at",
     ];
     for object in &objects[..451] {
         let object = object.as_object().expect("an object");
@@ -158,7 +160,7 @@ fn csv_has_the_same_columns_and_a_header_even_without_numbers() {
     let output = CliHome::new(&simulator.url, &waba_table(1)).run(&["numbers", "list", "--csv"]);
     let none = CliHome::new(&simulator.url, &waba_table(7)).run(&["numbers", "list", "--csv"]);
     let header = "schema,phone_number_id,waba_id,waba_name,display_phone_number,verified_name,two_step,status,\
-                  quality_rating,code_verification_status,name_status,platform_type,account_mode\n";
+                  quality_rating,code_verification_status,name_status,platform_type,account_mode,request,last_set_at\n";
     assert!(output.stdout.starts_with(&format!("{header}1,200000000000001,100000000000001,waba-1,")), "{output:?}");
     assert_eq!((none.code, none.stdout.as_str()), (Some(0), header));
 }

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use unicode_width::UnicodeWidthStr as _;
+
 use super::{run_in_terminal, set_one_pin};
-use crate::support::cli_fixture::CliFixture;
+use crate::support::cli_fixture::{CliFixture, wait_until_held};
 use crate::support::pty::PtySession;
 
 /// A fixture with a job in which one number was set, one failed, and one has no answer.
@@ -33,7 +35,7 @@ fn no_table_is_wider_than_the_terminal() {
     ] {
         for columns in [60, 80, 120] {
             let output = run_in_terminal(&cli, arguments, columns, &[("NO_COLOR", "1")]);
-            let too_wide = |line: &&str| unicode_width::UnicodeWidthStr::width(*line) > usize::from(columns);
+            let too_wide = |line: &&str| line.width() > usize::from(columns);
             // Messages are not tables: the terminal wraps them.
             let long: Vec<_> = output.lines().filter(|line| !line.starts_with("pindesk: ")).filter(too_wide).collect();
             assert!(long.is_empty(), "{arguments:?} {columns}: {long:#?}");
@@ -220,4 +222,43 @@ fn the_table_of_numbers_names_the_last_request() {
     let table = cli.run(&["numbers", "list"]).stdout;
     let rows: Vec<_> = table.lines().filter(|line| line.contains("  set ")).collect();
     assert!(rows.len() == 1 && rows[0].ends_with(&id) && rows[0].contains("  on        set "), "{rows:?}");
+    let listed = cli.run(&["numbers", "list", "--json"]).json_lines();
+    let requested: Vec<_> = listed.iter().filter(|object| object["request"] == "set").collect();
+    assert!(requested.len() == 1 && requested[0]["phone_number_id"] == id.as_str(), "{requested:?}");
+    let last_set_at = requested[0]["last_set_at"].as_str().expect("a time");
+    let csv = cli.run(&["numbers", "list", "--csv"]).stdout;
+    let rows: Vec<_> = csv.lines().filter(|line| line.contains(&id)).collect();
+    assert!(rows.len() == 1 && rows[0].ends_with(&format!(",set,{last_set_at}")), "{rows:?}");
+    assert!(csv.lines().filter(|line| !line.contains(&id)).skip(1).all(|line| line.ends_with(",,")), "{csv}");
+}
+
+#[test]
+fn a_silent_job_says_how_far_it_is_and_what_it_awaits() {
+    let cli = CliFixture::without_faults();
+    let list = cli.write_id_list(&cli.number_ids("not-set", 3));
+    let held = cli.simulator.hold_changes(0);
+    let set = ["pin", "set", "--from", &list, "--random", "--confirm", "3", "--concurrency", "2", "--no-color"];
+    let home = cli.path("");
+    let env = [("HOME", home.to_str().expect("UTF-8")), ("USER", "ana"), ("TERM", "xterm")];
+    let mut session = PtySession::spawn(env!("CARGO_BIN_EXE_pindesk"), &set, (120, 24), &env);
+    wait_until_held(&held, 2);
+    session.wait_for("pindesk: 0 of 3 done, 2 sent and waiting for an answer.");
+    session.send("\u{3}");
+    session.wait_for("pindesk: stopping. 2 requests in flight are awaited, at most 35 s. Nothing new is sent.");
+    drop(held);
+    assert_eq!(session.wait_exit().code, 130, "{}", session.screen());
+    session.wait_for("Job 1, 3 numbers: 2 set, 0 failed, 1 not sent, 0 no answer.");
+}
+
+#[test]
+fn messages_break_between_words_on_a_terminal_only() {
+    let cli = CliFixture::without_faults();
+    let id = cli.number_ids("not-set", 1).remove(0);
+    let set = ["pin", "set", &id, "--random", "--no-input"];
+    let wrapped = run_in_terminal(&cli, &set, 40, &[]);
+    assert!(wrapped.lines().all(|line| line.width() <= 40), "{wrapped}");
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let piped = cli.run(&set).stderr;
+    assert!(piped.lines().any(|line| line.width() > 40), "{piped}");
+    assert_eq!(words(&wrapped), words(&piped));
 }

@@ -44,7 +44,7 @@ pub(crate) struct JobsCheckArgs {
     /// Number of the job
     #[arg(value_name = "JOB", value_parser = arg_parsers::integer_at_least(1_u32))]
     pub(crate) job: u32,
-    /// JSON Lines, ending with a summary
+    /// JSON Lines, ending with a summary: docs/json.md has the fields
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -27,7 +27,7 @@ pub(crate) struct JobsListArgs {
     /// More columns, and no cell is cut
     #[arg(long, conflicts_with = "json")]
     wide: bool,
-    /// JSON Lines
+    /// JSON Lines: docs/json.md has the fields
     #[arg(long)]
     json: bool,
 }
@@ -43,7 +43,7 @@ pub(crate) struct JobsShowArgs {
     /// Only the phone number IDs, one a line, as --from reads them
     #[arg(long, conflicts_with = "json")]
     ids: bool,
-    /// JSON Lines, ending with a summary
+    /// JSON Lines, ending with a summary: docs/json.md has the fields
     #[arg(long)]
     json: bool,
 }
