@@ -4,7 +4,7 @@
 //! Flags confirm a command. Without them the operator is asked on a terminal, if that is allowed, and refused elsewhere.
 
 use crate::cli::args::GlobalArgs;
-use crate::cli::confirm::{self, Selection, may_have_pin};
+use crate::cli::confirm::{self, QuestionNotes, Selection, may_have_pin};
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::output::table;
@@ -22,8 +22,8 @@ pub(crate) struct ConfirmFlags<'a> {
     pub(crate) confirm: Option<&'a str>,
     /// What happens without `--confirm`.
     pub(crate) unconfirmed: Unconfirmed,
-    /// `--first`
-    pub(crate) send_first: Option<usize>,
+    /// What the question says besides the numbers.
+    pub(crate) notes: QuestionNotes<'a>,
 }
 
 /// What happens without `--confirm`.
@@ -108,7 +108,7 @@ pub(crate) fn check_numbers(
         (Some(given), _) if is_confirmed_by(selection, given, &expected) => Ok(()),
         (None, Unconfirmed::Accept) => Ok(()),
         (None, Unconfirmed::Ask) => {
-            let answer = confirm::ask(&confirm::question(profile, pins, selection, numbers, flags.send_first))?;
+            let answer = confirm::ask(&confirm::question(profile, pins, selection, numbers, flags.notes))?;
             if is_confirmed_by(selection, &answer, &expected) {
                 Ok(())
             } else if answer.is_empty() {

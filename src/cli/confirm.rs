@@ -13,6 +13,7 @@ use crate::cli::output::table::{self, Cell, Column, Layout, TableStyle};
 use crate::config::Profile;
 use crate::domain::number::{Number, TwoStep};
 use crate::domain::pin::PinChoice;
+use crate::domain::text::CleanText;
 
 /// How many numbers a message names before it counts the rest.
 const MAX_LISTED_NUMBERS: usize = 5;
@@ -30,13 +31,22 @@ pub(crate) enum Selection {
     Many,
 }
 
-/// The text before the answer. With `send_first`, the job pauses after so many numbers.
+/// What the question says besides the numbers.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct QuestionNotes<'a> {
+    /// The job pauses after so many numbers.
+    pub(crate) send_first: Option<usize>,
+    /// The state directory, if it had no records before: its name may be mistyped.
+    pub(crate) new_state_dir: Option<&'a CleanText>,
+}
+
+/// The text before the answer.
 pub(crate) fn question(
     profile: &Profile,
     pins: &PinChoice,
     selection: Selection,
     numbers: &[Number],
-    send_first: Option<usize>,
+    notes: QuestionNotes<'_>,
 ) -> String {
     let pin = match (pins, selection) {
         (PinChoice::Fixed(_), _) => "the PIN of the file",
@@ -57,9 +67,10 @@ pub(crate) fn question(
         let old = if replaced == 1 { "The old PIN stops" } else { "The old PINs stop" };
         lines.push(format!("Two-step verification is on, or may be, on {replaced} of them. {old} working."));
     }
-    if let Some(first) = send_first.filter(|first| *first < numbers.len()) {
+    if let Some(first) = notes.send_first.filter(|first| *first < numbers.len()) {
         lines.push(format!("After the first {first}, pindesk asks again."));
     }
+    lines.extend(notes.new_state_dir.map(|dir| format!("This state directory is new: {dir}")));
     let prompt = match selection {
         Selection::One => "Type the last 4 digits of the number to send it, or press Enter to cancel: ",
         Selection::Many => "Type the count of numbers to send them, or press Enter to cancel: ",

@@ -16,6 +16,7 @@ use crate::cli::suspend::SuspendHandler;
 use crate::config::{self, Config, Env, Overrides};
 use crate::domain::clock::Clock;
 use crate::domain::number::Number;
+use crate::domain::redact::redacted_path;
 use crate::domain::text::CleanText;
 use crate::escrow::{Fingerprint, Recipients};
 use crate::journal::{
@@ -31,9 +32,18 @@ pub(crate) struct JournalSession {
     pub(crate) report: RecoveryReport,
     pub(crate) recipients: Option<Arc<Recipients>>,
     pub(crate) suspend_handler: SuspendHandler,
+    /// The state directory, if it had no records before.
+    pub(crate) new_state_dir: Option<CleanText>,
 }
 
 impl JournalSession {
+    /// Says that the state directory is new, because its name may be mistyped.
+    pub(crate) fn announce_new_state_dir(&self, is_quiet: bool) {
+        if let Some(dir) = self.new_state_dir.as_ref().filter(|_| !is_quiet) {
+            eprint_line(&format!("pindesk: new state directory: {dir}"));
+        }
+    }
+
     /// Caches numbers as they were read now. Nothing depends on it, so nobody waits for it.
     pub(crate) fn cache_numbers(&self, profile: &CleanText, numbers: &[Number]) {
         drop(self.journal.cache_numbers(profile.as_str(), numbers.to_vec()));
@@ -82,11 +92,12 @@ pub(crate) fn open_journal(state_dir: &Path, config: &Config, sync_writes: bool)
     };
     #[cfg(not(debug_assertions))]
     let _ = sync_writes;
+    let new_state_dir = (!has_records(state_dir)).then(|| redacted_path(state_dir));
     let suspend_handler = SuspendHandler::listen()
         .map_err(|error| CliError::machine("cannot watch for signals", &error).nothing_sent())?;
     let Records { journal, report, recipients } =
         suspend_handler.open_records(|| preflight::open_records(&recording, Clock::System))?;
-    Ok(JournalSession { journal, report, recipients, suspend_handler })
+    Ok(JournalSession { journal, report, recipients, suspend_handler, new_state_dir })
 }
 
 /// What a command that sends has, or would have.
@@ -233,6 +244,17 @@ pub(crate) fn open_existing(state_dir: &Path, is_explicit: bool) -> Result<Optio
         Err(error) => Err(error.into()),
     }
 }
+
+/// True if the directory has a journal or an escrow file, or cannot be read.
+fn has_records(state_dir: &Path) -> bool {
+    match StateDir::open(state_dir) {
+        Ok(dir) => RECORD_FILES.iter().any(|name| dir.has_file(name).unwrap_or(true)),
+        Err(error) => !error.is_missing(),
+    }
+}
+
+/// Either of these files means that the state directory was used before.
+const RECORD_FILES: [&str; 2] = ["journal.db", "escrow.jsonl"];
 
 /// True if pindesk has never written to the directory. Otherwise, a missing journal was deleted.
 fn is_empty(dir: &StateDir) -> bool {

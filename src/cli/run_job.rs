@@ -64,7 +64,7 @@ enum JobEvent {
 /// Records the job, sends the PINs, and returns the exit code when every number has a result.
 pub(crate) fn run(confirmed: ConfirmedJob, runtime: Runtime, options: OutputOptions) -> Result<ExitCode, CliError> {
     let ConfirmedJob { profile, start, plan, graph, pace, session, concurrency, rerun, can_ask } = confirmed;
-    let JournalSession { journal, report, recipients, suspend_handler } = session;
+    let JournalSession { journal, report, recipients, suspend_handler, .. } = session;
     let escrow_hint = escrow_hint(&plan.pins, recipients.is_some(), &rerun);
     let mut results = ResultPrinter::new(options, plan.targets.shared(), rerun);
     let handle = runtime.handle().clone();

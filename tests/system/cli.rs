@@ -35,6 +35,9 @@ use crate::support::signals::reset_ignored_signals;
 /// A URL that refuses every connection.
 const UNREACHABLE_URL: &str = "http://127.0.0.1:1";
 
+/// What a command says that creates the state directory of a fixture.
+const NEW_STATE_DIR: &str = "pindesk: new state directory: ~/.local/state/pindesk\n";
+
 /// A `pindesk simulator` in its own process. It is killed when dropped.
 struct SimulatorProcess {
     child: Child,

@@ -19,6 +19,7 @@ use crate::cli::when::{self, When};
 use crate::config::{self, Env, Overrides};
 use crate::domain::clock::{Clock, UtcTime};
 use crate::domain::number::PhoneNumberId;
+use crate::domain::redact::redacted_path;
 use crate::domain::text::CleanText;
 use crate::journal::{AuditRow, JournalError, JournalReader};
 
@@ -68,7 +69,8 @@ pub(crate) fn run(
         }
         (AuditCommand::Verify, Some(journal)) => verify(&journal),
         (AuditCommand::Show(_) | AuditCommand::Verify, None) => {
-            exit_code_after_print(writeln!(io::stdout(), "No audit entries yet."), ExitCode::Done)
+            let place = redacted_path(&state_dir);
+            exit_code_after_print(writeln!(io::stdout(), "No audit entries yet in {place}."), ExitCode::Done)
         }
     }
 }

@@ -8,6 +8,7 @@ mod store;
 mod print;
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::iter;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -101,7 +102,7 @@ fn list(args: &EscrowListArgs, state_dir: &Path, is_explicit: bool, global: &Glo
     } else {
         print::list_table(&store, args.wide, TableStyle::for_stdout(global.no_color, args.wide))
     };
-    exit_code_after_print(printed, store.exit_code())
+    exit_code_after_print(printed, store.exit_code(iter::empty()))
 }
 
 fn decrypt_pins(
@@ -137,8 +138,7 @@ fn decrypt_pins(
     } else {
         print::pins_table(&store, &decryptions, args.list.wide, TableStyle::for_stdout(global.no_color, args.list.wide))
     };
-    let codes = decryptions.iter().map(decryption_exit_code).chain([store.exit_code()]);
-    exit_code_after_print(printed, worst_record_code(codes))
+    exit_code_after_print(printed, store.exit_code(decryptions.iter().map(decryption_exit_code)))
 }
 
 /// Asks on the terminal, even if standard input is not one.
@@ -185,12 +185,6 @@ const fn decryption_exit_code(decryption: &Decryption<'_>) -> ExitCode {
     }
 }
 
-/// A record that was altered is worse than one that another key decrypts, so 6 wins over 3 here: the row of code 3 fits
-/// only if no row below names the reason.
-fn worst_record_code(codes: impl Iterator<Item = ExitCode>) -> ExitCode {
-    codes.max().unwrap_or(ExitCode::Done)
-}
-
 fn accept_recipients(
     is_json: bool,
     state_dir: &Path,
@@ -210,6 +204,7 @@ fn accept_recipients(
         return Err(CliError::not_ready("--read-only refuses every change. The recipients are unchanged."));
     }
     let session = records::open_journal(state_dir, &config, true)?;
+    session.announce_new_state_dir(global.quiet);
     for finding in &session.report.findings {
         eprint_line(&format!("pindesk: {finding}"));
     }

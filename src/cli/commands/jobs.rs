@@ -17,7 +17,7 @@ use clap::{Args, Subcommand};
 use crate::cli::arg_parsers;
 use crate::cli::args::GlobalArgs;
 use crate::cli::checks::{self, ConfirmFlags, Unconfirmed};
-use crate::cli::confirm::Selection;
+use crate::cli::confirm::{QuestionNotes, Selection};
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::known_numbers::KnownNumbers;
@@ -97,7 +97,9 @@ pub(crate) fn run(
     let state_dir = config::resolve_state_dir(overrides, env)?;
     let is_explicit = config::explicit_state_dir(overrides, env).is_some();
     match command {
-        JobsCommand::List(args) => show::list(args, records::open_existing(&state_dir, is_explicit)?, global),
+        JobsCommand::List(args) => {
+            show::list(args, &state_dir, records::open_existing(&state_dir, is_explicit)?, global)
+        }
         JobsCommand::Show(args) => {
             let (job, known) = find_job_with_names(&state_dir, is_explicit, JobId::new(args.job))?;
             show::show(args, &job, &known, global)
@@ -211,7 +213,7 @@ fn resume(
     let numbers = result.into_numbers(&config.profile.name, &config.profile.wabas)?;
     let unconfirmed = if args.dry_run { Unconfirmed::Accept } else { Unconfirmed::for_send(global) };
     let (may_replace, confirm) = (args.replace, args.confirm.as_deref());
-    let flags = ConfirmFlags { may_replace, confirm, unconfirmed, send_first: None };
+    let flags = ConfirmFlags { may_replace, confirm, unconfirmed, notes: QuestionNotes::default() };
     checks::check_numbers(&config.profile, &pins, &numbers, Selection::Many, flags)?;
     let Some(session) = records.session else {
         return dry_run::print(&numbers, &checks::expected_confirmation(Selection::Many, &numbers), &[], options);

@@ -14,7 +14,7 @@ use crate::cli::again::{self, RecentSets};
 use crate::cli::arg_parsers;
 use crate::cli::args::GlobalArgs;
 use crate::cli::checks::{self, ConfirmFlags, Unconfirmed};
-use crate::cli::confirm::Selection;
+use crate::cli::confirm::{QuestionNotes, Selection};
 use crate::cli::error::{CliError, plain_io_error};
 use crate::cli::exit_code::ExitCode;
 use crate::cli::lookup::{self, LookupResult};
@@ -128,6 +128,12 @@ pub(crate) fn run(
     records::require_numbers(&config)?;
     checks::require_writable(&config.profile, global)?;
     let records = records::prepare_to_send(&state_dir, &config, args.dry_run, syncs_writes(args), global.quiet)?;
+    let unconfirmed = if args.dry_run { Unconfirmed::Accept } else { Unconfirmed::for_send(global) };
+    if let Some(session) =
+        records.session.as_ref().filter(|_| args.confirm.is_some() || unconfirmed != Unconfirmed::Ask)
+    {
+        session.announce_new_state_dir(global.quiet);
+    }
     let selection = requested.selection;
     checks::require_escrow_for_random(&pins, selection, records.has_escrow)?;
     let graph = open_graph(&config.profile)?;
@@ -136,11 +142,12 @@ pub(crate) fn run(
     let concurrency = args.concurrency.unwrap_or(config.profile.concurrency);
     let pace = pauses::new_pace(&config.profile, concurrency, options);
     let numbers = requested.look_up(&runtime, &graph, &pace, &config.profile)?;
-    let unconfirmed = if args.dry_run { Unconfirmed::Accept } else { Unconfirmed::for_send(global) };
     let rerun = RerunOptions::new(global).with_pin_file(args.pin_file.as_deref()).with_replace(args.replace);
     let is_repeated = is_repeated(args, &state_dir, &numbers, unconfirmed, &rerun)?;
     let (may_replace, confirm, send_first) = (args.replace, args.confirm.as_deref(), args.first);
-    let flags = ConfirmFlags { may_replace, confirm, unconfirmed, send_first };
+    let new_state_dir = records.session.as_ref().and_then(|session| session.new_state_dir.as_ref());
+    let notes = QuestionNotes { send_first, new_state_dir };
+    let flags = ConfirmFlags { may_replace, confirm, unconfirmed, notes };
     checks::check_numbers(&config.profile, &pins, &numbers, selection, flags)?;
     let Some(session) = records.session else {
         let confirmation = checks::expected_confirmation(selection, &numbers);

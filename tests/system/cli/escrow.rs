@@ -9,7 +9,7 @@ use std::time::Duration;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Value, json};
 
-use super::{names_of, set_one_pin};
+use super::{assert_refused, names_of, set_one_pin};
 use crate::support::cli_fixture::{CliFixture, CommandOutput, PIN};
 use crate::support::pty::PtySession;
 use crate::support::skip;
@@ -167,7 +167,7 @@ fn the_recipe_names_the_file_and_works_without_a_config() {
     assert!(recipe.code == Some(0) && recipe.stdout.contains("~/.local/state/pindesk/escrow.jsonl"), "{recipe:?}");
     assert!(recipe.stdout.contains("age -d -i KEY"));
     let fresh = cli.run(&["escrow", "list"]);
-    assert_eq!((fresh.code, fresh.stdout.as_str()), (Some(0), "No encrypted PINs yet.\n"));
+    assert_eq!((fresh.code, fresh.stdout.as_str()), (Some(0), "No encrypted PINs yet in ~/.local/state/pindesk.\n"));
 }
 
 /// Rewrites the escrow file, and then runs `escrow open` for this number.
@@ -414,8 +414,12 @@ fn pins_of_a_number_are_newest_first_with_their_times() {
 fn a_number_without_a_pin_is_reported_as_a_failure() {
     let (cli, id) = fixture_with_one_pin();
     let opened = open_escrow(&cli, "key.txt", &["--json", &id, "200000000009999"]);
-    assert_eq!((opened.code, &opened.summary()["records"][0]["pin"]), (Some(6), &json!(PIN)), "{opened:?}");
-    assert_eq!(opened.stderr, "pindesk: no encrypted PIN for number 200000000009999.\n");
+    assert_eq!((opened.code, &opened.summary()["records"][0]["pin"]), (Some(2), &json!(PIN)), "{opened:?}");
+    let message = "pindesk: no encrypted PIN for number 200000000009999.\n";
+    assert_eq!(opened.stderr, message);
+    let screen = open_escrow_in_terminal(&cli, &cli.state_path(""), &["200000000009999"]);
+    assert_eq!(screen.trim_end(), message.trim_end(), "nothing says that there are no PINs at all");
+    assert_refused(&cli, &["escrow", "list", "200000000009999"], 2, message);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! `jobs`: what `list` and `show` report, and how `resume` sends what a job left unsent.
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
@@ -420,12 +422,12 @@ fn two_resumes_at_once_send_each_number_once() {
 fn a_fresh_machine_and_a_missing_state_dir_differ() {
     let cli = CliFixture::without_faults();
     for (arguments, text) in [
-        (&["jobs", "list"][..], "No jobs yet.\n"),
+        (&["jobs", "list"][..], "No jobs yet in ~/.local/state/pindesk.\n"),
         (&["jobs", "list", "--json"], ""),
-        (&["audit", "show"], "No audit entries yet.\n"),
+        (&["audit", "show"], "No audit entries yet in ~/.local/state/pindesk.\n"),
         (&["audit", "show", "--json"], "{\"schema\":1,\"rows\":[]}\n"),
-        (&["audit", "verify"], "No audit entries yet.\n"),
-        (&["escrow", "list"], "No encrypted PINs yet.\n"),
+        (&["audit", "verify"], "No audit entries yet in ~/.local/state/pindesk.\n"),
+        (&["escrow", "list"], "No encrypted PINs yet in ~/.local/state/pindesk.\n"),
     ] {
         let output = cli.run(arguments);
         assert_eq!((output.code, output.stdout.as_str(), output.stderr.as_str()), (Some(0), text, ""), "{arguments:?}");
@@ -434,6 +436,11 @@ fn a_fresh_machine_and_a_missing_state_dir_differ() {
     for command in [&["jobs", "list"][..], &["audit", "verify"], &["escrow", "list"]] {
         assert_refused(&cli, &[command, &["--state-dir", "/no/such/place"]].concat(), 6, "there is no such");
     }
+    fs::create_dir(cli.path("typo")).expect("the directory is created");
+    fs::set_permissions(cli.path("typo"), Permissions::from_mode(0o700)).expect("the mode is set");
+    let typo = cli.path("typo");
+    let typo = ["jobs", "list", "--state-dir", typo.to_str().expect("UTF-8")];
+    assert_eq!(cli.run(&typo).stdout, "No jobs yet in ~/typo.\n", "a mistyped directory is named");
     set_first_pin(&cli);
     assert_refused(&cli, &["jobs", "show", "7"], 2, "no job 7 in ~/.local/state/pindesk\n  See pindesk jobs list.");
     assert_refused(&cli, &["jobs", "resume", "7", "--confirm", "1"], 2, "no job 7 in ~/.local/state/pindesk\n ");

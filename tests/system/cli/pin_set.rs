@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{assert_refused, expected_result, expected_summary, names_of, set_one_pin, without_volatile_fields};
+use super::{
+    NEW_STATE_DIR, assert_refused, expected_result, expected_summary, names_of, set_one_pin, without_volatile_fields,
+};
 use crate::support::cli_fixture::{CliFixture, PIN};
 use crate::support::skip;
 
@@ -23,8 +25,23 @@ fn one_number_gets_the_pin_of_the_file() {
     assert_eq!(lines.next(), Some(&*format!("NUMBER             {:<columns$}  REQUEST      ID", "NAME")));
     assert_eq!(lines.next(), Some(&*format!("{display:<17}  {name:<columns$}  set          {id}")));
     assert_eq!(lines.next(), Some("Job 1, 1 number: 1 set, 0 failed, 0 not sent, 0 no answer."));
-    assert_eq!((output.code, lines.next(), output.stderr.as_str()), (Some(0), None, ""));
+    assert_eq!((output.code, lines.next(), output.stderr.as_str()), (Some(0), None, NEW_STATE_DIR));
     assert_eq!((cli.pin_in_force(&id).as_deref(), cli.simulator.pin_request_count()), (Some(PIN), 1));
+}
+
+#[test]
+fn a_new_state_directory_is_named_once() {
+    let cli = CliFixture::without_faults();
+    let id = cli.number_ids("not-set", 1).remove(0);
+    let typo = cli.path("typo");
+    let place = ["--replace", "--state-dir", typo.to_str().expect("UTF-8")];
+    let message = "pindesk: new state directory: ~/typo\n";
+    for expected in [message, ""] {
+        let output = set_one_pin(&cli, &id, &place);
+        assert_eq!((output.code, output.stderr.as_str()), (Some(0), expected));
+    }
+    fs::remove_dir_all(&typo).expect("the directory exists");
+    assert_eq!(cli.run(&[&["escrow", "ack"], &place[1..]].concat()).stderr, message);
 }
 
 #[test]

@@ -101,7 +101,7 @@ fn the_operator_is_asked_on_a_terminal() {
     let mut session = ask(&cli, one);
     let screen = session.screen();
     let question = "Set a random PIN on 1 number of profile acme (TEST)? It is saved to the escrow";
-    assert!(screen.contains(question), "{screen}");
+    assert!(screen.contains(question) && !screen.contains("state directory"), "{screen}");
     session.send(cli.last_four_digits(&ids[0]) + "\r");
     assert_eq!(session.wait_exit().code, 0, "{}", session.screen());
     let mut session = ask(&cli, &many);
@@ -204,11 +204,25 @@ fn the_operator_is_asked_before_a_list_is_set_again() {
 }
 
 #[test]
+fn a_question_names_a_new_state_directory() {
+    let cli = CliFixture::without_faults();
+    let id = cli.number_ids("not-set", 1).remove(0);
+    let typo = cli.path("typo");
+    let mut session = ask(&cli, &["pin", "set", &id, "--random", "--state-dir", typo.to_str().expect("UTF-8")]);
+    let screen = session.screen();
+    assert!(screen.contains("\nThis state directory is new: /") && !screen.contains("pindesk: "), "{screen}");
+    session.send("\r");
+    assert_eq!(session.wait_exit().code, 5, "{}", session.screen());
+}
+
+#[test]
 fn nobody_is_asked_with_no_input() {
     let cli = CliFixture::without_faults();
     let id = cli.number_ids("not-set", 1).remove(0);
     let output = run_in_terminal(&cli, &["pin", "set", &id, "--random", "--no-input"], 80, &[]);
-    assert!(output.starts_with("pindesk: not confirmed. Nothing was sent.\n"), "{output}");
+    let (first, rest) = output.split_once('\n').expect("two lines");
+    assert!(first.starts_with("pindesk: new state directory: /"), "{output}");
+    assert!(rest.starts_with("pindesk: not confirmed. Nothing was sent.\n"), "{output}");
     assert_eq!(cli.simulator.pin_request_count(), 0);
 }
 

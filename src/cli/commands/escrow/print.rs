@@ -3,7 +3,7 @@
 //! Only `open` prints a PIN. This module decrypts nothing.
 
 use std::cmp::Reverse;
-use std::io::{self, Write as _};
+use std::io::{self, Write};
 
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -22,8 +22,6 @@ use crate::journal::RecordedState;
 
 use super::in_force::InForce;
 use super::store::{Decryption, EscrowSource, EscrowStore, EscrowedChange, JournalStatus};
-
-const EMPTY_NOTE: &str = "No encrypted PINs yet.";
 
 /// An encrypted PIN as scripts see it.
 #[derive(Serialize)]
@@ -92,6 +90,15 @@ pub(super) fn list_json(store: &EscrowStore) -> io::Result<()> {
     })
 }
 
+/// Says why no PIN is listed. A number without one was named before.
+fn print_nothing(store: &EscrowStore, out: &mut impl Write) -> io::Result<()> {
+    match &store.empty_place {
+        Some(place) => writeln!(out, "No encrypted PINs yet in {place}."),
+        None if store.changes.is_empty() => Ok(()),
+        None => writeln!(out, "No PIN to show."),
+    }
+}
+
 /// The columns of `escrow list` that fit 80 columns of a terminal.
 const LIST_COLUMNS: [Column; 4] = [
     Column::fixed("NUMBER", 17),
@@ -106,7 +113,7 @@ const CHANGE_COLUMN: Column = Column::fixed("CHANGE", 36);
 pub(super) fn list_table(store: &EscrowStore, is_wide: bool, style: TableStyle) -> io::Result<()> {
     let mut out = io::stdout().lock();
     if store.changes.is_empty() {
-        return writeln!(out, "{EMPTY_NOTE}");
+        return print_nothing(store, &mut out);
     }
     let mut columns = LIST_COLUMNS.to_vec();
     columns.extend(is_wide.then_some(CHANGE_COLUMN));
@@ -232,7 +239,7 @@ pub(super) fn pins_table(
     }
     let mut out = io::stdout().lock();
     if numbers.is_empty() {
-        return writeln!(out, "{}", if store.changes.is_empty() { EMPTY_NOTE } else { "No PIN to show." });
+        return print_nothing(store, &mut out);
     }
     table.print(style, &mut out)?;
     writeln!(out, "{}", total_line("PIN", numbers.into_iter()))?;

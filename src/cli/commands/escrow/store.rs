@@ -16,7 +16,9 @@ use crate::cli::records;
 use crate::domain::change::ChangeId;
 use crate::domain::clock::UtcTime;
 use crate::domain::number::PhoneNumberId;
+use crate::domain::redact::redacted_path;
 use crate::domain::standing::ChangeResult;
+use crate::domain::text::CleanText;
 use crate::escrow::decrypt::{DecryptPinError, DecryptedPin, Identities};
 use crate::escrow::{EscrowContents, EscrowEntry, EscrowFile};
 use crate::journal::{EncryptedPin, RecordedState};
@@ -35,7 +37,11 @@ pub(crate) struct EscrowStore {
     is_journal_complete: bool,
     pub(crate) unreadable_lines: Vec<usize>,
     pub(crate) is_torn: bool,
-    /// True if a requested number has no entry, or a PIN that was sent may be missing.
+    /// The state directory, if it has no encrypted PIN of any number.
+    pub(crate) empty_place: Option<CleanText>,
+    /// True if a requested number has no entry.
+    lacks_number: bool,
+    /// True if a PIN that was sent may be missing.
     is_incomplete: bool,
 }
 
@@ -204,6 +210,8 @@ impl EscrowStore {
                  journal here that has it. Look for it in a complete copy of either file."
             });
         }
+        let has_none = entries.is_empty() && journal.pins.is_empty() && unreadable_lines.is_empty();
+        let empty_place = has_none.then(|| redacted_path(state_dir));
         let wanted = |number: PhoneNumberId| numbers.is_empty() || numbers.contains(&number);
         let entries = entries.into_iter().filter(|entry| wanted(entry.number));
         let pins = journal.pins.into_iter().filter(|pin| wanted(pin.escrow_entry.number));
@@ -213,10 +221,21 @@ impl EscrowStore {
         for number in &missing {
             eprint_line(&format!("pindesk: no encrypted PIN for number {}.", number_arg::id_label(**number)));
         }
-        let is_incomplete = !missing.is_empty() || (is_torn && !journal.is_complete);
+        let (lacks_number, is_incomplete) = (!missing.is_empty(), is_torn && !journal.is_complete);
         let in_force = in_force::decide(&journal.changes, |number| journal.known.get(number));
         let (known, is_journal_complete) = (journal.known, journal.is_complete);
-        Ok(Self { dir, changes, known, in_force, is_journal_complete, unreadable_lines, is_torn, is_incomplete })
+        Ok(Self {
+            dir,
+            changes,
+            known,
+            in_force,
+            is_journal_complete,
+            unreadable_lines,
+            is_torn,
+            empty_place,
+            lacks_number,
+            is_incomplete,
+        })
     }
 
     /// Whether the PIN of this change is in force. A journal that may lack changes proves nothing.
@@ -237,9 +256,12 @@ impl EscrowStore {
         }
     }
 
-    /// The exit code of a command that shows everything.
-    pub(crate) const fn exit_code(&self) -> ExitCode {
-        if self.is_incomplete { ExitCode::NotReady } else { ExitCode::Done }
+    /// The exit code of a command that shows records with these codes. A record that was altered is worse than one that
+    /// another key decrypts, so 6 wins over 3 here: the row of code 3 fits only if no row below names the reason.
+    pub(crate) fn exit_code(&self, records: impl Iterator<Item = ExitCode>) -> ExitCode {
+        let incomplete = if self.is_incomplete { ExitCode::NotReady } else { ExitCode::Done };
+        let worst = records.fold(incomplete, ExitCode::max);
+        if worst == ExitCode::Done && self.lacks_number { ExitCode::Usage } else { worst }
     }
 }
 

@@ -77,7 +77,7 @@ pub(crate) fn read_and_resolve(
     session: JournalSession,
     options: OutputOptions,
 ) -> Result<Checked, CliError> {
-    let JournalSession { journal, report, recipients, suspend_handler } = session;
+    let JournalSession { journal, report, recipients, suspend_handler, .. } = session;
     let runtime = build_runtime()?;
     let codes = Mutex::new(Vec::new());
     let too_early = runtime.block_on(async {

@@ -16,6 +16,7 @@ use crate::cli::output::stdio::exit_code_after_print;
 use crate::cli::output::table::{self, Cell, Column, Table, TableStyle};
 use crate::cli::rerun::RerunOptions;
 use crate::domain::json_text::write_json;
+use crate::domain::redact::redacted_path;
 use crate::domain::standing::ChangeResult;
 use crate::domain::text::CleanText;
 use crate::journal::{JobDetail, JobNumber, JobStatus, JobSummary, JournalReader, PinSource, RecordedState};
@@ -92,6 +93,7 @@ const WIDE_COLUMNS: [Column; 2] = [Column::fixed("PROFILE", 12), Column::fixed("
 /// Prints the jobs, newest first. There is no journal on a machine where nothing was set yet.
 pub(crate) fn list(
     args: &JobsListArgs,
+    state_dir: &Path,
     journal: Option<JournalReader>,
     global: &GlobalArgs,
 ) -> Result<ExitCode, CliError> {
@@ -103,7 +105,7 @@ pub(crate) fn list(
             writeln!(out)
         })
     } else if jobs.is_empty() {
-        writeln!(out, "No jobs yet.")
+        writeln!(out, "No jobs yet in {}.", redacted_path(state_dir))
     } else {
         let style = TableStyle::for_stdout(global.no_color, args.wide);
         job_table(&jobs, args.wide)
