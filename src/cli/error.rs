@@ -68,6 +68,11 @@ impl CliError {
         self
     }
 
+    /// Adds a line that says what to do, if there is one.
+    pub(crate) fn optional_remedy(self, line: Option<String>) -> Self {
+        line.into_iter().fold(self, Self::remedy)
+    }
+
     /// Adds lines that say what to do, step by step.
     pub(crate) fn remedies(self, lines: &[&str]) -> Self {
         lines.iter().fold(self, |error, line| error.remedy(*line))

@@ -12,6 +12,7 @@ use crate::cli::error::CliError;
 use crate::cli::known_numbers::KnownNumbers;
 use crate::cli::output::stdio::eprint_line;
 use crate::cli::output::table;
+use crate::cli::rerun::RerunOptions;
 use crate::cli::suspend::SuspendHandler;
 use crate::config::{self, Config, Env, Overrides};
 use crate::domain::clock::Clock;
@@ -113,16 +114,16 @@ pub(crate) fn prepare_to_send(
     config: &Config,
     is_dry_run: bool,
     sync_writes: bool,
-    is_quiet: bool,
+    rerun: &RerunOptions,
 ) -> Result<SendRecords, CliError> {
     if is_dry_run {
         let (report, recipients) = preflight::inspect_records(state_dir, &config.escrow)?;
-        check_report(&report, DRY_RUN_RERUN_HINT)?;
-        warn_unresolved(&report, is_quiet);
+        check_report(&report, DRY_RUN_RERUN_HINT, rerun)?;
+        warn_unresolved(&report, rerun);
         return Ok(SendRecords { session: None, has_escrow: recipients.is_some() });
     }
     let session = open_journal(state_dir, config, sync_writes)?;
-    check_report(&session.report, RERUN_HINT)?;
+    check_report(&session.report, RERUN_HINT, rerun)?;
     let has_escrow = session.recipients.is_some();
     Ok(SendRecords { session: Some(session), has_escrow })
 }
@@ -135,7 +136,7 @@ const DRY_RUN_RERUN_HINT: &str =
     "A dry run prints this each time. The run itself prints it once: run it a second time.";
 
 /// Refuses to set anything while an operator must look at a finding, or must accept changed recipients.
-fn check_report(report: &RecoveryReport, how_to_continue: &str) -> Result<(), CliError> {
+fn check_report(report: &RecoveryReport, how_to_continue: &str, rerun: &RerunOptions) -> Result<(), CliError> {
     if !report.findings.is_empty() {
         return Err(CliError::not_ready("look at the state directory first")
             .nothing_sent()
@@ -153,7 +154,7 @@ fn check_report(report: &RecoveryReport, how_to_continue: &str) -> Result<(), Cl
             } else {
                 error
             };
-            Err(error.remedy("If these keys are right, run: pindesk escrow ack"))
+            Err(error.remedy(format!("If these keys are right, run: {}", rerun.command("escrow ack"))))
         }
     }
 }
@@ -169,11 +170,11 @@ pub(crate) fn recipient_diff(previous: &[Fingerprint], current: &[Fingerprint]) 
 }
 
 /// Warns of numbers that an earlier run left in doubt: a new PIN does not resolve them by itself.
-pub(crate) fn warn_unresolved(report: &RecoveryReport, is_quiet: bool) {
+pub(crate) fn warn_unresolved(report: &RecoveryReport, rerun: &RerunOptions) {
     let count = report.unresolved.len();
-    if count > 0 && !is_quiet {
+    if count > 0 && !rerun.is_quiet() {
         let changes = table::pluralize(count, "earlier change");
-        eprint_line(&format!("pindesk: {changes} in doubt. To resolve them, open the console (pindesk) and press w."));
+        eprint_line(&format!("pindesk: {changes} in doubt. {}", rerun.resolve_hint("them")));
     }
 }
 

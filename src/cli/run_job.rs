@@ -66,7 +66,7 @@ pub(crate) fn run(confirmed: ConfirmedJob, runtime: Runtime, options: OutputOpti
     let ConfirmedJob { profile, start, plan, graph, pace, session, concurrency, rerun, can_ask } = confirmed;
     let JournalSession { journal, report, recipients, suspend_handler, .. } = session;
     let escrow_hint = escrow_hint(&plan.pins, recipients.is_some(), &rerun);
-    let mut results = ResultPrinter::new(options, plan.targets.shared(), rerun);
+    let mut results = ResultPrinter::new(options, plan.targets.shared(), rerun.clone());
     let handle = runtime.handle().clone();
     let (jobs, mut progress) = {
         let _guard = runtime.enter();
@@ -75,7 +75,7 @@ pub(crate) fn run(confirmed: ConfirmedJob, runtime: Runtime, options: OutputOpti
     };
     // The actor reports what an earlier run left in doubt before it does anything else.
     while progress.try_recv().is_ok() {}
-    let shutdown = ShutdownHandler::listen(jobs.clone())
+    let shutdown = ShutdownHandler::listen(jobs.clone(), rerun)
         .map_err(|error| CliError::machine("cannot watch for signals", &error).nothing_sent())?;
     suspend_handler.watch(jobs.clone());
     let questions = if can_ask { jobs.ask_about_refusals() } else { unbounded_channel().1 };
@@ -121,7 +121,7 @@ pub(crate) fn run(confirmed: ConfirmedJob, runtime: Runtime, options: OutputOpti
     let show = results.rerun.command(&format!("jobs show {job}"));
     let code = results.finish(code, &format!("The journal has all of them: {show}"));
     journal.close();
-    if pending == 0 { Ok(code) } else { Err(lost_numbers_error(pending)) }
+    if pending == 0 { Ok(code) } else { Err(lost_numbers_error(pending, &show)) }
 }
 
 async fn start_job(jobs: &JobsHandle, start: StartMode, plan: PinPlan) -> Result<JobId, RecordError> {
@@ -215,8 +215,8 @@ fn spawn_worker(
 }
 
 /// The actor ended without a result for these.
-fn lost_numbers_error(count: usize) -> CliError {
+fn lost_numbers_error(count: usize, show: &str) -> CliError {
     let numbers = table::numbers_label(count);
     CliError::new(ExitCode::Bug, format!("the work ended by a bug before {numbers} had a result; they are in doubt"))
-        .remedy("See pindesk jobs list.")
+        .remedy(format!("See {show}."))
 }

@@ -22,6 +22,7 @@ use crate::cli::number_arg::NumberArg;
 use crate::cli::output::stdio::{SCHEMA_VERSION, eprint_line, exit_code_after_print, print_json};
 use crate::cli::output::table::{self, TableStyle};
 use crate::cli::records::{self, require_config};
+use crate::cli::rerun::RerunOptions;
 use crate::cli::runtime::build_runtime;
 use crate::cli::secret_stdin::{self, STDIN_PATH};
 use crate::config::{self, Env, Overrides};
@@ -32,7 +33,7 @@ use crate::journal::{AuditEvent, RecipientsStatus};
 use crate::secure_file::MAX_SECRET_BYTES;
 use crate::state_dir::StateDir;
 
-use store::{Decryption, EscrowStore, EscrowedChange};
+use store::{Decryption, EscrowStore};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum EscrowCommand {
@@ -95,8 +96,9 @@ pub(crate) fn run(
 }
 
 fn list(args: &EscrowListArgs, state_dir: &Path, is_explicit: bool, global: &GlobalArgs) -> Result<ExitCode, CliError> {
-    let store = EscrowStore::read(state_dir, is_explicit, &args.numbers)?;
-    store.changes.iter().for_each(EscrowedChange::warn_if_entries_differ);
+    let rerun = RerunOptions::new(global);
+    let store = EscrowStore::read(state_dir, is_explicit, &args.numbers, &rerun)?;
+    store.changes.iter().for_each(|change| change.warn_if_entries_differ(&rerun));
     let printed = if args.json {
         print::list_json(&store)
     } else {
@@ -114,7 +116,7 @@ fn decrypt_pins(
     if !args.list.json && !io::stdout().is_terminal() {
         return Err(CliError::usage("refusing to print PINs to a pipe or file; use --json if you mean it"));
     }
-    let store = EscrowStore::read(state_dir, is_explicit, &args.list.numbers)?;
+    let store = EscrowStore::read(state_dir, is_explicit, &args.list.numbers, &RerunOptions::new(global))?;
     let ask = |prompt: &str| prompt_passphrase(prompt, global.no_input);
     let identities = if args.identity.as_os_str() == STDIN_PATH {
         let key = secret_stdin::read(MAX_SECRET_BYTES, "private key")?;

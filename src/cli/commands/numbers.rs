@@ -7,6 +7,7 @@ use std::slice;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
+use tokio::runtime::Runtime;
 
 use crate::cli::args::GlobalArgs;
 use crate::cli::error::CliError;
@@ -22,6 +23,7 @@ use crate::cli::output::table::TableStyle;
 use crate::cli::pauses;
 use crate::cli::read_failure::{self, waba_label};
 use crate::cli::records::{self, require_config, require_numbers};
+use crate::cli::rerun::RerunOptions;
 use crate::cli::runtime::{build_runtime, open_graph};
 use crate::cli::when;
 use crate::config::{self, Config, Env, Overrides, Profile};
@@ -239,7 +241,7 @@ fn show(
     global: &GlobalArgs,
 ) -> Result<ExitCode, CliError> {
     let pace = pauses::new_pace(profile, profile.concurrency, OutputOptions::new(false, global));
-    let mut number = read_shown_number(arg, profile, graph, &pace)?;
+    let mut number = read_shown_number(arg, profile, graph, &pace, &RerunOptions::new(global))?;
     let printed = if is_json {
         print_json(&NumberRecord::exact(&number))
     } else {
@@ -250,18 +252,27 @@ fn show(
 }
 
 /// Reads a number, listed or not. What Meta does not know as an ID may be a display number of the profile.
-fn read_shown_number(arg: &NumberArg, profile: &Profile, graph: &Graph, pace: &Pace) -> Result<Number, CliError> {
+fn read_shown_number(
+    arg: &NumberArg,
+    profile: &Profile,
+    graph: &Graph,
+    pace: &Pace,
+    rerun: &RerunOptions,
+) -> Result<Number, CliError> {
+    let find = |runtime: &Runtime| lookup::find_number(runtime, graph, pace, profile, arg, rerun);
     let runtime = build_runtime()?;
-    let Some(id) = arg.id() else { return lookup::find_number(&runtime, graph, pace, profile, arg) };
+    let Some(id) = arg.id() else { return find(&runtime) };
     let failure = match runtime.block_on(numbers::read_one(graph, pace, id)) {
         Ok(number) => return Ok(number),
         Err(failure) => failure,
     };
     let code = read_failure::exit_code(&failure);
-    if code == ExitCode::Failed
-        && let Ok(number) = lookup::find_number(&runtime, graph, pace, profile, arg)
-    {
-        return Ok(number);
+    if code == ExitCode::Failed {
+        match find(&runtime) {
+            Err(error) if arg.may_lack_country_code() && error.exit_code() == ExitCode::Usage => return Err(error),
+            Err(_) => {}
+            found @ Ok(_) => return found,
+        }
     }
     let explanation = Explanation::for_read_failure(&failure);
     let what = format!("number {} could not be read. {}", arg.label(), explanation.reason);

@@ -127,7 +127,8 @@ pub(crate) fn run(
     let config = require_config(overrides, env)?;
     records::require_numbers(&config)?;
     checks::require_writable(&config.profile, global)?;
-    let records = records::prepare_to_send(&state_dir, &config, args.dry_run, syncs_writes(args), global.quiet)?;
+    let rerun = RerunOptions::new(global).with_pin_file(args.pin_file.as_deref()).with_replace(args.replace);
+    let records = records::prepare_to_send(&state_dir, &config, args.dry_run, syncs_writes(args), &rerun)?;
     let unconfirmed = if args.dry_run { Unconfirmed::Accept } else { Unconfirmed::for_send(global) };
     if let Some(session) =
         records.session.as_ref().filter(|_| args.confirm.is_some() || unconfirmed != Unconfirmed::Ask)
@@ -141,8 +142,7 @@ pub(crate) fn run(
     let options = OutputOptions::new(args.json, global);
     let concurrency = args.concurrency.unwrap_or(config.profile.concurrency);
     let pace = pauses::new_pace(&config.profile, concurrency, options);
-    let numbers = requested.look_up(&runtime, &graph, &pace, &config.profile)?;
-    let rerun = RerunOptions::new(global).with_pin_file(args.pin_file.as_deref()).with_replace(args.replace);
+    let numbers = requested.look_up(&runtime, &graph, &pace, &config.profile, &rerun)?;
     let is_repeated = is_repeated(args, &state_dir, &numbers, unconfirmed, &rerun)?;
     let (may_replace, confirm, send_first) = (args.replace, args.confirm.as_deref(), args.first);
     let new_state_dir = records.session.as_ref().and_then(|session| session.new_state_dir.as_ref());
@@ -155,7 +155,7 @@ pub(crate) fn run(
     };
     // Later commands name the numbers of this job, without asking Meta.
     session.cache_numbers(&config.profile.name, &numbers);
-    records::warn_unresolved(&session.report, global.quiet);
+    records::warn_unresolved(&session.report, &rerun);
     let profile = config.profile.name;
     let plan = PinPlan { targets: run_job::require_targets(numbers)?, pins };
     let start = StartMode::New(JobOptions { note: args.note.clone(), send_first });
@@ -232,14 +232,15 @@ impl RequestedNumbers {
         graph: &Graph,
         pace: &Pace,
         profile: &Profile,
+        rerun: &RerunOptions,
     ) -> Result<Vec<Number>, CliError> {
         if let Some(number) = &self.single {
-            return Ok(vec![lookup::find_number(runtime, graph, pace, profile, number)?]);
+            return Ok(vec![lookup::find_number(runtime, graph, pace, profile, number, rerun)?]);
         }
         let result = lookup::look_up(runtime, graph, pace, profile, self.number_list.requests());
         self.flag(profile, &result);
         self.number_list.check(&self.source_name)?;
-        result.into_numbers(&profile.name, &profile.wabas)
+        result.into_numbers(&profile.name, &profile.wabas, rerun)
     }
 
     /// Refuses a list with errors. Lists unknown numbers as well, if Meta can be asked.

@@ -252,7 +252,7 @@ impl ResultPrinter {
         for (reason, count) in self.refusals.iter().take(MAX_REFUSAL_REASONS) {
             eprint_line(&format!("\npindesk: {}: not sent: refused here: {reason}.", table::numbers_label(*count)));
         }
-        let show = self.rerun.command(&format!("jobs show {job}"));
+        let (show, resolve) = (self.rerun.command(&format!("jobs show {job}")), self.rerun.resolve_hint("them"));
         let others = self.refusals.values().skip(MAX_REFUSAL_REASONS).sum();
         if others > 0 {
             let others = table::numbers_label(others);
@@ -262,13 +262,13 @@ impl ResultPrinter {
             eprint_line(&format!("\n{hint}"));
         }
         if self.tally.no_answer > 0 {
-            eprint_line(&format!("\npindesk: which numbers are in doubt: {show}. {RESOLVE_HINT}"));
+            eprint_line(&format!("\npindesk: which numbers are in doubt: {show}. {resolve}"));
         }
         let older = self.tally.older_pin_in_doubt;
         if older > 0 {
             let verb = if older == 1 { "is" } else { "are" };
             let numbers = table::numbers_label(older);
-            eprint_line(&format!("\npindesk: {numbers} {verb} in doubt because of an older PIN. {RESOLVE_HINT}"));
+            eprint_line(&format!("\npindesk: {numbers} {verb} in doubt because of an older PIN. {resolve}"));
         }
     }
 
@@ -304,5 +304,3 @@ impl ResultPrinter {
         }
     }
 }
-
-const RESOLVE_HINT: &str = "To resolve them, open the console (pindesk) and press w.";

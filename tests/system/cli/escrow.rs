@@ -229,7 +229,7 @@ fn a_list_names_changes_whose_lines_differ() {
     let text = fs::read_to_string(&file).expect("the file is readable");
     fs::write(&file, text.replace(&id, "200000000009999")).expect("the file is written");
     let message = format!(
-        "pindesk: change {change}: 2 entries differ, and one is listed. To see those that can be decrypted: pindesk escrow open\n"
+        "pindesk: change {change}: 2 entries differ, and one is listed. To see those that can be decrypted: pindesk escrow open --identity FILE\n"
     );
     for arguments in [&["escrow", "list"][..], &["escrow", "list", "--json"]] {
         assert_eq!(cli.run(arguments).stderr, message);

@@ -158,6 +158,13 @@ fn a_hint_repeats_the_options_that_it_needs() {
     assert!(set.stderr.contains(&format!("pindesk escrow open --identity FILE {options}\n")), "{set:?}");
     let shown = cli.run(&[&["jobs", "show", "1"][..], &place].concat());
     assert!(shown.stdout.ends_with(&resume), "{shown:?}");
+    let listed = cli.run(&[&["jobs", "show", "7"][..], &place].concat());
+    assert!(listed.stderr.ends_with(&format!("See pindesk jobs list {options}.\n")), "{listed:?}");
+    let unknown = cli.run(&[&["pin", "set", "200000000009999", "--random"][..], &place].concat());
+    assert!(unknown.stderr.ends_with(&format!("pindesk numbers list {options}\n")), "{unknown:?}");
+    cli.write_config("", &[]);
+    let changed = cli.run(&[&["jobs", "resume", "1", "--confirm", "1"][..], &place].concat());
+    assert!(changed.stderr.ends_with(&format!("run: pindesk escrow ack {options}\n")), "{changed:?}");
 }
 
 #[test]

@@ -10,9 +10,10 @@ use serde::Serialize;
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::known_numbers::KnownNumbers;
-use crate::cli::number_arg::{self, NumberArg};
+use crate::cli::number_arg::NumberArg;
 use crate::cli::output::stdio::eprint_line;
 use crate::cli::records;
+use crate::cli::rerun::RerunOptions;
 use crate::domain::change::ChangeId;
 use crate::domain::clock::UtcTime;
 use crate::domain::number::PhoneNumberId;
@@ -130,13 +131,13 @@ impl EscrowedChange {
     }
 
     /// Warns if entries differ, so that the listed one may be wrong.
-    pub(crate) fn warn_if_entries_differ(&self) {
+    pub(crate) fn warn_if_entries_differ(&self, rerun: &RerunOptions) {
         let count = self.entries.len();
         if count > 1 {
             eprint_line(&format!(
-                "pindesk: change {}: {count} entries differ, and one is listed. To see those that can be decrypted: pindesk \
-                 escrow open",
-                self.first_entry().change
+                "pindesk: change {}: {count} entries differ, and one is listed. To see those that can be decrypted: {}",
+                self.first_entry().change,
+                rerun.command("escrow open --identity FILE")
             ));
         }
     }
@@ -192,7 +193,12 @@ impl EscrowedChange {
 
 impl EscrowStore {
     /// Reads both files; only these numbers, if any are named. Warns of what cannot be read.
-    pub(crate) fn read(state_dir: &Path, is_explicit: bool, numbers: &[NumberArg]) -> Result<Self, CliError> {
+    pub(crate) fn read(
+        state_dir: &Path,
+        is_explicit: bool,
+        args: &[NumberArg],
+        rerun: &RerunOptions,
+    ) -> Result<Self, CliError> {
         let dir = records::open_existing_dir(state_dir, is_explicit)?;
         let contents = dir.as_ref().map(EscrowFile::read).transpose()?.unwrap_or_default();
         let EscrowContents { entries, unreadable_lines, is_torn } = contents;
@@ -200,7 +206,7 @@ impl EscrowStore {
             eprint_line(&format!("pindesk: line {line} of the escrow file cannot be read."));
         }
         let journal = dir.as_ref().map(records::journal_pins).unwrap_or_default();
-        let numbers = journal.known.resolve_all(numbers)?;
+        let numbers: Vec<_> = args.iter().map(|arg| journal.known.resolve(arg, rerun)).collect::<Result<_, _>>()?;
         if is_torn {
             eprint_line(if journal.is_complete {
                 "pindesk: the last line of the escrow file is truncated, or is being written. No PIN that was sent is lost: the \
@@ -216,10 +222,12 @@ impl EscrowStore {
         let entries = entries.into_iter().filter(|entry| wanted(entry.number));
         let pins = journal.pins.into_iter().filter(|pin| wanted(pin.escrow_entry.number));
         let changes = merge_by_change(entries, pins);
-        let is_missing = |number: &&PhoneNumberId| changes.iter().all(|change| change.first_entry().number != **number);
-        let missing: Vec<_> = numbers.iter().filter(is_missing).collect();
-        for number in &missing {
-            eprint_line(&format!("pindesk: no encrypted PIN for number {}.", number_arg::id_label(**number)));
+        let is_missing = |number: PhoneNumberId| changes.iter().all(|change| change.first_entry().number != number);
+        let missing: Vec<_> = args.iter().zip(&numbers).filter(|(_, number)| is_missing(**number)).collect();
+        for (arg, number) in &missing {
+            eprint_line(&format!("pindesk: no encrypted PIN for number {}.", arg.label()));
+            let hint = journal.known.hint(arg).filter(|_| journal.known.get(**number).is_none());
+            hint.iter().for_each(|hint| eprint_line(&format!("  {hint}")));
         }
         let (lacks_number, is_incomplete) = (!missing.is_empty(), is_torn && !journal.is_complete);
         let in_force = in_force::decide(&journal.changes, |number| journal.known.get(number));

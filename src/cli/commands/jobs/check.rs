@@ -146,7 +146,7 @@ pub(crate) fn print(
             ));
         }
         if left > early {
-            eprint_line(RESOLVE_HINT);
+            eprint_line(&format!("{WHY_IN_DOUBT} {}", rerun.resolve_hint("such numbers")));
         }
         if let Some(hint) = record::tally(&job.summary).resume_hint(job.summary.id, rerun) {
             eprint_line(&format!("pindesk: {hint}"));
@@ -156,8 +156,7 @@ pub(crate) fn print(
     exit_code_after_print(printed, ExitCode::first_that_applies(failures.into_iter().chain([in_doubt])))
 }
 
-const RESOLVE_HINT: &str = "pindesk: where two-step verification is on, Meta does not say which PIN is in force. To resolve \
-                            such numbers, open the console (pindesk) and press w.";
+const WHY_IN_DOUBT: &str = "pindesk: where two-step verification is on, Meta does not say which PIN is in force.";
 
 fn print_table(
     checked: &[&JobNumber],
