@@ -3,6 +3,7 @@
 //! Listing and decrypting need the escrow file alone: no config, no journal, no network. Only `open` shows a PIN. If there
 //! is a journal, it records who decrypts a PIN before the PIN is shown.
 
+mod ack;
 mod in_force;
 mod store;
 mod print;
@@ -13,26 +14,26 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use secrecy::SecretString;
-use serde::Serialize;
 
 use crate::cli::args::GlobalArgs;
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::number_arg::NumberArg;
-use crate::cli::output::stdio::{SCHEMA_VERSION, eprint_line, exit_code_after_print, print_json};
+use crate::cli::output::stdio::{eprint_line, exit_code_after_print};
 use crate::cli::output::table::{self, TableStyle};
-use crate::cli::records::{self, require_config};
+use crate::cli::records;
 use crate::cli::rerun::RerunOptions;
 use crate::cli::runtime::build_runtime;
 use crate::cli::secret_stdin::{self, STDIN_PATH};
 use crate::config::{self, Env, Overrides};
 use crate::domain::text::CleanText;
 use crate::escrow::decrypt::{DecryptPinError, Identities};
-use crate::escrow::{self, EscrowEntry, Fingerprint};
-use crate::journal::{AuditEvent, RecipientsStatus};
+use crate::escrow::{self, EscrowEntry};
+use crate::journal::AuditEvent;
 use crate::secure_file::MAX_SECRET_BYTES;
 use crate::state_dir::StateDir;
 
+use ack::EscrowAckArgs;
 use store::{Decryption, EscrowStore};
 
 #[derive(Debug, Subcommand)]
@@ -42,11 +43,7 @@ pub(crate) enum EscrowCommand {
     /// Decrypt the PINs with a private key, and show them
     Open(EscrowOpenArgs),
     /// Accept changed escrow keys
-    Ack {
-        /// One JSON object
-        #[arg(long)]
-        json: bool,
-    },
+    Ack(EscrowAckArgs),
     /// Print the command that decrypts the escrow file with the age program
     Recipe,
 }
@@ -88,7 +85,7 @@ pub(crate) fn run(
     match command {
         EscrowCommand::List(args) => list(args, &state_dir, is_explicit, global),
         EscrowCommand::Open(args) => decrypt_pins(args, &state_dir, is_explicit, global),
-        EscrowCommand::Ack { json } => accept_recipients(*json, &state_dir, overrides, env, global),
+        EscrowCommand::Ack(args) => ack::accept_recipients(args, &state_dir, overrides, env, global),
         EscrowCommand::Recipe => {
             exit_code_after_print(write!(io::stdout(), "{}", escrow::recipe(&state_dir)), ExitCode::Done)
         }
@@ -185,56 +182,4 @@ const fn decryption_exit_code(decryption: &Decryption<'_>) -> ExitCode {
             ExitCode::NotReady
         }
     }
-}
-
-fn accept_recipients(
-    is_json: bool,
-    state_dir: &Path,
-    overrides: &Overrides,
-    env: &Env,
-    global: &GlobalArgs,
-) -> Result<ExitCode, CliError> {
-    #[derive(Serialize)]
-    struct EscrowAckOutput<'a> {
-        schema: u8,
-        changed: bool,
-        added: Vec<&'a str>,
-        removed: Vec<&'a str>,
-    }
-    let config = require_config(overrides, env)?;
-    if global.read_only {
-        return Err(CliError::not_ready("--read-only refuses every change. The recipients are unchanged."));
-    }
-    let session = records::open_journal(state_dir, &config, true)?;
-    session.announce_new_state_dir(global.quiet);
-    for finding in &session.report.findings {
-        eprint_line(&format!("pindesk: {finding}"));
-    }
-    let (previous, current) = match &session.report.recipients {
-        RecipientsStatus::Known => (&[][..], &[][..]),
-        RecipientsStatus::Changed { previous, current } => (&previous[..], &current[..]),
-    };
-    let changed = previous != current;
-    if changed {
-        let accepted = build_runtime()?.block_on(session.journal.accept_recipients());
-        accepted.map_err(|error| CliError::not_ready(format!("{error}. The recipients are unchanged.")))?;
-    }
-    let added = current.iter().filter(|key| !previous.contains(key)).map(Fingerprint::as_str).collect();
-    let removed = previous.iter().filter(|key| !current.contains(key)).map(Fingerprint::as_str).collect();
-    let printed = if is_json {
-        print_json(&EscrowAckOutput { schema: SCHEMA_VERSION, changed, added, removed })
-    } else if changed {
-        let mut lines: Vec<_> =
-            records::recipient_diff(previous, current).into_iter().map(|line| format!("  {line}")).collect();
-        lines.push(if current.is_empty() {
-            "No recipient is left: pindesk no longer encrypts PINs.".to_owned()
-        } else {
-            "From now on, PINs are encrypted to the current recipients.".to_owned()
-        });
-        writeln!(io::stdout(), "{}", lines.join("\n"))
-    } else {
-        writeln!(io::stdout(), "The recipients have not changed. There is nothing to accept.")
-    };
-    session.journal.close();
-    exit_code_after_print(printed, ExitCode::Done)
 }

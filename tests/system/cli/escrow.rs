@@ -242,7 +242,7 @@ fn a_list_names_changes_whose_lines_differ() {
             .stderr
             .contains("pindesk: the journal does not record this decryption")
     );
-    assert_eq!(cli.run(&["escrow", "ack"]).code, Some(0));
+    assert_eq!(cli.run(&["escrow", "ack", "--confirm", "1"]).code, Some(0));
     let restarted = cli.run(&["escrow", "list", "--json"]);
     assert_eq!((restarted.stderr.as_str(), &restarted.summary()["records"][0]["request"]), ("", &json!("no_answer")));
 }

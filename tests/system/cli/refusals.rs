@@ -255,7 +255,17 @@ fn changed_recipients_stop_all_sends_until_accepted() {
     );
     assert_eq!((stopped.code, stopped.stderr), (Some(6), message));
     assert_eq!(cli.simulator.pin_request_count(), 1);
-    let accepted = cli.run(&["escrow", "ack", "--json"]);
+    let unchanged = format!(
+        "not confirmed. The recipients are unchanged.\n  added    {other}\n  removed  {}\n  To accept these keys, add --confirm \
+         with the count of keys from now on, 0 if none is left.\n",
+        cli.recipient()
+    );
+    let mismatch = "--confirm does not match the count of keys from now on. The recipients are unchanged.\n";
+    for (more, message) in [(&[][..], &*unchanged), (&["--no-input"], &unchanged), (&["--confirm", "2"], mismatch)] {
+        assert_refused(&cli, &[&["escrow", "ack", "--json"], more].concat(), 5, message);
+    }
+    assert_eq!(set(&ids[1]).code, Some(6), "nothing was recorded");
+    let accepted = cli.run(&["escrow", "ack", "--json", "--confirm", "1"]);
     let expected = serde_json::json!({"schema": 1, "changed": true, "added": [other], "removed": [cli.recipient()]});
     assert_eq!((accepted.code, accepted.summary()), (Some(0), expected));
     assert_eq!(cli.run(&["escrow", "ack"]).stdout, "The recipients have not changed. There is nothing to accept.\n");
@@ -276,8 +286,12 @@ fn removing_every_recipient_must_be_accepted_too() {
         cli.recipient()
     );
     assert_eq!((stopped.code, stopped.stderr), (Some(6), message));
-    let accepted = cli.run(&["escrow", "ack"]);
-    let message = format!("  removed  {}\nNo recipient is left: pindesk no longer encrypts PINs.\n", cli.recipient());
+    let refused =
+        format!("  removed  {}\n  No key is left: pindesk would no longer encrypt PINs, and ", cli.recipient());
+    assert_refused(&cli, &["escrow", "ack"], 5, &refused);
+    let accepted = cli.run(&["escrow", "ack", "--confirm", "0"]);
+    let left = "No recipient is left: pindesk no longer encrypts PINs, and sets no random PINs of many.";
+    let message = format!("  removed  {}\n{left}\n", cli.recipient());
     assert_eq!((accepted.code, accepted.stdout), (Some(0), message));
 }
 

@@ -216,6 +216,32 @@ fn a_question_names_a_new_state_directory() {
 }
 
 #[test]
+fn changed_escrow_keys_are_asked_about() {
+    let cli = CliFixture::without_faults();
+    let id = cli.number_ids("not-set", 1).remove(0);
+    assert_eq!(set_one_pin(&cli, &id, &[]).code, Some(0));
+    let other = age::x25519::Identity::generate().to_public().to_string();
+    cli.write_config("", &[cli.recipient(), &other]);
+    let canceled = "canceled. The recipients are unchanged.";
+    let wrong = "what you typed does not match the count of keys from now on. The recipients are unchanged.";
+    for (answer, code, message) in [("", 5, canceled), ("1", 5, wrong), ("2", 0, "From now on, PINs are encrypted to")]
+    {
+        let mut session = ask(&cli, &["escrow", "ack"]);
+        let screen = session.screen();
+        let question = format!(
+            "The escrow keys have changed:\n  added    {other}\n  stays    {}\nAccept these 2 keys? Type the count of keys",
+            cli.recipient()
+        );
+        assert!(screen.contains(&question), "{screen}");
+        session.send(format!("{answer}\r"));
+        assert_eq!(session.wait_exit().code, code, "{}", session.screen());
+        session.wait_for(message);
+    }
+    let again = cli.run(&["escrow", "ack"]);
+    assert_eq!(again.stdout, "The recipients have not changed. There is nothing to accept.\n");
+}
+
+#[test]
 fn nobody_is_asked_with_no_input() {
     let cli = CliFixture::without_faults();
     let id = cli.number_ids("not-set", 1).remove(0);
