@@ -10,6 +10,7 @@ use crate::cli::config_keys::keymap_from_config;
 use crate::cli::console_setup::recording_config;
 use crate::cli::error::CliError;
 use crate::cli::known_numbers::KnownNumbers;
+use crate::cli::late_arrivals::LateArrivals;
 use crate::cli::output::stdio::eprint_line;
 use crate::cli::output::table;
 use crate::cli::rerun::RerunOptions;
@@ -106,6 +107,21 @@ pub(crate) struct SendRecords {
     /// `None` for a dry run.
     pub(crate) session: Option<JournalSession>,
     pub(crate) has_escrow: bool,
+    /// What a dry run found.
+    inspected: RecoveryReport,
+}
+
+impl SendRecords {
+    /// The numbers among these to which no new PIN may be sent yet.
+    pub(crate) fn late_arrivals(&self, numbers: &[Number]) -> Option<LateArrivals> {
+        let report = self.session.as_ref().map_or(&self.inspected, |session| &session.report);
+        LateArrivals::among(&report.unresolved, numbers.iter().map(|number| number.id), Clock::System.now())
+    }
+
+    /// The state directory, if it had no records before.
+    pub(crate) fn new_state_dir(&self) -> Option<&CleanText> {
+        self.session.as_ref()?.new_state_dir.as_ref()
+    }
 }
 
 /// Opens the journal of a command that sends; inspects it for a dry run. Refuses while an operator must look at something.
@@ -120,12 +136,12 @@ pub(crate) fn prepare_to_send(
         let (report, recipients) = preflight::inspect_records(state_dir, &config.escrow)?;
         check_report(&report, DRY_RUN_RERUN_HINT, rerun)?;
         warn_unresolved(&report, rerun);
-        return Ok(SendRecords { session: None, has_escrow: recipients.is_some() });
+        return Ok(SendRecords { session: None, has_escrow: recipients.is_some(), inspected: report });
     }
     let session = open_journal(state_dir, config, sync_writes)?;
     check_report(&session.report, RERUN_HINT, rerun)?;
     let has_escrow = session.recipients.is_some();
-    Ok(SendRecords { session: Some(session), has_escrow })
+    Ok(SendRecords { session: Some(session), has_escrow, inspected: RecoveryReport::default() })
 }
 
 /// How to continue after a finding was printed.

@@ -223,7 +223,13 @@ fn resume(
     let numbers = result.into_numbers(&config.profile.name, &config.profile.wabas, &rerun)?;
     let unconfirmed = if args.dry_run { Unconfirmed::Accept } else { Unconfirmed::for_send(global) };
     let (may_replace, confirm) = (args.replace, args.confirm.as_deref());
-    let flags = ConfirmFlags { may_replace, confirm, unconfirmed, notes: QuestionNotes::default() };
+    let notes = QuestionNotes {
+        late: records.late_arrivals(&numbers),
+        has_escrow: records.has_escrow,
+        pin_file: args.pin_file.as_deref(),
+        ..QuestionNotes::default()
+    };
+    let flags = ConfirmFlags { may_replace, confirm, unconfirmed, notes };
     checks::check_numbers(&config.profile, &pins, &numbers, Selection::Many, flags)?;
     let Some(session) = records.session else {
         return dry_run::print(&numbers, &checks::expected_confirmation(Selection::Many, &numbers), &[], options);

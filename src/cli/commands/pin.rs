@@ -145,8 +145,13 @@ pub(crate) fn run(
     let numbers = requested.look_up(&runtime, &graph, &pace, &config.profile, &rerun)?;
     let is_repeated = is_repeated(args, &state_dir, &numbers, unconfirmed, &rerun)?;
     let (may_replace, confirm, send_first) = (args.replace, args.confirm.as_deref(), args.first);
-    let new_state_dir = records.session.as_ref().and_then(|session| session.new_state_dir.as_ref());
-    let notes = QuestionNotes { send_first, new_state_dir };
+    let notes = QuestionNotes {
+        send_first,
+        new_state_dir: records.new_state_dir(),
+        late: records.late_arrivals(&numbers),
+        has_escrow: records.has_escrow,
+        pin_file: args.pin_file.as_deref(),
+    };
     let flags = ConfirmFlags { may_replace, confirm, unconfirmed, notes };
     checks::check_numbers(&config.profile, &pins, &numbers, selection, flags)?;
     let Some(session) = records.session else {

@@ -140,7 +140,7 @@ const MAX_REFUSAL_REASONS: usize = 5;
 struct AdviceGroup {
     count: usize,
     steps: &'static [&'static str],
-    /// Meta's words about the first of them, to which the steps can refer.
+    /// Meta's words about the first of them, to which the steps can refer, or why pindesk refused it.
     said: Option<String>,
 }
 
@@ -193,13 +193,14 @@ impl ResultPrinter {
         } else {
             self.print_result_row(progress.number, result, &explanation.summary);
         }
+        let refusal = local_refusal(&progress.state);
         if !explanation.advice.is_empty() {
             let kind = (result.label(), explanation.summary.into_owned());
-            let said = progress.state.api_error().map(meta_words);
+            let refused = refusal.map(|reason| format!("Why it was not sent: {reason}."));
+            let said = refused.or_else(|| progress.state.api_error().map(meta_words));
             let group = AdviceGroup { count: 0, steps: explanation.advice, said };
             self.advice.entry(kind).or_insert(group).count += 1;
-        }
-        if let Some(reason) = local_refusal(&progress.state) {
+        } else if let Some(reason) = refusal {
             *self.refusals.entry(reason.clone()).or_default() += 1;
         }
         true
@@ -244,7 +245,9 @@ impl ResultPrinter {
     /// Prints to standard error what to do about numbers that were not set.
     pub(crate) fn print_advice(&self, job: JobId) {
         for ((label, summary), AdviceGroup { count, steps, said }) in &self.advice {
-            eprint_line(&format!("\npindesk: {}: {label}: {summary}. What to do:", table::numbers_label(*count)));
+            // A summary may begin with the word of the result.
+            let what = if summary.starts_with(label) { summary.clone() } else { format!("{label}: {summary}") };
+            eprint_line(&format!("\npindesk: {}: {what}. What to do:", table::numbers_label(*count)));
             for step in steps.iter().copied().chain(said.as_deref()) {
                 eprint_line(&format!("  {step}"));
             }
@@ -263,12 +266,6 @@ impl ResultPrinter {
         }
         if self.tally.no_answer > 0 {
             eprint_line(&format!("\npindesk: which numbers are in doubt: {show}. {resolve}"));
-        }
-        let older = self.tally.older_pin_in_doubt;
-        if older > 0 {
-            let verb = if older == 1 { "is" } else { "are" };
-            let numbers = table::numbers_label(older);
-            eprint_line(&format!("\npindesk: {numbers} {verb} in doubt because of an older PIN. {resolve}"));
         }
     }
 

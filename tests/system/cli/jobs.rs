@@ -163,7 +163,12 @@ fn resume_sends_what_a_killed_job_never_sent() {
         "pindesk does not store the PIN of job 1 in readable form\n  Give the PIN again: --pin-file FILE",
     );
     assert_refused(&cli, &with_pin, 5, "To send them, add --confirm with the count of numbers.\n");
-    assert_refused(&cli, &[&with_pin[..], &["--confirm", "4"]].concat(), 5, "--confirm does not match. ");
+    assert_refused(
+        &cli,
+        &[&with_pin[..], &["--confirm", "4"]].concat(),
+        5,
+        "--confirm does not match the count of numbers. ",
+    );
     assert_refused(&cli, &with_pin, 5, "To see what would be sent, and the command that sends it, add --dry-run.\n");
     let dry = cli.run(&[&with_pin[..], &["--dry-run"]].concat());
     let command = "pindesk jobs resume 1 --json --pin-file ~/pin --confirm 2";

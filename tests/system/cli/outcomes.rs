@@ -143,13 +143,10 @@ fn a_local_refusal_is_reported_with_its_reason() {
         (
             Some(4),
             &*format!(
-                "pindesk: 1 number: not sent: not sent, and an older PIN is in doubt. What to do:\n  \
+                "pindesk: 1 number: not sent, and an older PIN is in doubt. What to do:\n  \
                  Keep the older PIN: the newer one is not in force.\n  \
-                 Set a PIN again 2 minutes after the last try: then it is known.\n\n\
-                 pindesk: 1 number: not sent: {reason}.\n\n\
-                 To send the rest: pindesk jobs resume 2 --replace --confirm 1\n\n\
-                 pindesk: 1 number is in doubt because of an older PIN. To resolve them, \
-                 open the console (pindesk) and press w.\n"
+                 Set a PIN again 2 minutes after the last try: then it is known.\n  \
+                 Why it was not sent: an earlier PIN could still take effect until {until} UTC.\n"
             )
         )
     );

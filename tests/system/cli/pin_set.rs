@@ -133,7 +133,7 @@ fn the_numbers_after_the_first_are_left_to_resume() {
     let (list, pin) = (cli.write_id_list(&ids), cli.path("pin"));
     let pin = pin.to_str().expect("UTF-8");
     let set = ["pin", "set", "--from", &list, "--pin-file", pin, "--first", "2", "--json", "--confirm"];
-    assert_refused(&cli, &[&set[..], &["2"]].concat(), 5, "--confirm does not match. Nothing was sent.");
+    assert_refused(&cli, &[&set[..], &["2"]].concat(), 5, "--confirm does not match the count of numbers.");
     let output = cli.run(&[&set[..], &["3"]].concat());
     assert_eq!((output.code, output.summary()), (Some(3), expected_summary(1, 2, 0, 1, 0)), "{output:?}");
     let hint = "\nTo send the rest: pindesk jobs resume 1 --pin-file ~/pin --confirm 1\n";

@@ -148,10 +148,21 @@ fn an_unconfirmed_run_says_what_would_confirm_it() {
             "not confirmed. Nothing was sent.\n  To send it, add --confirm with the last 4 digits of the number.\n  ",
         ),
         (&[&one[..], &["--no-input"]].concat(), "not confirmed. Nothing was sent.\n  To send it, add --confirm with "),
-        (&[&one[..], &["--confirm", "1"]].concat(), "--confirm does not match. Nothing was sent.\n  "),
+        (
+            &[&one[..], &["--confirm", "1"]].concat(),
+            "--confirm does not match the last 4 digits of the number. Nothing",
+        ),
+        (
+            &[&one[..], &["--confirm", "yes"]].concat(),
+            "--confirm is not a number. It must be the last 4 digits of the number. Nothing was sent.\n  ",
+        ),
         (&many[..], "not confirmed. Nothing was sent.\n  To send them, add --confirm with the count of numbers.\n  "),
-        (&[&many[..], &["--confirm", "2"]].concat(), "--confirm does not match. Nothing was sent.\n  "),
-        (&[&many[..], &["--first", "2", "--confirm", "2"]].concat(), "--confirm does not match. Nothing was sent.\n  "),
+        (
+            &[&many[..], &["--confirm", "2"]].concat(),
+            "--confirm does not match the count of numbers. Nothing was sent.",
+        ),
+        (&[&many[..], &["--confirm", ""]].concat(), "--confirm is not a number. It must be the count of numbers. Noth"),
+        (&[&many[..], &["--first", "2", "--confirm", "2"]].concat(), "--confirm does not match the count of numbers. "),
     ] {
         assert_refused(&cli, arguments, 5, message);
         assert_refused(&cli, arguments, 5, hint);

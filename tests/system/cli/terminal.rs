@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{run_in_terminal, set_one_pin};
+use super::{assert_refused, run_in_terminal, set_one_pin};
 use crate::support::cli_fixture::CliFixture;
 use crate::support::pty::PtySession;
 
@@ -88,10 +88,17 @@ fn the_operator_is_asked_on_a_terminal() {
     let list = cli.write_id_list(&ids[1..]);
     let [one, many] = [&["pin", "set", &ids[0], "--random"][..], &["pin", "set", "--from", &list, "--random"]];
     let many = [many, &["--replace"]].concat();
-    let (canceled, wrong) = ("canceled. Nothing was sent.", "does not match. Nothing was sent.");
-    for (arguments, answer, message) in
-        [(one, "", canceled), (one, "1234", wrong), (one, "2", wrong), (&many, "", canceled), (&many, "1", wrong)]
-    {
+    let canceled = "canceled. Nothing was sent.";
+    let [digits, count] = ["the last 4 digits of the number. ", "the count of numbers. Nothing was sent."];
+    let wrong = |what: &str| format!("what you typed does not match {what}");
+    for (arguments, answer, message) in [
+        (one, "", canceled),
+        (one, "1234", &wrong(digits)),
+        (one, "2", &wrong(digits)),
+        (one, "y", &format!("what you typed is not a number. It must be {digits}")),
+        (&many, "", canceled),
+        (&many, "1", &wrong(count)),
+    ] {
         let mut session = ask(&cli, arguments);
         session.send(format!("{answer}\r"));
         assert_eq!(session.wait_exit().code, 5, "{}", session.screen());
@@ -213,6 +220,57 @@ fn a_question_names_a_new_state_directory() {
     assert!(screen.contains("\nThis state directory is new: /") && !screen.contains("pindesk: "), "{screen}");
     session.send("\r");
     assert_eq!(session.wait_exit().code, 5, "{}", session.screen());
+}
+
+#[test]
+fn the_question_says_who_gets_the_same_pin() {
+    let cli = CliFixture::without_faults();
+    let ids = cli.number_ids("not-set", 2);
+    let (list, pin) = (cli.write_id_list(&ids), cli.path("pin"));
+    let pin = pin.to_str().expect("UTF-8");
+    let one = ["pin", "set", &ids[0], "--pin-file", pin];
+    let many = ["pin", "set", "--from", &list, "--pin-file", pin];
+    for recipients in [&[cli.recipient()][..], &[]] {
+        cli.write_config("", recipients);
+        for (arguments, what) in [
+            (&one[..], format!("Set the PIN of {pin} on 1 number of profile acme (TEST)?")),
+            (&many, format!("Set the same PIN, that of {pin}, on 2 numbers of profile acme (TEST)?")),
+        ] {
+            let mut session = ask(&cli, arguments);
+            // The line is longer than the screen.
+            let screen = session.screen().replace('\n', "");
+            let screen = screen.replace(' ', "");
+            assert!(screen.contains(&what.replace(' ', "")), "{screen}");
+            assert_eq!(screen.contains("?WithoutanescrowonlyyouhavethisPIN."), recipients.is_empty(), "{screen}");
+            session.send("\r");
+            assert_eq!(session.wait_exit().code, 5, "{}", session.screen());
+        }
+    }
+}
+
+#[test]
+fn a_number_in_doubt_is_refused_before_the_question() {
+    let ids = CliFixture::without_faults().number_ids("not-set", 2);
+    let fault = format!("[[fault]]\nnumber = \"{}\"\nanswer = \"success-false\"", ids[0]);
+    let cli = CliFixture::new(Duration::ZERO, &fault);
+    assert_eq!(set_one_pin(&cli, &ids[0], &["-q"]).code, Some(4));
+    let requests = cli.simulator.pin_request_count();
+    let output = run_in_terminal(&cli, &["pin", "set", &ids[0], "--random"], 200, &[]);
+    let (before, after) = output.split_once(" UTC: ").expect("a time");
+    assert!(before.starts_with("pindesk: 1 number: in doubt until ") && !output.contains("resume"), "{output}");
+    assert!(after.starts_with("an earlier PIN could still take effect. Nothing was sent.\n  +"), "{output}");
+    assert!(after.ends_with("\n  Run this command again then.\n"), "{output}");
+    assert_refused(&cli, &["pin", "set", &ids[0], "--random"], 4, "in doubt until ");
+    let list = cli.write_id_list(&ids);
+    let mut session = ask(&cli, &["pin", "set", "--from", &list, "--random", "--replace"]);
+    let screen = session.screen();
+    assert!(
+        screen.contains("\n1 of them is in doubt until ") && screen.contains("No PIN is sent there now."),
+        "{screen}"
+    );
+    session.send("\r");
+    assert_eq!(session.wait_exit().code, 5, "{}", session.screen());
+    assert_eq!(cli.simulator.pin_request_count(), requests);
 }
 
 #[test]
