@@ -17,6 +17,7 @@ mod refusals;
 mod signals;
 mod simulator;
 mod startup;
+mod state_dir;
 mod suspend;
 mod terminal;
 

@@ -23,7 +23,7 @@ pub(crate) const fn recorded_result(state: RecordedState) -> ChangeResult {
 /// The recorded state of a number, for people.
 pub(crate) const fn recorded_label(state: RecordedState) -> &'static str {
     match state {
-        RecordedState::NotStarted => "not started",
+        RecordedState::NotStarted => ChangeResult::NotSent.label(),
         RecordedState::Running => "sending",
         RecordedState::Ended(result) => result.label(),
         RecordedState::NotApplied => "not applied",

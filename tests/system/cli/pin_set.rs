@@ -30,21 +30,6 @@ fn one_number_gets_the_pin_of_the_file() {
 }
 
 #[test]
-fn a_new_state_directory_is_named_once() {
-    let cli = CliFixture::without_faults();
-    let id = cli.number_ids("not-set", 1).remove(0);
-    let typo = cli.path("typo");
-    let place = ["--replace", "--state-dir", typo.to_str().expect("UTF-8")];
-    let message = "pindesk: new state directory: ~/typo\n";
-    for expected in [message, ""] {
-        let output = set_one_pin(&cli, &id, &place);
-        assert_eq!((output.code, output.stderr.as_str()), (Some(0), expected));
-    }
-    fs::remove_dir_all(&typo).expect("the directory exists");
-    assert_eq!(cli.run(&[&["escrow", "ack"], &place[1..]].concat()).stderr, message);
-}
-
-#[test]
 fn json_output_has_results_and_a_summary() {
     let cli = CliFixture::without_faults();
     let id = cli.number_ids("not-set", 1).remove(0);

@@ -45,6 +45,16 @@ fn no_table_is_wider_than_the_terminal() {
 }
 
 #[test]
+fn a_list_of_jobs_cuts_no_count() {
+    let cli = fixture_with_a_job();
+    for columns in [60, 80] {
+        let output = run_in_terminal(&cli, &["jobs", "list"], columns, &[("NO_COLOR", "1")]);
+        let words = output.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains(" 3 finished 1 failed, 1 no answer; TICKET-123 株式会社テスト"), "{columns}: {output}");
+    }
+}
+
+#[test]
 fn the_audit_cuts_no_name_where_there_is_room() {
     let cli = fixture_with_a_job();
     let shown = |columns| run_in_terminal(&cli, &["audit", "show"], columns, &[("NO_COLOR", "1")]);

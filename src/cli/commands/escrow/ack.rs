@@ -68,10 +68,10 @@ pub(crate) fn accept_recipients(
     let printed = if args.json {
         change.print_json(is_changed)
     } else if is_changed {
-        let lines = if is_shown { Vec::new() } else { change.lines() };
-        let lines = lines.into_iter().map(|line| format!("  {line}\n")).collect::<String>();
+        let mut lines = if is_shown { Vec::new() } else { change.indented_lines() };
         let accepted = if change.current.is_empty() { NONE_ACCEPTED } else { ACCEPTED };
-        writeln!(io::stdout(), "{lines}{accepted}")
+        lines.push(accepted.to_owned());
+        writeln!(io::stdout(), "{}", lines.join("\n"))
     } else {
         writeln!(io::stdout(), "The recipients have not changed. There is nothing to accept.")
     };
@@ -107,7 +107,7 @@ impl KeyChange<'_> {
     }
 
     fn question(&self) -> String {
-        let mut lines: Vec<_> = self.lines().into_iter().map(|line| format!("  {line}")).collect();
+        let mut lines = self.indented_lines();
         lines.insert(0, "The escrow keys have changed:".to_owned());
         lines.extend(self.current.is_empty().then(|| NONE_WOULD_BE_LEFT.to_owned()));
         let count = self.current.len();
@@ -118,6 +118,10 @@ impl KeyChange<'_> {
         };
         lines.push(format!("{what} Type the count of keys from now on ({count}), or press Enter to cancel: "));
         lines.join("\n")
+    }
+
+    fn indented_lines(&self) -> Vec<String> {
+        self.lines().into_iter().map(|line| format!("  {line}")).collect()
     }
 
     /// A line for each key that was added, was removed, or stays.

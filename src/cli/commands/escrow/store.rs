@@ -40,10 +40,8 @@ pub(crate) struct EscrowStore {
     pub(crate) is_torn: bool,
     /// The state directory, if it has no encrypted PIN of any number.
     pub(crate) empty_place: Option<CleanText>,
-    /// True if a requested number has no entry.
-    lacks_number: bool,
-    /// True if a PIN that was sent may be missing.
-    is_incomplete: bool,
+    /// The exit code for what is missing: a PIN that was sent, or any PIN of a requested number.
+    missing_code: ExitCode,
 }
 
 /// A change with every entry it has: those of the escrow file, and the journal's entry if it differs.
@@ -227,9 +225,17 @@ impl EscrowStore {
         for (arg, number) in &missing {
             eprint_line(&format!("pindesk: no encrypted PIN for number {}.", arg.label()));
             let hint = journal.known.hint(arg).filter(|_| journal.known.get(**number).is_none());
-            hint.iter().for_each(|hint| eprint_line(&format!("  {hint}")));
+            if let Some(hint) = hint {
+                eprint_line(&format!("  {hint}"));
+            }
         }
-        let (lacks_number, is_incomplete) = (!missing.is_empty(), is_torn && !journal.is_complete);
+        let missing_code = if is_torn && !journal.is_complete {
+            ExitCode::NotReady
+        } else if missing.is_empty() {
+            ExitCode::Done
+        } else {
+            ExitCode::Usage
+        };
         let in_force = in_force::decide(&journal.changes, |number| journal.known.get(number));
         let (known, is_journal_complete) = (journal.known, journal.is_complete);
         Ok(Self {
@@ -241,8 +247,7 @@ impl EscrowStore {
             unreadable_lines,
             is_torn,
             empty_place,
-            lacks_number,
-            is_incomplete,
+            missing_code,
         })
     }
 
@@ -267,9 +272,8 @@ impl EscrowStore {
     /// The exit code of a command that shows records with these codes. A record that was altered is worse than one that
     /// another key decrypts, so 6 wins over 3 here: the row of code 3 fits only if no row below names the reason.
     pub(crate) fn exit_code(&self, records: impl Iterator<Item = ExitCode>) -> ExitCode {
-        let incomplete = if self.is_incomplete { ExitCode::NotReady } else { ExitCode::Done };
-        let worst = records.fold(incomplete, ExitCode::max);
-        if worst == ExitCode::Done && self.lacks_number { ExitCode::Usage } else { worst }
+        let incomplete = if self.missing_code == ExitCode::NotReady { ExitCode::NotReady } else { ExitCode::Done };
+        ExitCode::first_that_applies([records.fold(incomplete, ExitCode::max), self.missing_code])
     }
 }
 
