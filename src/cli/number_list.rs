@@ -1,6 +1,7 @@
 //! The file of `pin set --from`: numbers, checked as a whole before one of them is used.
 //!
-//! It repeats no line that is not a number, and no digits that could be a PIN: the operator may have named the wrong file.
+//! It repeats no line that may have a secret, and no digits that could be a PIN: the operator may have named the wrong
+//! file.
 
 mod reader;
 

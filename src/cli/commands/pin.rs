@@ -33,7 +33,7 @@ use crate::config::{self, Config, Env, Overrides, Profile};
 use crate::domain::clock::Clock;
 use crate::domain::number::Number;
 use crate::domain::pin_plan::PinPlan;
-use crate::domain::redact::redacted_path;
+use crate::domain::redact::shell_quote;
 use crate::domain::text::CleanText;
 use crate::graph::Graph;
 use crate::jobs::JobOptions;
@@ -218,7 +218,7 @@ impl RequestedNumbers {
         if is_stdin && args.pin_file.as_ref().is_some_and(|file| file.as_os_str() == STDIN_PATH) {
             return Err(CliError::usage("--from and --pin-file cannot both be standard input").nothing_sent());
         }
-        let source_name = if is_stdin { "standard input".to_owned() } else { redacted_path(file).to_string() };
+        let source_name = if is_stdin { "standard input".to_owned() } else { shell_quote(file).to_string() };
         let bytes = if is_stdin { read_limited(io::stdin()) } else { fs::File::open(file).and_then(read_limited) };
         let bytes = bytes.map_err(|error| {
             CliError::usage(format!("cannot read {source_name}: {}", plain_io_error(&error))).nothing_sent()

@@ -335,6 +335,15 @@ fn a_typical_mistake_is_answered_with_what_to_do() {
         ),
         (&["jobs", "show", "one"], "JOB: expected a whole number, 1 or more\nSee pindesk jobs show --help.\n"),
         (&["numbers", "list", "--two-step", "off"], "See pindesk numbers list --help.\n"),
+        (&["--json", "numbers", "list"], "put --json after the command: pindesk numbers list --json\n"),
+        (&["set", "pin"], "unknown command 'set' (did you mean 'pin set'?)\n"),
+        (&["list", "jobs"], "unknown command 'list' (did you mean 'jobs list'?)\n"),
+        (&["list"], "unknown command 'list' (did you mean 'numbers list', 'escrow list', 'jobs list'?)\n"),
+        (
+            &["pin", "set", "--from", "my list.txt", "--random"],
+            "cannot read 'my list.txt': No such file or directory. ",
+        ),
+        (&["simulator", "--faults", "none.toml"], "cannot read the fault file none.toml: No such file or directory\n"),
     ] {
         assert_refused(&cli, arguments, 2, message);
     }
