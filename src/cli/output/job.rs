@@ -14,7 +14,9 @@ use crate::cli::exit_code::ExitCode;
 use crate::cli::number_index::NumberIndex;
 use crate::cli::output::names::{exact_names, name_cells};
 use crate::cli::output::options::OutputOptions;
-use crate::cli::output::result_fields::{attempts, changed, http_status, local_refusal, recorded_cell};
+use crate::cli::output::result_fields::{
+    attempts, changed, has_older_pin_in_doubt, http_status, local_refusal, recorded_cell,
+};
 use crate::cli::output::stdio::{SCHEMA_VERSION, eprint_line};
 use crate::cli::output::table::{self, Cell, Column, Layout, TableStyle};
 use crate::cli::output::tally::Tally;
@@ -50,6 +52,9 @@ pub(crate) struct ResultRecord<'a> {
     pub(crate) tries: u8,
     pub(crate) change: Option<String>,
     pub(crate) reason: &'a str,
+    /// Only in the results of a command that sends: a job does not know the requests before it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) older_pin_in_doubt: bool,
     pub(crate) advice: &'static [&'static str],
 }
 
@@ -75,6 +80,7 @@ impl<'a> ResultRecord<'a> {
             tries: 0,
             change: None,
             reason,
+            older_pin_in_doubt: false,
             advice: &[],
         }
     }
@@ -214,6 +220,7 @@ impl ResultPrinter {
             http_status: http_status(&progress.state),
             tries: attempts(&progress.state),
             change: progress.change.map(|change| change.to_string()),
+            older_pin_in_doubt: has_older_pin_in_doubt(&progress.state),
             advice: explanation.advice,
             ..ResultRecord::new(&progress.number, result, &explanation.reason)
                 .with_names(number)

@@ -85,6 +85,11 @@ pub(crate) fn attempts(state: &ChangeState) -> u8 {
     }
 }
 
+/// True if the last request changed nothing, and the PIN of an earlier one is in doubt.
+pub(crate) fn has_older_pin_in_doubt(state: &ChangeState) -> bool {
+    matches!(state, ChangeState::InDoubt(details) if details.newer_pin.is_some())
+}
+
 /// Why pindesk itself refused the request, if it did.
 pub(crate) fn local_refusal(state: &ChangeState) -> Option<&CleanText> {
     let why = match state {

@@ -151,7 +151,7 @@ fn resume_sends_what_a_killed_job_never_sent() {
         jobs,
         [json!({"schema": 1, "event": "job", "job": 1, "at": at, "profile": "acme", "pins": "given",
                 "who": jobs[0]["who"], "user": "ana", "claimed_user": null, "note": null, "state": "cut_short", "total": 4, "set": 1, "failed": 0, "not_sent": 2, "no_answer": 1, "settled": 0,
-                "open": 2})]
+                "open": 2, "resumable": 2})]
     );
     let resume = ["jobs", "resume", "1", "--json"];
     let pin = pin_path(&cli);
@@ -184,7 +184,7 @@ fn resume_sends_what_a_killed_job_never_sent() {
         first_job(&cli),
         json!({"schema": 1, "event": "job", "job": 1, "at": at, "profile": "acme", "who": jobs[0]["who"], "user": "ana",
                "claimed_user": null, "note": null, "pins": "given", "state": "finished",
-               "total": 4, "set": 3, "failed": 0, "not_sent": 0, "no_answer": 1, "settled": 0, "open": 0})
+               "total": 4, "set": 3, "failed": 0, "not_sent": 0, "no_answer": 1, "settled": 0, "open": 0, "resumable": 0})
     );
     let shown = cli.run(&["jobs", "show", "1", "--json"]);
     let in_doubt = &shown.json_lines()[1];
@@ -312,7 +312,8 @@ fn resume_takes_in_the_numbers_that_met_a_refused_token() {
     assert!(stopped.stdout.ends_with("Job 1, 6 numbers: 2 set, 1 failed, 3 not sent, 0 no answer.\n"), "{stopped:?}");
     let resume = "pindesk jobs resume 1 --confirm 4";
     assert!(stopped.stderr.contains(&format!("\nTo send the rest: {resume}\n")), "{stopped:?}");
-    assert_eq!(first_job(&cli)["state"], "cut_short");
+    let job = first_job(&cli);
+    assert_eq!((&job["state"], &job["open"], &job["resumable"]), (&json!("cut_short"), &json!(3), &json!(4)), "{job}");
     let shown = cli.run(&["jobs", "show", "1"]);
     assert!(shown.stdout.ends_with(&format!("To send the rest: {resume}\n")), "{shown:?}");
     let resumed = cli.run(&resume.split(' ').skip(1).collect::<Vec<_>>());

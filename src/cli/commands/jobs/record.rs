@@ -41,6 +41,8 @@ pub(crate) struct JobRecord<'a> {
     settled: usize,
     /// Numbers without an outcome: not started, or in progress.
     open: usize,
+    /// Numbers that `jobs resume` sends.
+    resumable: usize,
 }
 
 impl<'a> JobRecord<'a> {
@@ -69,6 +71,7 @@ impl<'a> JobRecord<'a> {
             no_answer: tally.no_answer,
             settled: job.count(RecordedState::Resolved),
             open: job.count(RecordedState::NotStarted) + job.count(RecordedState::Running),
+            resumable: job.resumable,
         }
     }
 }
