@@ -4,10 +4,11 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
+use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use super::assert_refused;
 use super::escrow::{fixture_with_one_pin, open_escrow, open_escrow_in_terminal, set_pin};
+use super::{assert_refused, names_of, set_one_pin};
 use crate::support::cli_fixture::{CliFixture, PIN};
 
 #[test]
@@ -28,7 +29,8 @@ fn decrypted_pins_show_whether_they_are_in_force() {
     let set_at = |n: usize| records[n]["last_try_at"].as_str().expect("a time")[..16].replace('T', " ");
     assert!(screen.contains(&format!("{PIN}  yes            {}\n", set_at(0))), "{screen}");
     assert!(screen.contains(&format!("135790  no, refused    {}\n", set_at(1))), "{screen}");
-    let notes = "2 PINs of 2 numbers.\nyes: Meta confirmed this PIN last.\nMeta does not reveal changes made elsewhere";
+    let notes = "2 PINs of 2 numbers.\nyes: Meta confirmed this PIN last.\nno: a newer PIN was set after it, or it was never \
+                 in force.\nMeta does not reveal changes made elsewhere";
     assert!(screen.contains(notes) && !screen.contains("maybe:"), "{screen}");
     // A refused PIN is left out, and not decrypted, unless it is asked for.
     let audit_rows = || cli.run(&["audit", "show", "--json"]).summary()["rows"].as_array().expect("rows").len();
@@ -66,6 +68,27 @@ fn pins_of_a_number_are_newest_first_with_their_times() {
     assert!(heading.ends_with("PIN     LAST SET HERE  SET AT (UTC)"), "{screen}");
     let rows: Vec<_> = screen.lines().skip(1).take(2).collect();
     assert!(rows[0].contains("  135790  yes            20") && rows[1].contains(&format!("  {PIN}  no  ")), "{screen}");
+}
+
+#[test]
+fn where_no_pin_is_in_force_the_last_one_is_named() {
+    let (cli, id) = fixture_with_one_pin();
+    cli.write_config("", &[]);
+    assert_eq!(cli.run(&["escrow", "ack", "--confirm", "0"]).code, Some(0));
+    assert_eq!(set_one_pin(&cli, &id, &["--replace"]).code, Some(0));
+    let screen = open_escrow_in_terminal(&cli, &cli.state_path(""), &[]).replace('\n', "");
+    let [display, _] = names_of(&cli, &id);
+    let note = format!("{display}: the PIN that was set last at ");
+    assert!(screen.contains(&format!("{PIN}  no  ")) && screen.contains(&note), "{screen}");
+    assert!(screen.contains("is not here: it is not in the escrow,"), "{screen}");
+    // Meta says later that two-step verification is off.
+    let cli = fixture_with_one_pin().0;
+    let db = Connection::open(cli.state_path("journal.db")).expect("the journal");
+    db.execute_batch("UPDATE numbers SET two_step = 'not_set', read_at = read_at + 60").expect("the rows are altered");
+    let screen = open_escrow_in_terminal(&cli, &cli.state_path(""), &[]);
+    assert!(screen.contains(&format!("{PIN}  no, off since  20")), "{screen}");
+    assert!(screen.contains("\noff since: it was set last, and then Meta said"), "{screen}");
+    assert_eq!(open_escrow(&cli, "key.txt", &["--json"]).summary()["records"][0]["in_force"], "no");
 }
 
 #[test]

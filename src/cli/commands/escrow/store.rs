@@ -2,7 +2,7 @@
 //!
 //! It trusts no entry more than another: it returns all that differ, and warns on standard error.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use serde::Serialize;
@@ -22,7 +22,7 @@ use crate::domain::standing::ChangeResult;
 use crate::domain::text::CleanText;
 use crate::escrow::decrypt::{DecryptPinError, DecryptedPin, Identities};
 use crate::escrow::{EscrowContents, EscrowEntry, EscrowFile};
-use crate::journal::{EncryptedPin, RecordedState};
+use crate::journal::{EncryptedPin, RecordedState, SentChange};
 use crate::state_dir::StateDir;
 
 use super::in_force::{self, InForce};
@@ -35,6 +35,8 @@ pub(crate) struct EscrowStore {
     /// The numbers that the journal knows.
     pub(crate) known: KnownNumbers,
     in_force: HashMap<ChangeId, InForce>,
+    /// The newest change of each number that Meta confirmed.
+    last_sets: HashMap<PhoneNumberId, SentChange>,
     is_journal_complete: bool,
     pub(crate) unreadable_lines: Vec<usize>,
     pub(crate) is_torn: bool,
@@ -237,12 +239,15 @@ impl EscrowStore {
             ExitCode::Usage
         };
         let in_force = in_force::decide(&journal.changes, |number| journal.known.get(number));
+        let is_set = |change: &SentChange| change.state == RecordedState::Ended(ChangeResult::Set);
+        let last_sets = journal.changes.into_iter().filter(is_set).map(|change| (change.number, change)).collect();
         let (known, is_journal_complete) = (journal.known, journal.is_complete);
         Ok(Self {
             dir,
             changes,
             known,
             in_force,
+            last_sets,
             is_journal_complete,
             unreadable_lines,
             is_torn,
@@ -258,6 +263,16 @@ impl EscrowStore {
             Some(decision) => *decision,
             None => InForce::Maybe,
         }
+    }
+
+    /// The listed numbers whose PIN that was set last is not among these changes, and when it was.
+    pub(crate) fn last_sets_without(&self, shown: &HashSet<ChangeId>) -> Vec<(PhoneNumberId, Option<UtcTime>)> {
+        let is_listed = |number| self.changes.iter().any(|change| change.first_entry().number == number);
+        let missing =
+            self.last_sets.iter().filter(|(number, last)| !shown.contains(&last.change) && is_listed(**number));
+        let mut missing: Vec<_> = missing.map(|(number, last)| (*number, last.last_attempt_at)).collect();
+        missing.sort_by_key(|(number, _)| self.known.sort_key(*number));
+        missing
     }
 
     /// What `maybe` means for a reader who must try PINs.
