@@ -27,6 +27,7 @@ mod shutdown;
 mod config_keys;
 mod records;
 mod rerun;
+mod late_arrivals;
 mod confirm;
 mod ordered_reads;
 mod checks;

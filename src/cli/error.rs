@@ -28,7 +28,8 @@ pub(crate) struct CliError {
 impl CliError {
     /// `what` says what happened, in one or two sentences.
     pub(crate) fn new(exit_code: ExitCode, what: impl Into<String>) -> Self {
-        Self { exit_code, what: what.into(), is_nothing_sent: false, details: Vec::new(), remedy: Vec::new() }
+        let what = without_error_number(&what.into());
+        Self { exit_code, what, is_nothing_sent: false, details: Vec::new(), remedy: Vec::new() }
     }
 
     /// The command line, or what it names, cannot be used.
@@ -68,6 +69,11 @@ impl CliError {
         self
     }
 
+    /// Adds a line that says what to do, if there is one.
+    pub(crate) fn optional_remedy(self, line: Option<String>) -> Self {
+        line.into_iter().fold(self, Self::remedy)
+    }
+
     /// Adds lines that say what to do, step by step.
     pub(crate) fn remedies(self, lines: &[&str]) -> Self {
         lines.iter().fold(self, |error, line| error.remedy(*line))
@@ -91,8 +97,14 @@ impl fmt::Display for CliError {
 
 /// The error without the number that only a programmer knows: `No space left on device`.
 pub(crate) fn plain_io_error(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or_default().to_owned()
+    without_error_number(&error.to_string())
+}
+
+/// The text without such numbers, wherever they are.
+fn without_error_number(text: &str) -> String {
+    let mut parts = text.split(" (os error ");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + part.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start_matches(')'))
 }
 
 /// These are the checks before the work.
@@ -114,6 +126,8 @@ mod tests {
 
     #[test]
     fn an_error_says_what_happened_what_changed_and_what_to_do() {
+        let system = CliError::usage("cannot read x: Not a directory (os error 20). Nothing was changed.").to_string();
+        assert_eq!(system, "cannot read x: Not a directory. Nothing was changed.");
         let error = CliError::usage("ids.txt has 1 error")
             .nothing_sent()
             .details(["line 3: not a phone number ID".to_owned()])

@@ -1,6 +1,7 @@
 //! The file of `pin set --from`: numbers, checked as a whole before one of them is used.
 //!
-//! It repeats no line that is not a number, and no digits that could be a PIN: the operator may have named the wrong file.
+//! It repeats no line that may have a secret, and no digits that could be a PIN: the operator may have named the wrong
+//! file.
 
 mod reader;
 
@@ -187,9 +188,9 @@ mod tests {
         assert_eq!(
             error(&list),
             "ids.txt has errors. Nothing was sent.\n  \
-             line 2: +447700900001: duplicate of line 1\n  \
+             line 2: +44 7700 900001: duplicate of line 1\n  \
              line 3: 447700900002 fits 2 numbers: 200000000000002 Acme, 200000000000003 Acme. Give the phone number ID\n  \
-             line 4: no number +447700900003 in profile acme\n  \
+             line 4: no number 0044 7700 900003 in profile acme\n  \
              line 5: no number (six digits) in profile acme"
         );
         let mut list = NumberList::parse(b"+44 7700 900003\n");

@@ -69,9 +69,9 @@ enum JobEvent {
 /// Records the job, sends the PINs, and returns the exit code when every number has a result.
 pub(crate) fn run(confirmed: ConfirmedJob, runtime: Runtime, options: OutputOptions) -> Result<ExitCode, CliError> {
     let ConfirmedJob { profile, start, plan, graph, pace, session, concurrency, rerun, can_ask, early } = confirmed;
-    let JournalSession { journal, report, recipients, suspend_handler } = session;
+    let JournalSession { journal, report, recipients, suspend_handler, .. } = session;
     let escrow_hint = escrow_hint(&plan.pins, recipients.is_some(), &rerun);
-    let mut results = ResultPrinter::new(options, plan.targets.shared(), rerun);
+    let mut results = ResultPrinter::new(options, plan.targets.shared(), rerun.clone());
     let handle = runtime.handle().clone();
     let (jobs, mut progress) = {
         let _guard = runtime.enter();
@@ -81,7 +81,7 @@ pub(crate) fn run(confirmed: ConfirmedJob, runtime: Runtime, options: OutputOpti
     // The actor reports what an earlier run left in doubt before it does anything else.
     while progress.try_recv().is_ok() {}
     let mut line = ProgressLine::new(plan.targets.len(), options, Instant::now());
-    let shutdown = ShutdownHandler::listen(jobs.clone(), line.in_flight(), options.is_quiet)
+    let shutdown = ShutdownHandler::listen(jobs.clone(), line.in_flight(), rerun, options.is_quiet)
         .map_err(|error| CliError::machine("cannot watch for signals", &error).nothing_sent())?;
     early.end();
     suspend_handler.watch(jobs.clone());
@@ -122,7 +122,7 @@ pub(crate) fn run(confirmed: ConfirmedJob, runtime: Runtime, options: OutputOpti
     let show = results.rerun.command(&format!("jobs show {job}"));
     let code = results.finish(code, &format!("The journal has all of them: {show}"));
     journal.close();
-    if pending == 0 { Ok(code) } else { Err(lost_numbers_error(pending)) }
+    if pending == 0 { Ok(code) } else { Err(lost_numbers_error(pending, &show)) }
 }
 
 async fn start_job(jobs: &JobsHandle, start: StartMode, plan: PinPlan) -> Result<JobId, RecordError> {
@@ -237,8 +237,8 @@ fn next_progress(events: &mpsc::Receiver<JobEvent>, line: &mut ProgressLine, job
 }
 
 /// The actor ended without a result for these.
-fn lost_numbers_error(count: usize) -> CliError {
+fn lost_numbers_error(count: usize, show: &str) -> CliError {
     let numbers = table::numbers_label(count);
     CliError::new(ExitCode::Bug, format!("the work ended by a bug before {numbers} had a result; they are in doubt"))
-        .remedy("See pindesk jobs list.")
+        .remedy(format!("See {show}."))
 }

@@ -15,6 +15,7 @@ use signal_hook::iterator::Signals;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::output::stdio::eprint_line;
 use crate::cli::progress_line::InFlightCount;
+use crate::cli::rerun::RerunOptions;
 use crate::domain::change::JobId;
 use crate::jobs::{IN_FLIGHT_TIMEOUT, InFlight, JobsHandle};
 use crate::process;
@@ -37,14 +38,21 @@ struct ShutdownState {
     /// The signal that requested the end, or 0.
     signal: AtomicI32,
     job: OnceLock<JobId>,
+    /// For the commands that the last message names.
+    rerun: RerunOptions,
 }
 
 impl ShutdownHandler {
     /// Starts to listen, until the process ends. `in_flight` is told to the operator, unless the command is quiet.
-    pub(crate) fn listen(jobs: JobsHandle, in_flight: InFlightCount, is_quiet: bool) -> io::Result<Self> {
+    pub(crate) fn listen(
+        jobs: JobsHandle,
+        in_flight: InFlightCount,
+        rerun: RerunOptions,
+        is_quiet: bool,
+    ) -> io::Result<Self> {
         let watched = process::TERMINATION_SIGNALS.into_iter().chain(process::UNUSED_FATAL_SIGNALS);
         let mut signals = Signals::new(watched.filter(|signal| !process::is_ignored(*signal)))?;
-        let handler = Self::default();
+        let handler = Self(Arc::new(ShutdownState { rerun, ..ShutdownState::default() }));
         let state = Arc::clone(&handler.0);
         thread::Builder::new().name("signals".to_owned()).spawn(move || {
             let mut requested_at: Option<Instant> = None;
@@ -58,7 +66,7 @@ impl ShutdownHandler {
                             print_stopping(in_flight.get());
                         }
                     }
-                    Some(at) if is_second_request(signal, at.elapsed()) => exit_now(signal, state.job.get()),
+                    Some(at) if is_second_request(signal, at.elapsed()) => exit_now(signal, &state),
                     Some(_) => {}
                 }
             }
@@ -104,14 +112,14 @@ fn print_stopping(in_flight: usize) {
 }
 
 /// Ends the process with requests in flight, and says what that means if the message can be printed.
-fn exit_now(signal: i32, job: Option<&JobId>) -> ! {
+fn exit_now(signal: i32, state: &ShutdownState) -> ! {
     let (sender, printed) = mpsc::channel();
     // A job that was recorded just now may already be at work.
-    let command = job.map_or_else(|| "list".to_owned(), |job| format!("show {job}"));
+    let words = state.job.get().map_or_else(|| "jobs list".to_owned(), |job| format!("jobs show {job}"));
+    let (command, resolve) = (state.rerun.command(&words), state.rerun.resolve_hint("them"));
     let print = move || {
         eprint_line(&format!(
-            "pindesk: exited at once: numbers whose requests were in flight are in doubt. Which ones: pindesk jobs \
-             {command}. To resolve them, open the console (pindesk) and press w."
+            "pindesk: exited at once: numbers whose requests were in flight are in doubt. Which ones: {command}. {resolve}"
         ));
         sender.send(()).ok();
     };

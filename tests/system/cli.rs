@@ -6,6 +6,7 @@ mod config;
 mod daily_work;
 mod dry_run;
 mod escrow;
+mod escrow_open;
 mod job_reports;
 mod jobs;
 mod json_page;
@@ -17,6 +18,7 @@ mod refusals;
 mod signals;
 mod simulator;
 mod startup;
+mod state_dir;
 mod suspend;
 mod terminal;
 
@@ -35,6 +37,9 @@ use crate::support::signals::reset_ignored_signals;
 
 /// A URL that refuses every connection.
 const UNREACHABLE_URL: &str = "http://127.0.0.1:1";
+
+/// What a command says that creates the state directory of a fixture.
+const NEW_STATE_DIR: &str = "pindesk: new state directory: ~/.local/state/pindesk\n";
 
 /// A `pindesk simulator` in its own process. It is killed when dropped.
 struct SimulatorProcess {

@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::Path;
 use std::slice;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
+use tokio::runtime::Runtime;
 
 use crate::cli::args::GlobalArgs;
 use crate::cli::error::CliError;
@@ -20,13 +22,15 @@ use crate::cli::output::options::OutputOptions;
 use crate::cli::output::stdio::{eprint_line, exit_code_after_print, print_json};
 use crate::cli::output::table::TableStyle;
 use crate::cli::pauses;
-use crate::cli::read_failure::{self, ReadFailures};
+use crate::cli::read_failure::{self, ReadFailures, waba_label};
 use crate::cli::records::{self, require_config, require_numbers};
+use crate::cli::rerun::RerunOptions;
 use crate::cli::runtime::{build_runtime, open_graph};
 use crate::cli::when;
 use crate::config::{self, Config, Env, Overrides, Profile};
 use crate::domain::clock::Clock;
-use crate::domain::number::{Number, TwoStep, WabaId};
+use crate::domain::number::{Number, TwoStep, Waba, WabaId};
+use crate::domain::redact::may_have_secret;
 use crate::domain::text::CleanText;
 use crate::graph::Graph;
 use crate::numbers::{self, NumberSources, NumbersEvent};
@@ -51,9 +55,9 @@ pub(crate) enum NumbersCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct NumbersListArgs {
-    /// Only the numbers of this WABA of the config
-    #[arg(long, value_name = "ID")]
-    waba: Option<WabaId>,
+    /// Only the numbers of this WABA of the config: its ID, or its name there
+    #[arg(long, value_name = "WABA", value_parser = parse_waba)]
+    waba: Option<String>,
     /// Only numbers whose two-step verification is in this state
     #[arg(long, value_name = "STATE")]
     two_step: Option<TwoStepArg>,
@@ -75,8 +79,22 @@ pub(crate) struct NumbersListArgs {
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum TwoStepArg {
     On,
+    #[value(alias = "not_set")]
     NotSet,
     Unknown,
+}
+
+/// How many WABAs a message names before it counts the rest.
+const MAX_LISTED_WABAS: usize = 5;
+
+/// Parses the ID or the name of a WABA.
+fn parse_waba(text: &str) -> Result<String, &'static str> {
+    let is_id = text.parse::<WabaId>().is_ok();
+    if is_id || !may_have_secret(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("expected the ID of a WABA, or its name in the config")
+    }
 }
 
 impl NumbersListArgs {
@@ -209,14 +227,20 @@ fn read_history(state_dir: &Path) -> Result<NumberHistory, CliError> {
 }
 
 fn number_sources(args: &NumbersListArgs, profile: &Profile) -> Result<NumberSources, CliError> {
-    let Some(wanted) = args.waba else {
+    let Some(wanted) = &args.waba else {
         // `verified_name` is Meta's word. A name of the config is not.
         let numbers = profile.numbers.iter().map(|(id, _)| (*id, None)).collect();
         return Ok(NumberSources { wabas: profile.wabas.clone(), numbers });
     };
-    let wabas: Vec<_> = profile.wabas.iter().filter(|waba| waba.id == wanted).cloned().collect();
+    let name = |waba: &Waba| waba.name.as_ref().map(|name| name.as_str().to_owned());
+    let is_wanted = |waba: &&Arc<Waba>| waba.id.as_str() == wanted || name(waba).as_ref() == Some(wanted);
+    let wabas: Vec<_> = profile.wabas.iter().filter(is_wanted).cloned().collect();
     if wabas.is_empty() {
-        return Err(CliError::usage(format!("no WABA {wanted} in profile {}", profile.name)));
+        let mut known: Vec<_> = profile.wabas.iter().take(MAX_LISTED_WABAS).map(|waba| waba_label(waba)).collect();
+        let rest = profile.wabas.len() - known.len();
+        known.extend((rest > 0).then(|| format!("and {rest} more")));
+        return Err(CliError::usage(format!("no WABA {} in profile {}", CleanText::new(wanted), profile.name))
+            .optional_remedy((!known.is_empty()).then(|| format!("WABAs there: {}", known.join(", ")))));
     }
     Ok(NumberSources { wabas, numbers: Vec::new() })
 }
@@ -229,7 +253,7 @@ fn show(
     global: &GlobalArgs,
 ) -> Result<ExitCode, CliError> {
     let pace = pauses::new_pace(profile, profile.concurrency, OutputOptions::new(false, global));
-    let mut number = read_shown_number(arg, profile, graph, &pace)?;
+    let mut number = read_shown_number(arg, profile, graph, &pace, &RerunOptions::new(global))?;
     let printed = if is_json {
         print_json(&NumberRecord::exact(&number))
     } else {
@@ -240,18 +264,27 @@ fn show(
 }
 
 /// Reads a number, listed or not. What Meta does not know as an ID may be a display number of the profile.
-fn read_shown_number(arg: &NumberArg, profile: &Profile, graph: &Graph, pace: &Pace) -> Result<Number, CliError> {
+fn read_shown_number(
+    arg: &NumberArg,
+    profile: &Profile,
+    graph: &Graph,
+    pace: &Pace,
+    rerun: &RerunOptions,
+) -> Result<Number, CliError> {
+    let find = |runtime: &Runtime| lookup::find_number(runtime, graph, pace, profile, arg, rerun);
     let runtime = build_runtime()?;
-    let Some(id) = arg.id() else { return lookup::find_number(&runtime, graph, pace, profile, arg) };
+    let Some(id) = arg.id() else { return find(&runtime) };
     let failure = match runtime.block_on(numbers::read_one(graph, pace, id)) {
         Ok(number) => return Ok(number),
         Err(failure) => failure,
     };
     let code = read_failure::exit_code(&failure);
-    if code == ExitCode::Failed
-        && let Ok(number) = lookup::find_number(&runtime, graph, pace, profile, arg)
-    {
-        return Ok(number);
+    if code == ExitCode::Failed {
+        match find(&runtime) {
+            Err(error) if arg.may_lack_country_code() && error.exit_code() == ExitCode::Usage => return Err(error),
+            Err(_) => {}
+            found @ Ok(_) => return found,
+        }
     }
     let explanation = Explanation::for_read_failure(&failure);
     let what = format!("number {} could not be read. {}", arg.label(), explanation.reason);

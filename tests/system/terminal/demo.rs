@@ -3,11 +3,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::Duration;
 
 use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::support::pty::{ProcessExit, PtySession};
+
+/// A menu takes no key in the moment in which it opens.
+const QUIET_TIME: Duration = Duration::from_millis(300);
 
 /// Wide enough for a command with paths in it.
 const WIDE_SIZE: (u16, u16) = (400, 24);
@@ -44,7 +48,8 @@ fn the_demo_shows_how_to_decrypt_and_removes_its_files() {
         let mut session = start_demo(home.path(), &[]);
         let [dir] = &dir_entries(home.path())[..] else { panic!("one directory: {:?}", dir_entries(home.path())) };
         session.send("c");
-        session.wait_for("5");
+        session.wait_for("Copy a value of");
+        session.wait_until_quiet(QUIET_TIME);
         session.send("5");
         let (state_dir, key) = (dir.display(), dir.join("key.txt"));
         session.wait_for(&format!("pindesk escrow open --state-dir {state_dir} --identity {}", key.display()));

@@ -41,6 +41,8 @@ pub(crate) struct JobRecord<'a> {
     settled: usize,
     /// Numbers without an outcome: not started, or in progress.
     open: usize,
+    /// Numbers that `jobs resume` sends.
+    resumable: usize,
 }
 
 impl<'a> JobRecord<'a> {
@@ -69,6 +71,7 @@ impl<'a> JobRecord<'a> {
             no_answer: tally.no_answer,
             settled: job.count(RecordedState::Resolved),
             open: job.count(RecordedState::NotStarted) + job.count(RecordedState::Running),
+            resumable: job.resumable,
         }
     }
 }
@@ -90,11 +93,25 @@ pub(crate) fn tally(job: &JobSummary) -> Tally {
 }
 
 /// The state of a job in words, with what an operator may have to look at: `finished, 4 failed`.
-pub(crate) fn state_text(job: &JobSummary) -> String {
-    let (state, unsent) = match job.status {
-        JobStatus::Running => ("running", "to go"),
-        JobStatus::Finished => ("finished", ChangeResult::NotSent.label()),
-        JobStatus::Interrupted => ("cut short", ChangeResult::NotSent.label()),
+fn state_text(job: &JobSummary) -> String {
+    let (state, counts) = (state_label(job.status), open_counts(job));
+    if counts.is_empty() { state.to_owned() } else { format!("{state}, {counts}") }
+}
+
+/// The state of a job, in at most 9 characters.
+pub(crate) const fn state_label(status: JobStatus) -> &'static str {
+    match status {
+        JobStatus::Running => "running",
+        JobStatus::Finished => "finished",
+        JobStatus::Interrupted => "cut short",
+    }
+}
+
+/// What an operator may have to look at: `4 failed, 1 not sent`.
+pub(crate) fn open_counts(job: &JobSummary) -> String {
+    let unsent = match job.status {
+        JobStatus::Running => "to go",
+        JobStatus::Finished | JobStatus::Interrupted => ChangeResult::NotSent.label(),
     };
     let ended = |result| job.count(RecordedState::Ended(result));
     let not_sent = ended(ChangeResult::NotSent) + job.count(RecordedState::NotStarted);
@@ -105,8 +122,8 @@ pub(crate) fn state_text(job: &JobSummary) -> String {
         (job.count(RecordedState::Resolved), recorded_label(RecordedState::Resolved)),
         (not_sent, unsent),
     ];
-    let counts = counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!(", {count} {what}"));
-    format!("{state}{}", counts.collect::<String>())
+    let counts = counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+    counts.collect::<Vec<_>>().join(", ")
 }
 
 /// Who confirmed the job, when, and what for.
