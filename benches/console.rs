@@ -60,6 +60,8 @@ fn session(waba: &Arc<Waba>) -> Session {
         wabas: vec![Arc::clone(waba)],
         show_pin_for: Some(Duration::from_secs(10)),
         may_suspend: true,
+        concurrency: 8,
+        is_in_multiplexer: true,
         rotation: None,
         bell: false,
         names_warning: None,

@@ -13,6 +13,8 @@ mod quick_filter;
 mod reading;
 mod status;
 mod target_notice;
+mod batch;
+mod started_jobs;
 
 pub use block_reason::BlockReason;
 pub use escrow_command::EscrowCommand;
@@ -27,6 +29,7 @@ pub use target_notice::TargetNotice;
 pub(super) use change_message::SendTimes;
 pub(super) use idle_timer::IdleTimer;
 pub(super) use pane::DetailsPane;
+pub(super) use started_jobs::StartedJobs;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -111,6 +114,8 @@ pub struct Shared {
     pub(super) filter: String,
     /// What the key of the active quick filter restores.
     filter_before_quick: String,
+    /// The jobs for many numbers that this console started.
+    pub(super) started_jobs: StartedJobs,
     /// When the last message was handled; `None` before the first.
     pub(super) last_update: Option<TimePoint>,
 }
@@ -137,6 +142,7 @@ impl Shared {
             size,
             filter: String::new(),
             filter_before_quick: String::new(),
+            started_jobs: StartedJobs::default(),
             last_update: None,
         }
     }
@@ -344,7 +350,9 @@ impl Shared {
     /// themselves. The operator waits for the outcome in the row, and a row that vanished with it would hide it.
     pub(super) fn mark_acted_on(&mut self, command: &WorkCommand) {
         match command {
-            WorkCommand::SetPins(plan) => plan.targets.iter().for_each(|number| self.roster.mark_acted_on(&number.id)),
+            WorkCommand::SetPins(plan) | WorkCommand::StartJob { plan, .. } => {
+                plan.targets.iter().for_each(|number| self.roster.mark_acted_on(&number.id));
+            }
             WorkCommand::RefreshNumber(number) => self.roster.mark_acted_on(&number.id),
             WorkCommand::ResendPin(number) | WorkCommand::ResolveManually { number, .. } => {
                 self.roster.mark_acted_on(number);
@@ -352,6 +360,8 @@ impl Shared {
             WorkCommand::RefreshAll { .. }
             | WorkCommand::AcceptRecipients
             | WorkCommand::ReadHistory(_)
+            | WorkCommand::ReadCallsLeft(_)
+            | WorkCommand::ReadRecentSets { .. }
             | WorkCommand::DropSecrets
             | WorkCommand::RecordScreenShown
             | WorkCommand::StopSending => {}

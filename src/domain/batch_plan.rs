@@ -273,11 +273,13 @@ impl FrozenBatch {
     }
 
     /// The numbers that get a PIN, in order.
+    #[must_use]
     pub fn targets(&self) -> impl ExactSizeIterator<Item = &Candidate> {
         self.plan.targets.iter().map(|place| &self.batch.candidates[*place])
     }
 
     /// The numbers that are left out, in order, and why.
+    #[must_use]
     pub fn left_out(&self) -> impl ExactSizeIterator<Item = (&Candidate, LeftOutReason)> {
         self.plan.left_out.iter().map(|(place, reason)| (&self.batch.candidates[*place], *reason))
     }

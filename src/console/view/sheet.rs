@@ -152,6 +152,13 @@ impl Sheet {
         self.styled_field(label, value, Role::Plain);
     }
 
+    /// Adds a label and its value, except in a compact window.
+    pub(super) fn optional_field(&mut self, label: &str, value: &str) {
+        if !self.is_compact {
+            self.field(label, value);
+        }
+    }
+
     /// Adds a label and a value with a role.
     pub(super) fn styled_field(&mut self, label: &str, value: &str, role: Role) {
         let columns = self.label_width.max(text::width(label) + 1);
@@ -208,6 +215,17 @@ impl Sheet {
         }
     }
 
+    /// Adds a row of a form, which does not wrap. The row that the operator is on has a marker, and is highlighted.
+    pub(super) fn form_row(&mut self, is_current: bool, label: &str, value: &str) {
+        let marker = if is_current { "> " } else { "  " };
+        let columns = self.label_width;
+        if is_current {
+            self.highlighted_lines = self.lines.len()..self.lines.len() + 1;
+            self.cursor = Some((self.lines.len(), 0));
+        }
+        self.lines.push(vec![(format!("{marker}{label:<columns$}{value}"), Role::Plain)]);
+    }
+
     /// Adds a paragraph after a bold mark at the left edge.
     pub(super) fn marked_text(&mut self, mark: &str, text: &str) {
         let start = [(mark.to_owned(), Role::Strong)];
@@ -224,6 +242,11 @@ impl Sheet {
     /// Puts the terminal's cursor on the next line to be added, at a column of its text.
     pub(super) fn cursor_on_next_line(&mut self, column: usize) {
         self.cursor = Some((self.lines.len(), self.indent + column));
+    }
+
+    /// Puts the terminal's cursor on the last line, at a column of the page.
+    pub(super) fn cursor_in_last_line(&mut self, column: usize) {
+        self.cursor = Some((self.lines.len().saturating_sub(1), column));
     }
 
     /// Sets a text that must be read now. The rule below the page shows it.
@@ -316,7 +339,7 @@ impl Sheet {
                 x = canvas.put(x, row, text, *role);
             }
             if self.highlighted_lines.contains(&index) {
-                canvas.highlight_row(row);
+                canvas.highlight_row_before(row, left + u16::try_from(self.width).unwrap_or(u16::MAX - left));
             }
             if let Some((_, column)) = self.cursor.filter(|(line, _)| *line == index) {
                 result.cursor = Some(Position { x: left + u16::try_from(column).unwrap_or(0), y: row });

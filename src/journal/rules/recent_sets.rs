@@ -58,6 +58,7 @@ impl RecentSets {
     }
 
     /// The jobs, newest first.
+    #[must_use]
     pub fn newest_first(&self) -> impl ExactSizeIterator<Item = RecentJob> {
         self.by_job.iter().rev().map(|(job, (count, last))| RecentJob { job: *job, count: *count, last: *last })
     }
