@@ -286,7 +286,12 @@ impl AppFixture {
     /// Opens the form for these numbers, as the list does for its selection.
     pub(crate) fn open_many_pins(&mut self, indexes: impl IntoIterator<Item = usize>) -> &mut Self {
         let ids = indexes.into_iter().map(number_id).collect();
-        self.effects = self.app.open(Destination::ManyPinsForm(ids), self.now);
+        self.open(Destination::ManyPinsForm(ids))
+    }
+
+    /// Opens a page on top of the open one.
+    pub(crate) fn open(&mut self, destination: Destination) -> &mut Self {
+        self.effects = self.app.open(destination, self.now);
         self.paint();
         self
     }

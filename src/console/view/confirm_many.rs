@@ -21,7 +21,7 @@ const MAX_RECENT_JOBS: usize = 2;
 
 pub(super) fn sheet(app: &App, page: &ConfirmManyPage, now: Instant) -> Sheet {
     let mut sheet = Sheet::for_question(app, format!("Set PINs for {}?", count_numbers(page.count())));
-    add_list(&mut sheet, page);
+    sheet.add_sticky(|sheet| add_list(sheet, page));
     add_pins(&mut sheet, app, page);
     sheet.optional_blank_line();
     add_consequences(&mut sheet, page);
@@ -30,6 +30,7 @@ pub(super) fn sheet(app: &App, page: &ConfirmManyPage, now: Instant) -> Sheet {
     sheet.optional_blank_line();
     add_count_field(&mut sheet, page, now);
     sheet.text(page.answer(now).unwrap_or_default());
+    sheet.keep_last_line_in_sight();
     if !sheet.is_compact() {
         let key = app.keymap().key_label(&table::CONFIRM_MANY, &ConfirmManyAction::ShowList);
         sheet.key_hint(&key, "show the whole list");
@@ -49,7 +50,9 @@ fn add_list(sheet: &mut Sheet, page: &ConfirmManyPage) {
     let hidden = format_count(plan.hidden());
     if sheet.is_compact() {
         let left_out = format_count(plan.left_out());
-        return sheet.text(&format!("In {} WABAs, {hidden} hidden, {left_out} left out", plan.wabas().len()));
+        let wabas = plan.wabas().len();
+        let noun = if wabas == 1 { "WABA" } else { "WABAs" };
+        return sheet.text(&format!("In {wabas} {noun}, {hidden} hidden, {left_out} left out"));
     }
     let rest = format!("   {}", two_step_text(plan.two_step()));
     sheet.state_field("Numbers", &format_count(plan.count()), Role::Strong, &rest);
@@ -60,11 +63,11 @@ fn add_list(sheet: &mut Sheet, page: &ConfirmManyPage) {
 
 fn add_pins(sheet: &mut Sheet, app: &App, page: &ConfirmManyPage) {
     let kind = match page.request.draft.pin_kind {
-        PinKind::Random => "a different random PIN for each",
+        PinKind::Random => "a random PIN for each",
         PinKind::Same => "the same PIN for all",
     };
     match escrow_keys(app) {
-        Some(_) => sheet.optional_field("PINs", &format!("{kind}, saved to the escrow")),
+        Some(_) => sheet.optional_field("PINs", &format!("{kind}, saved to the escrow first")),
         None if sheet.is_compact() => sheet.styled_text("No escrow: save the PIN first.", Role::Strong),
         None => sheet.styled_field("PINs", &format!("{kind}. No escrow: save it before you quit."), Role::Strong),
     }
@@ -78,10 +81,13 @@ fn add_consequences(sheet: &mut Sheet, page: &ConfirmManyPage) {
     let tally = page.request.frozen.plan().two_step();
     let count = format_count(page.count());
     if tally.on + tally.unknown > 0 {
-        let on = count_numbers(tally.on);
-        let text = match tally.unknown {
-            0 => format!(" ! The old PINs of {on} stop working at once "),
-            unknown => format!(" ! The old PINs of {on}, and of {} unknown, stop working ", format_count(unknown)),
+        let [on, unknown] = [tally.on, tally.unknown].map(format_count);
+        let text = match (sheet.is_compact(), tally.on, tally.unknown) {
+            (true, _, 0) => format!(" ! Old PINs of {on} stop working "),
+            (true, _, _) => format!(" ! Old PINs of {on} + {unknown}? stop working "),
+            (false, 1, 0) => " ! The old PIN of 1 number stops working at once ".to_owned(),
+            (false, _, 0) => format!(" ! The old PINs of {on} numbers stop working at once "),
+            (false, _, _) => format!(" ! Old PINs stop working at once: {on} on, {unknown} unknown "),
         };
         sheet.push_line(vec![(text, Role::WarningBadge)]);
     }

@@ -80,10 +80,11 @@ fn add_pins(sheet: &mut Sheet, draft: &ManyPinsDraft, now: Instant) {
 fn add_choices(sheet: &mut Sheet, app: &App, draft: &ManyPinsDraft) {
     let check = |is_chosen| if is_chosen { "[x]" } else { "[ ]" };
     let tally = draft.batch().two_step();
-    let (on, unknown) = (format_count(tally.on), format_count(tally.unknown));
+    let [on, unknown] = [tally.on, tally.unknown].map(format_count);
     let is_compact = sheet.is_compact();
     let which = match (tally.unknown, is_compact) {
         (_, true) => format!("the {}", format_count(tally.on + tally.unknown)),
+        (0, false) if tally.on == 1 => "also replace the PIN of the 1 that is on".to_owned(),
         (0, false) => format!("also replace the PINs of the {on} that are on"),
         (_, false) => format!("also replace the PINs of the {on} on, {unknown} unknown"),
     };
@@ -136,7 +137,7 @@ fn calls_left(draft: &ManyPinsDraft, share: &WabaShare) -> Option<CallsLeft> {
 }
 
 fn left_text(share: &WabaShare, left: Option<CallsLeft>) -> String {
-    let Some(CallsLeft { left, per_hour }) = left else { return "left: not known yet".to_owned() };
+    let Some(CallsLeft { left, per_hour }) = left else { return "how many are left is not known yet".to_owned() };
     let count = |calls: u64| format_count(usize::try_from(calls).unwrap_or(usize::MAX));
     let waits = if usize::try_from(left).is_ok_and(|left| left < share.numbers) { ": waits" } else { "" };
     format!("{} of {} left{waits}", count(left), count(per_hour))

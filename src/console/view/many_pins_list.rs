@@ -28,7 +28,7 @@ pub(super) fn paint(app: &App, page: &ManyPinsListPage, canvas: &mut Canvas<'_>)
     // The window may have grown since the last key.
     let first = page.scroll.min(total.saturating_sub(rows.len()));
     let below = total.saturating_sub(first + rows.len());
-    for (row, line) in rows.zip(lines(page, first)) {
+    for (row, line) in rows.zip(lines(page, first, app.is_compact())) {
         match line {
             ListLine::Text(text) => canvas.put(indent, row, &text, Role::Plain),
             ListLine::Heading(text) => canvas.put(indent, row, text, Role::Strong),
@@ -40,7 +40,7 @@ pub(super) fn paint(app: &App, page: &ManyPinsListPage, canvas: &mut Canvas<'_>)
 }
 
 /// The lines from one on.
-fn lines(page: &ManyPinsListPage, first: usize) -> impl Iterator<Item = ListLine> {
+fn lines(page: &ManyPinsListPage, first: usize, is_compact: bool) -> impl Iterator<Item = ListLine> {
     let targets = page.frozen.targets();
     let skipped = first.saturating_sub(targets.len());
     let targets = targets.skip(first).map(|candidate| {
@@ -50,7 +50,10 @@ fn lines(page: &ManyPinsListPage, first: usize) -> impl Iterator<Item = ListLine
     let left_out = page.frozen.left_out();
     let has_left_out = left_out.len() > 0;
     let headings = [ListLine::Blank, ListLine::Heading("Left out")].into_iter().filter(move |_| has_left_out);
-    let left_out = left_out
-        .map(|(candidate, reason)| ListLine::Text(format!("{}   {}", row_text(candidate), reason_in_list(reason))));
+    let left_out = left_out.map(move |(candidate, reason)| {
+        // A small window has no room for the name, too.
+        let what = if is_compact { candidate.number.label().to_owned() } else { row_text(candidate) };
+        ListLine::Text(format!("{what}   {}", reason_in_list(reason)))
+    });
     targets.chain(headings.chain(left_out).skip(skipped))
 }

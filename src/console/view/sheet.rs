@@ -41,6 +41,8 @@ pub(super) struct Sheet {
     /// The indexes of the lines that stay visible if the page is longer than the window.
     sticky_lines: Vec<usize>,
     cursor: Option<(usize, usize)>,
+    /// The lines before this one stay in sight with the cursor.
+    focus_end: usize,
     /// The lines of the item under the cursor of a list.
     highlighted_lines: Range<usize>,
     notice: Option<(String, Role)>,
@@ -58,6 +60,7 @@ impl Sheet {
             lines: Vec::new(),
             sticky_lines: Vec::new(),
             cursor: None,
+            focus_end: 0,
             highlighted_lines: 0..0,
             notice: None,
         }
@@ -80,6 +83,7 @@ impl Sheet {
             lines: Vec::new(),
             sticky_lines: Vec::new(),
             cursor: None,
+            focus_end: 0,
             highlighted_lines: 0..0,
             notice: None,
         }
@@ -249,6 +253,11 @@ impl Sheet {
         self.cursor = Some((self.lines.len().saturating_sub(1), column));
     }
 
+    /// Keeps the last line in sight if the cursor is: it answers what is typed there.
+    pub(super) fn keep_last_line_in_sight(&mut self) {
+        self.focus_end = self.lines.len();
+    }
+
     /// Sets a text that must be read now. The rule below the page shows it.
     pub(super) fn set_notice(&mut self, text: impl Into<String>, role: Role) {
         self.notice = Some((text.into(), role));
@@ -306,7 +315,7 @@ impl Sheet {
     /// visible.
     fn first_line(&self, height: usize, scroll: u16) -> usize {
         let max_scroll = self.lines.len().saturating_sub(height);
-        let focus_end = self.cursor.map_or(0, |(line, _)| self.highlighted_lines.end.max(line + 1));
+        let focus_end = self.cursor.map_or(0, |(line, _)| self.highlighted_lines.end.max(self.focus_end).max(line + 1));
         let min_scroll = focus_end.saturating_sub(height);
         usize::from(scroll).max(min_scroll).min(max_scroll)
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use pindesk::console::app::Msg;
 use pindesk::console::effect::WorkCommand;
+use pindesk::console::go::Destination;
 use pindesk::console::input::decoder::PastedText;
 use pindesk::console::input::key::Key;
 use pindesk::console::input::keymap::Mode;
@@ -60,12 +61,12 @@ fn the_form_counts_what_it_sends_and_what_it_leaves_out() {
     console.assert_effects([WorkCommand::ReadCallsLeft(vec![waba().id])]);
     console.sees("Set PINs for 3 numbers").sees("Selected 4 not set 3 on 1 unknown 0 hidden 0").sees("Left out 1 1 on");
     console.sees("> PINs (x) a different random PIN for each number").sees("First [ ] send 1, then stop and ask");
-    console.sees("In flight 8 at once").sees("Quota uk-retail 3 calls, left: not known yet");
+    console.sees("In flight 8 at once").sees("Quota uk-retail 3 calls, how many are left is not known yet");
     console.sees("Each PIN is saved to the escrow first (2 keys can open it).");
     let left = CallsLeft { left: 2, per_hour: 5_000 };
     console.update(Msg::CallsLeftRead(vec![(waba().id, Some(left))])).sees("uk-retail 3 calls, 2 of 5,000 left: waits");
     console.key(Key::Down).press(' ').sees("Set PINs for 4 numbers").sees("Left out 0");
-    console.sees("Already on [x] also replace the PINs of the 1 that are on");
+    console.sees("Already on [x] also replace the PIN of the 1 that is on");
 }
 
 #[test]
@@ -198,7 +199,7 @@ fn a_change_of_this_process_is_found_before_sending() {
 #[test]
 fn replaced_pins_are_warned_of() {
     let mut console = form((80, 24));
-    console.key(Key::Down).press(' ').key(Key::Enter).sees("! The old PINs of 1 number stop working at once");
+    console.key(Key::Down).press(' ').key(Key::Enter).sees("! The old PIN of 1 number stops working at once");
     console.sees("Numbers 4 not set 3 on 1 unknown 0");
     type_count(&mut console, "4").assert_effects([start_job(&[0, 1, 2, 3], PinChoice::Random, None, None)]);
 }
@@ -241,4 +242,30 @@ fn the_question_warns_outside_of_a_multiplexer() {
     question((80, 24)).does_not_see(warning);
     let mut console = AppFixture::outside_of_a_multiplexer((80, 24));
     console.open_many_pins(0..4).key(Key::Enter).sees(warning);
+}
+
+#[test]
+fn the_longest_question_shows_its_counts_field_and_answer() {
+    let mut console = AppFixture::outside_of_a_multiplexer((80, 24));
+    console.open_many_pins(0..4).key(Key::Up).type_text("TICKET-7").key(Key::Up).press(' ').key(Key::Up).press(' ');
+    console.key(Key::Enter);
+    let set = |job| pindesk::journal::JobSet { job: JobId::new(job), number: number_id(0), at: START_TIME };
+    let recent = RecentSets::count(&HashSet::from([number_id(0)]), [set(5), set(6), set(7)], START_TIME);
+    console.update(Msg::RecentSetsRead { question_id: 1, recent });
+    type_count(&mut console, "5").sees("That is not the number. Nothing was sent.").sees("Numbers 4 not set 3");
+    console.sees("Type how many numbers, then Enter [_]").sees("1 of them was set by job 7 at 14:03 UTC.");
+    console.sees("The old PIN of 1 number stops working at once").does_not_see("job 5");
+}
+
+#[test]
+fn a_job_for_12_408_numbers_names_and_sends_them_all() {
+    let mut console = AppFixture::loaded((120, 36), recording_with_escrow());
+    let many = |index: usize| Number { id: format!("3000{index:08}").parse().expect("an ID"), ..number(0) };
+    let numbers: Vec<_> = (0..12_408).map(many).collect();
+    let ids = numbers.iter().map(|number| number.id).collect();
+    console.update(Msg::PageReceived { refresh_id: 1, numbers });
+    console.open(Destination::ManyPinsForm(ids)).sees("Set PINs for 12,408 numbers").sees("First [x] send 1");
+    console.sees("uk-retail 12,408 calls").key(Key::Enter).sees("WABAs uk-retail 12,408").sees("more");
+    type_count(&mut console, "12,408").sees("Starting a job for 12,408 numbers.");
+    assert_eq!(console.app.queued_count(), 12_408);
 }
