@@ -31,7 +31,7 @@ pub(super) use idle_timer::IdleTimer;
 pub(super) use pane::DetailsPane;
 pub(super) use started_jobs::StartedJobs;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use crate::console::effect::WorkCommand;
@@ -114,6 +114,8 @@ pub struct Shared {
     pub(super) filter: String,
     /// What the key of the active quick filter restores.
     filter_before_quick: String,
+    /// The numbers that other processes are sending a PIN to, as far as the journal tells.
+    pub(super) sent_elsewhere: HashSet<PhoneNumberId>,
     /// The jobs for many numbers that this console started.
     pub(super) started_jobs: StartedJobs,
     /// When the last message was handled; `None` before the first.
@@ -142,6 +144,7 @@ impl Shared {
             size,
             filter: String::new(),
             filter_before_quick: String::new(),
+            sent_elsewhere: HashSet::new(),
             started_jobs: StartedJobs::default(),
             last_update: None,
         }

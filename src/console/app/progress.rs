@@ -20,6 +20,7 @@ impl App {
                 effects.extend(self.change_recorded(number, state, last_set));
                 continue;
             }
+            self.shared.sent_elsewhere.remove(&number);
             let state = self.shared.in_doubt_list.apply_state(number, state);
             if self.shared.started_jobs.contain(&number) {
                 effects.extend(self.job_progressed(number, job, &state, now));

@@ -37,7 +37,9 @@ impl Shared {
                 | ChangeState::Sending { .. }
                 | ChangeState::Waiting { .. }
                 | ChangeState::Paused { .. },
-            ) => return Some(Obstacle::BeingSent { elsewhere: false }),
+            ) => {
+                return Some(Obstacle::BeingSent { elsewhere: self.sent_elsewhere.contains(&number.id) });
+            }
             Some(ChangeState::InDoubt(_)) => return Some(Obstacle::InDoubt),
             Some(
                 ChangeState::Set(_) | ChangeState::Failed(..) | ChangeState::NotSent(..) | ChangeState::Resolved(..),
@@ -46,6 +48,15 @@ impl Shared {
         }
         let is_listed = self.roster.get(&number.id).is_some() && !self.is_unlisted(number);
         (!is_listed).then_some(Obstacle::NotListed)
+    }
+
+    /// Notes whether another process is sending a PIN to the number.
+    pub(in crate::console) fn note_sent_elsewhere(&mut self, id: PhoneNumberId, state: &ChangeState) {
+        if state.is_running() {
+            self.sent_elsewhere.insert(id);
+        } else {
+            self.sent_elsewhere.remove(&id);
+        }
     }
 
     fn known(&self, number: &Number) -> Number {

@@ -79,6 +79,16 @@ fn the_form_leaves_out_what_must_not_be_sent() {
 }
 
 #[test]
+fn a_number_that_another_process_sends_to_is_named_so() {
+    let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
+    let left_out = "Left out 2 1 on, 1 being sent by another pindesk";
+    console.update(moved_elsewhere(2, SENDING)).open_many_pins(0..4).sees(left_out);
+    // The lists are read again, and the facts with them.
+    console.update(Msg::RefreshFinished { refresh_id: 1 }).sees(left_out).key(Key::Enter).sees(left_out);
+    console.key(Key::Esc).update(moved_elsewhere(2, ChangeState::Set(ONE_ATTEMPT))).sees("Left out 2 2 on");
+}
+
+#[test]
 fn a_real_job_of_over_20_numbers_sends_one_first() {
     for (count, choice) in [(20, "First [ ] send 1"), (21, "First [x] send 1")] {
         let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
