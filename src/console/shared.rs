@@ -14,6 +14,7 @@ mod reading;
 mod status;
 mod target_notice;
 mod batch;
+mod scroll;
 mod started_jobs;
 
 pub use block_reason::BlockReason;
@@ -401,27 +402,6 @@ impl Shared {
     pub(super) fn restore_filter(&mut self, text: &str) {
         if self.roster.set_filter(text, usize::MAX).is_ok() {
             text.clone_into(&mut self.filter);
-        }
-    }
-
-    /// By how many rows a page of text scrolls: as many as it shows, less one, so that no line is skipped.
-    pub(super) const fn page_rows(&self) -> u16 {
-        // Title, heading, rule, keys. A taller window has a blank line above the text.
-        let frame = if self.is_compact() { 4 } else { 5 };
-        let rows = self.size.height.saturating_sub(frame + 1);
-        if rows == 0 { 1 } else { rows }
-    }
-
-    /// The scroll position of a page of text after a motion. The page limits it to what it has when it is drawn.
-    pub(super) const fn scroll_after(&self, scroll: u16, motion: Motion) -> u16 {
-        let rows = self.page_rows();
-        match motion {
-            Motion::Up => scroll.saturating_sub(1),
-            Motion::Down => scroll.saturating_add(1),
-            Motion::PageUp => scroll.saturating_sub(rows),
-            Motion::PageDown => scroll.saturating_add(rows),
-            Motion::First => 0,
-            Motion::Last => u16::MAX,
         }
     }
 

@@ -66,6 +66,7 @@ impl Shared {
         state: &ChangeState,
         now: TimePoint,
     ) -> bool {
+        self.send_times.track(id, state, now.instant);
         if state.is_running() {
             return false;
         }

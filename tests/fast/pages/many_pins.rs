@@ -139,6 +139,10 @@ fn the_first_outcome_says_that_the_others_wait() {
         console.set_change_state(0, SENDING).sees("Starting a job for 3 numbers.").set_change_state(0, outcome);
         console
     };
+    let console = &mut form((80, 24));
+    console.key(Key::Enter);
+    type_count(console, "3").set_change_state(2, SENDING);
+    assert_eq!(console.app.sending_since(&number_id(2)), Some(console.now.instant));
     job(refused()).sees(&format!("1 failed: Meta refused this PIN. {waits}"));
     let mut console = job(ChangeState::Set(ONE_ATTEMPT));
     console.sees(&format!("1 set. {waits}"));
