@@ -13,3 +13,4 @@ pub mod redact;
 pub mod outcome;
 pub mod standing;
 pub mod change;
+pub mod batch_plan;

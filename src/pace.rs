@@ -11,8 +11,10 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::domain::clock::{Clock, TimePoint, UtcTime};
-use crate::domain::number::{Number, PhoneNumberId};
-use crate::policy::quota::{Budgets, CallEnd, CallTarget, CallTicket, Hold, PauseCause, QuotaScope, ScopePause};
+use crate::domain::number::{Number, PhoneNumberId, WabaId};
+use crate::policy::quota::{
+    Budgets, CallEnd, CallTarget, CallTicket, CallsLeft, Hold, PauseCause, QuotaScope, ScopePause,
+};
 
 /// The pace of all calls with one access token. A clone shares the budgets.
 #[derive(Clone)]
@@ -147,6 +149,12 @@ impl Pace {
     pub fn is_throttled(&self, target: CallTarget) -> bool {
         let pause = self.with_budgets(|budgets, now| budgets.pause(target, now));
         pause.is_some_and(|pause| pause.cause != PauseCause::QuotaUsedUp)
+    }
+
+    /// What is left of the calls of a WABA; `None` if Meta told nothing of them in the last hour.
+    #[must_use]
+    pub fn calls_left(&self, waba: WabaId) -> Option<CallsLeft> {
+        self.with_budgets(|budgets, now| budgets.calls_left(waba, now))
     }
 
     /// Forgets the pause of the access token, because it was replaced.

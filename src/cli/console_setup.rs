@@ -123,6 +123,11 @@ pub(crate) fn recording_config(
     }
 }
 
+/// True if the console goes on when the line drops, because tmux or screen keeps its terminal.
+pub(crate) fn is_in_multiplexer() -> bool {
+    ["TMUX", "STY"].iter().any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
+}
+
 /// The name of the user for the title. It proves nothing.
 pub(crate) fn user_name() -> String {
     let Operator { uid, user, .. } = Operator::from_process();

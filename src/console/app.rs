@@ -12,6 +12,7 @@ mod progress;
 mod reads;
 mod recording;
 mod timers;
+mod many_pins;
 
 pub use msg::Msg;
 
@@ -28,6 +29,8 @@ use crate::console::pages::copy::CopyPage;
 use crate::console::pages::filter::FilterPage;
 use crate::console::pages::hidden::HiddenPage;
 use crate::console::pages::list::ListPage;
+use crate::console::pages::many_pins::ManyPinsPage;
+use crate::console::pages::many_pins_list::ManyPinsListPage;
 use crate::console::pages::number::NumberPage;
 use crate::console::pages::pin_form::PinFormPage;
 use crate::console::pages::quit::QuitPage;
@@ -131,6 +134,10 @@ impl App {
             Msg::RecipientsAccepted(result) => self.recipients_accepted(result, now),
             Msg::HistoryRead { id, lines } => self.history_read(id, lines),
             Msg::CallsPaused(pause) => self.calls_paused(&pause, now),
+            Msg::CallsLeftRead(left) => self.notify(&PageEvent::CallsLeftRead(&left)),
+            Msg::RecentSetsRead { question_id, recent } => {
+                self.notify(&PageEvent::RecentSetsRead(question_id, &recent));
+            }
             Msg::ClientSetupFailed(why) => self.shared.messages.push(now.utc, why.as_str()),
         }
         Vec::new()
@@ -210,6 +217,10 @@ impl App {
             Destination::Help => text_page(PageText::Help),
             Destination::Quit => Page::Quit(QuitPage::default()),
             Destination::ShuttingDown(reason) => Page::ShuttingDown(ShuttingDownPage { reason }),
+            Destination::ManyPinsForm(ids) => self.many_pins_form(&ids, &mut effects),
+            Destination::EditManyPins(draft) => Page::ManyPins(ManyPinsPage::reopen(*draft)),
+            Destination::ConfirmMany(request) => self.confirm_many(request, &mut effects),
+            Destination::ManyPinsList(frozen) => Page::ManyPinsList(ManyPinsListPage { frozen, scroll: 0 }),
         };
         effects
     }
@@ -225,9 +236,14 @@ impl App {
         // It names numbers.
         let may_open = self.page.may_be_interrupted() && !self.hides_numbers();
         if self.shared.in_doubt_list.is_due && may_open {
-            effects.extend(self.step(now, |page, _| Step::open(page, Destination::Unresolved)));
+            effects.extend(self.open(Destination::Unresolved, now));
         }
         effects
+    }
+
+    /// Opens a page on top of the open one.
+    pub fn open(&mut self, destination: Destination, now: TimePoint) -> Vec<Effect> {
+        self.step(now, |page, _| Step::open(page, destination))
     }
 
     /// Says on top of the open page that there is no working access token. A page that says so already, that waits for
@@ -320,7 +336,7 @@ impl App {
     /// True if an open form or question is about this number, on the screen or below another page.
     #[must_use]
     pub fn is_asked_about(&self, id: &PhoneNumberId) -> bool {
-        self.pages().any(|page| page.asks() && page.number() == Some(*id))
+        self.pages().any(|page| page.asks() && page.is_about(id))
     }
 
     /// The page on the screen.
@@ -338,7 +354,7 @@ impl App {
     /// True if the history of the page's number is shown beside it.
     #[must_use]
     pub fn has_page_pane(&self) -> bool {
-        self.has_pane() && self.page.number().is_some() && !self.hides_numbers()
+        self.has_pane() && self.page.has_pane() && !self.hides_numbers()
     }
 
     /// The current mode, which decides what keys mean.

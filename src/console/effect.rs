@@ -3,8 +3,10 @@
 //!
 //! Both are plain data that the pages build, and the runtime carries them on unchanged.
 
+use std::collections::HashSet;
+
 use crate::domain::clock::UtcTime;
-use crate::domain::number::{Number, PhoneNumberId};
+use crate::domain::number::{Number, PhoneNumberId, WabaId};
 use crate::domain::pin_plan::PinPlan;
 use crate::domain::text::CleanText;
 
@@ -52,6 +54,24 @@ pub enum WorkCommand {
     },
     /// Set these PINs. Only a confirmation creates this command.
     SetPins(PinPlan),
+    /// Start a job for many numbers. Only a typed count creates this command.
+    StartJob {
+        /// The numbers that were counted, and their PINs.
+        plan: PinPlan,
+        /// What the job is for.
+        note: Option<CleanText>,
+        /// How many numbers are sent before the job waits; `None` if it does not wait.
+        send_first: Option<usize>,
+    },
+    /// Read what is left of the calls of these WABAs.
+    ReadCallsLeft(Vec<WabaId>),
+    /// Read which jobs set some of these numbers lately.
+    ReadRecentSets {
+        /// Identifies the question, so that a late answer to an older one is recognized.
+        question_id: u32,
+        /// The numbers.
+        numbers: HashSet<PhoneNumberId>,
+    },
     /// Send the PIN in doubt of this number again. Only a confirmation creates this command.
     ResendPin(PhoneNumberId),
     /// Record that the operator checked this number manually. Only a confirmed note creates this command.

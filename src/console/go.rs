@@ -5,8 +5,10 @@
 use std::time::Duration;
 
 use crate::console::effect::{Effect, ScreenCommand};
+use crate::console::many_pins::{ManyPinsDraft, ManyPinsRequest};
 use crate::console::pin_form::PinForm;
 use crate::console::shared::{BlockReason, Shared, TargetNotice, TokenProblem};
+use crate::domain::batch_plan::FrozenBatch;
 use crate::domain::number::{Number, PhoneNumberId};
 use crate::domain::pin::PinChoice;
 use crate::domain::pin_plan::Targets;
@@ -74,6 +76,14 @@ pub enum Destination {
     Quit,
     /// Waiting for requests in flight before the program ends.
     ShuttingDown(QuitReason),
+    /// The form for many selected numbers.
+    ManyPinsForm(Vec<PhoneNumberId>),
+    /// The same form again, as it was left.
+    EditManyPins(Box<ManyPinsDraft>),
+    /// The question about many numbers.
+    ConfirmMany(Box<ManyPinsRequest>),
+    /// The whole list of many numbers.
+    ManyPinsList(FrozenBatch),
 }
 
 /// The PIN form and its numbers, which the form and its question hand to each other.

@@ -21,7 +21,12 @@ pub mod text;
 pub mod token;
 pub mod unresolved;
 pub mod welcome;
+pub mod typed_digits;
+pub mod many_pins;
+pub mod many_pins_list;
+pub mod confirm_many;
 
+mod batch_event;
 mod text_field;
 
 use std::time::Instant;
@@ -31,8 +36,10 @@ use crate::console::input::key::Key;
 use crate::console::input::keymap::{FooterKey, KeyTable, Mode};
 use crate::console::shared::{Shared, TargetNotice};
 use crate::domain::clock::TimePoint;
-use crate::domain::number::{Number, PhoneNumberId};
+use crate::domain::number::{Number, PhoneNumberId, WabaId};
 use crate::domain::pin::Pin;
+use crate::journal::RecentSets;
+use crate::policy::quota::CallsLeft;
 
 /// Something that happened while the page was open.
 #[derive(Debug)]
@@ -47,6 +54,10 @@ pub(super) enum PageEvent<'a> {
     ChangedElsewhere(PhoneNumberId, &'a TargetNotice),
     /// A random PIN was generated; `None` if the system has no random numbers.
     PinGenerated(Option<&'a Pin>, Instant),
+    /// What is left of the calls of some WABAs was read.
+    CallsLeftRead(&'a [(WabaId, Option<CallsLeft>)]),
+    /// Which jobs set numbers of a list lately was read, for the question with this ID.
+    RecentSetsRead(u32, &'a RecentSets),
 }
 
 /// What every page answers. A default is what most pages do.
@@ -123,6 +134,16 @@ pub(super) trait PageBehavior: Sized {
     /// The number that the page is about. A wide window shows its history beside the page.
     fn number(&self) -> Option<PhoneNumberId> {
         None
+    }
+
+    /// True if the page is about this number, alone or among others.
+    fn is_about(&self, id: &PhoneNumberId) -> bool {
+        self.number() == Some(*id)
+    }
+
+    /// True if a wide window shows more beside the page.
+    fn has_pane(&self) -> bool {
+        self.number().is_some()
     }
 
     /// True if the page shows the history of this number, so that a change of it must be loaded.
@@ -252,6 +273,18 @@ macro_rules! pages {
                 }
             }
 
+            pub(super) fn is_about(&self, id: &PhoneNumberId) -> bool {
+                match self {
+                    $(Self::$name(page) => page.is_about(id),)+
+                }
+            }
+
+            pub(super) fn has_pane(&self) -> bool {
+                match self {
+                    $(Self::$name(page) => page.has_pane(),)+
+                }
+            }
+
             pub(super) fn shows_history_of(&self, id: &PhoneNumberId, shared: &Shared) -> bool {
                 match self {
                     $(Self::$name(page) => page.shows_history_of(id, shared),)+
@@ -296,6 +329,12 @@ pages! {
     Quit(quit::QuitPage),
     /// Waiting for requests in flight before the program ends.
     ShuttingDown(shutting_down::ShuttingDownPage),
+    /// Choosing the PINs of many numbers.
+    ManyPins(many_pins::ManyPinsPage),
+    /// Asking for the count of many numbers before something is sent.
+    ConfirmMany(confirm_many::ConfirmManyPage),
+    /// The whole list of many numbers.
+    ManyPinsList(many_pins_list::ManyPinsListPage),
 }
 
 /// Performs the action of a key, or passes the key on as text.

@@ -13,6 +13,9 @@ mod quick_filter;
 mod reading;
 mod status;
 mod target_notice;
+mod batch;
+mod scroll;
+mod started_jobs;
 
 pub use block_reason::BlockReason;
 pub use escrow_command::EscrowCommand;
@@ -27,6 +30,7 @@ pub use target_notice::TargetNotice;
 pub(super) use change_message::SendTimes;
 pub(super) use idle_timer::IdleTimer;
 pub(super) use pane::DetailsPane;
+pub(super) use started_jobs::StartedJobs;
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -113,6 +117,10 @@ pub struct Shared {
     pub(super) filter: String,
     /// What the key of the active quick filter restores.
     filter_before_quick: String,
+    /// The numbers that other processes are sending a PIN to, as far as the journal tells.
+    pub(super) sent_elsewhere: HashSet<PhoneNumberId>,
+    /// The jobs for many numbers that this console started.
+    pub(super) started_jobs: StartedJobs,
     /// When the last message was handled; `None` before the first.
     pub(super) last_update: Option<TimePoint>,
 }
@@ -140,6 +148,8 @@ impl Shared {
             size,
             filter: String::new(),
             filter_before_quick: String::new(),
+            sent_elsewhere: HashSet::new(),
+            started_jobs: StartedJobs::default(),
             last_update: None,
         }
     }
@@ -265,6 +275,14 @@ impl Shared {
         self.last_update.map_or(UtcTime::from_unix_seconds(0), |now| now.utc)
     }
 
+    pub(super) fn note_unsent(&mut self, id: PhoneNumberId, state: &ChangeState) {
+        if matches!(state, ChangeState::NotSent(_, why) if !why.is_local_refusal()) {
+            self.unsent.insert(id);
+        } else {
+            self.unsent.remove(&id);
+        }
+    }
+
     /// How many numbers have a last change that this console was to send, and did not.
     #[must_use]
     pub fn not_sent_here(&self) -> usize {
@@ -353,7 +371,9 @@ impl Shared {
     /// themselves. The operator waits for the outcome in the row, and a row that vanished with it would hide it.
     pub(super) fn mark_acted_on(&mut self, command: &WorkCommand) {
         match command {
-            WorkCommand::SetPins(plan) => plan.targets.iter().for_each(|number| self.roster.mark_acted_on(&number.id)),
+            WorkCommand::SetPins(plan) | WorkCommand::StartJob { plan, .. } => {
+                plan.targets.iter().for_each(|number| self.roster.mark_acted_on(&number.id));
+            }
             WorkCommand::RefreshNumber(number) | WorkCommand::RefreshNumberAfter { number, .. } => {
                 self.roster.mark_acted_on(&number.id);
             }
@@ -363,6 +383,8 @@ impl Shared {
             WorkCommand::RefreshAll { .. }
             | WorkCommand::AcceptRecipients
             | WorkCommand::ReadHistory(_)
+            | WorkCommand::ReadCallsLeft(_)
+            | WorkCommand::ReadRecentSets { .. }
             | WorkCommand::DropSecrets
             | WorkCommand::RecordScreenShown
             | WorkCommand::StopSending => {}
@@ -399,27 +421,6 @@ impl Shared {
     pub(super) fn restore_filter(&mut self, text: &str) {
         if self.roster.set_filter(text, usize::MAX).is_ok() {
             text.clone_into(&mut self.filter);
-        }
-    }
-
-    /// By how many rows a page of text scrolls: as many as it shows, less one, so that no line is skipped.
-    pub(super) const fn page_rows(&self) -> u16 {
-        // Title, heading, rule, keys. A taller window has a blank line above the text.
-        let frame = if self.is_compact() { 4 } else { 5 };
-        let rows = self.size.height.saturating_sub(frame + 1);
-        if rows == 0 { 1 } else { rows }
-    }
-
-    /// The scroll position of a page of text after a motion. The page limits it to what it has when it is drawn.
-    pub(super) const fn scroll_after(&self, scroll: u16, motion: Motion) -> u16 {
-        let rows = self.page_rows();
-        match motion {
-            Motion::Up => scroll.saturating_sub(1),
-            Motion::Down => scroll.saturating_add(1),
-            Motion::PageUp => scroll.saturating_sub(rows),
-            Motion::PageDown => scroll.saturating_add(rows),
-            Motion::First => 0,
-            Motion::Last => u16::MAX,
         }
     }
 

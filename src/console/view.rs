@@ -33,6 +33,10 @@ mod sheet;
 mod empty_state;
 mod status;
 mod unresolved;
+mod batch;
+mod many_pins;
+mod many_pins_list;
+mod confirm_many;
 
 use canvas::Canvas;
 use list::ListScroll;
@@ -75,8 +79,8 @@ impl View {
 
     fn paint_page(&mut self, app: &App, now: Instant, canvas: &mut Canvas<'_>) -> PaintResult {
         let page = |canvas: &mut Canvas<'_>, sheet: &Sheet, scroll: u16| {
-            if let Some(id) = app.page_number().filter(|_| app.has_page_pane()) {
-                details::paint_page_pane(app, id, canvas);
+            if app.has_page_pane() {
+                paint_pane(app, canvas);
             }
             sheet.paint(app, canvas, scroll)
         };
@@ -105,8 +109,22 @@ impl View {
                 page(canvas, &sheet, state.scroll)
             }
             Page::Quit(_) => page(canvas, &quit::confirmation(app), 0),
+            Page::ManyPins(state) => page(canvas, &many_pins::sheet(app, state, now), 0),
+            Page::ConfirmMany(state) => page(canvas, &confirm_many::sheet(app, state, now), 0),
+            Page::ManyPinsList(state) => many_pins_list::paint(app, state, canvas),
             Page::ShuttingDown(state) => page(canvas, &quit::waiting(app, &state.reason), 0),
         }
+    }
+}
+
+/// Draws what belongs beside the page: the history of its number, or its list.
+fn paint_pane(app: &App, canvas: &mut Canvas<'_>) {
+    if let Page::ManyPins(state) = app.page() {
+        batch::paint_pane(app, state.draft.frozen(), canvas);
+    } else if let Page::ConfirmMany(state) = app.page() {
+        batch::paint_pane(app, &state.request.frozen, canvas);
+    } else if let Some(id) = app.page_number() {
+        details::paint_page_pane(app, id, canvas);
     }
 }
 

@@ -293,6 +293,12 @@ pub fn format_count(count: usize) -> String {
     out
 }
 
+/// `1 number`, `2,433 numbers`.
+#[must_use]
+pub fn count_numbers(count: usize) -> String {
+    if count == 1 { "1 number".to_owned() } else { format!("{} numbers", format_count(count)) }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

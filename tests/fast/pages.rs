@@ -28,3 +28,4 @@ mod recording;
 mod refreshing;
 mod snapshots;
 mod window_sizes;
+mod many_pins;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use clap::{ArgGroup, Args, Subcommand};
 use tokio::runtime::Runtime;
 
-use crate::cli::again::{self, RecentSets};
+use crate::cli::again::{self, RepeatedList};
 use crate::cli::arg_parsers;
 use crate::cli::args::GlobalArgs;
 use crate::cli::checks::{self, ConfirmFlags, Unconfirmed};
@@ -184,11 +184,11 @@ fn is_repeated(
     if args.again || args.from.is_none() {
         return Ok(false);
     }
-    let recent = RecentSets::read(state_dir, numbers, Clock::System.now().utc)?;
-    if recent.is_empty() {
+    let repeated = RepeatedList::read(state_dir, numbers, Clock::System.now().utc)?;
+    if repeated.is_empty() {
         return Ok(false);
     }
-    recent.confirm(unconfirmed, rerun).map(|()| true)
+    repeated.confirm(unconfirmed, rerun).map(|()| true)
 }
 
 #[cfg(debug_assertions)]

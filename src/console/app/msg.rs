@@ -6,12 +6,13 @@ use crate::console::input::decoder::PastedText;
 use crate::console::input::key::Key;
 use crate::console::shared::{RecordingStatus, Size};
 use crate::domain::change::Progress;
-use crate::domain::number::{Number, PhoneNumberId, Waba};
+use crate::domain::number::{Number, PhoneNumberId, Waba, WabaId};
 use crate::domain::outcome::ReadFailure;
 use crate::domain::pin::Pin;
 use crate::domain::text::CleanText;
-use crate::journal::{HistoryEntry, NumberRecord};
+use crate::journal::{HistoryEntry, NumberRecord, RecentSets};
 use crate::pace::Pause;
+use crate::policy::quota::CallsLeft;
 
 /// Something that happened: a key, a report of the worker, a signal or a timer.
 #[derive(Debug)]
@@ -90,6 +91,15 @@ pub enum Msg {
         id: PhoneNumberId,
         /// The entries, newest first.
         lines: Vec<HistoryEntry>,
+    },
+    /// What is left of the calls of some WABAs; `None` if it is not known.
+    CallsLeftRead(Vec<(WabaId, Option<CallsLeft>)>),
+    /// Which jobs set numbers of a list lately.
+    RecentSetsRead {
+        /// As in [`WorkCommand::ReadRecentSets`](crate::console::effect::WorkCommand::ReadRecentSets).
+        question_id: u32,
+        /// The jobs.
+        recent: RecentSets,
     },
     /// The HTTP client could not be set up, so nothing can be read or sent. The text tells the operator why.
     ClientSetupFailed(CleanText),

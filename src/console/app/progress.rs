@@ -15,13 +15,17 @@ use crate::domain::standing::NotApplied;
 impl App {
     pub(super) fn progress_received(&mut self, progress: Vec<Progress>, now: TimePoint) -> Vec<Effect> {
         let mut effects = Vec::new();
-        for Progress { number, state, source, .. } in progress {
+        for Progress { job, number, state, source, .. } in progress {
             if let ProgressSource::Journal(last_set) = source {
                 effects.extend(self.change_recorded(number, state, last_set));
                 continue;
             }
+            self.shared.sent_elsewhere.remove(&number);
+            self.shared.note_unsent(number, &state);
             let state = self.shared.in_doubt_list.apply_state(number, state);
-            if !self.is_doubt_reported(&number, &state) {
+            if self.shared.started_jobs.contain(&number) {
+                effects.extend(self.job_progressed(number, job, &state, now));
+            } else if !self.is_doubt_reported(&number, &state) {
                 effects.extend(self.change_progressed(number, &state, now));
             }
             self.shared.roster.set_change(number, state);
@@ -44,24 +48,38 @@ impl App {
 
     fn change_progressed(&mut self, id: PhoneNumberId, state: &ChangeState, now: TimePoint) -> Vec<Effect> {
         self.shared.report_change(id, state, now);
-        let is_unsent = matches!(state, ChangeState::NotSent(_, why) if !why.is_local_refusal());
-        if is_unsent {
-            self.shared.unsent.insert(id)
-        } else {
-            self.shared.unsent.remove(&id)
-        };
-        let is_bad = match state {
+        match state {
             ChangeState::Queued | ChangeState::Sending { .. } => return Vec::new(),
             // The journal may have the try that ended.
             ChangeState::Waiting { .. } | ChangeState::Paused { .. } => {
                 return self.read_shown_history(id).into_iter().collect();
             }
+            ChangeState::Set(_)
+            | ChangeState::Resolved(..)
+            | ChangeState::Failed(..)
+            | ChangeState::NotSent(..)
+            | ChangeState::InDoubt(_) => {}
+        }
+        let is_bad = self.note_outcome(id, state, now);
+        // Refresh at once: "set" is the outcome of this request, and not the current status of the number.
+        let refresh = matches!(state, ChangeState::Set(_)).then(|| self.refresh_number(id).into());
+        let bell = (is_bad && self.session.bell).then(|| ScreenCommand::Bell.into());
+        [refresh, bell, self.read_shown_history(id)].into_iter().flatten().collect()
+    }
+
+    /// Notes what an outcome says of the connection, the access token and the number. True if it is bad.
+    pub(super) fn note_outcome(&mut self, id: PhoneNumberId, state: &ChangeState, now: TimePoint) -> bool {
+        match state {
+            ChangeState::Queued
+            | ChangeState::Sending { .. }
+            | ChangeState::Waiting { .. }
+            | ChangeState::Paused { .. }
+            | ChangeState::Resolved(..) => false,
             ChangeState::Set(completion) => {
                 self.shared.connection = Connection::Online;
                 self.note_set(id, completion.at);
                 false
             }
-            ChangeState::Resolved(..) => false,
             ChangeState::Failed(_, error) => {
                 self.shared.note_api_error(error);
                 true
@@ -81,11 +99,7 @@ impl App {
                 }
                 true
             }
-        };
-        // Refresh at once: "set" is the outcome of this request, and not the current status of the number.
-        let refresh = matches!(state, ChangeState::Set(_)).then(|| self.refresh_number(id).into());
-        let bell = (is_bad && self.session.bell).then(|| ScreenCommand::Bell.into());
-        [refresh, bell, self.read_shown_history(id)].into_iter().flatten().collect()
+        }
     }
 
     /// Notes that Meta confirmed a PIN of this process. The journal reports it later, and only if nothing else goes on.

@@ -22,7 +22,7 @@ struct SendTime {
 }
 
 impl SendTimes {
-    fn track(&mut self, id: PhoneNumberId, state: &ChangeState, now: Instant) {
+    pub(super) fn track(&mut self, id: PhoneNumberId, state: &ChangeState, now: Instant) {
         match state {
             ChangeState::Sending { attempt, .. } => {
                 if self.0.get(&id).is_none_or(|sent| sent.attempt != *attempt) {

@@ -85,13 +85,9 @@ impl<'a> Canvas<'a> {
         self.put(0, y, &" ".repeat(usize::from(self.area.width)), Role::Plain);
     }
 
-    /// Highlights a row from its first cell to the end of its text, as one run: the blanks between its columns too, and
-    /// without the colors and weights of its parts, which would show as patches in a reversed row.
-    pub(super) fn highlight_row(&mut self, y: u16) {
-        self.highlight_row_before(y, self.area.width);
-    }
-
-    /// The same, for the part of a row before a column.
+    /// Highlights the part of a row before a column, from its first cell to the end of its text, as one run: the blanks
+    /// between its columns too, and without the colors and weights of its parts, which would show as patches in a
+    /// reversed row.
     pub(super) fn highlight_row_before(&mut self, y: u16, end: u16) {
         if y >= self.area.height {
             return;

@@ -52,14 +52,22 @@ pub(super) fn paint_list_pane(
 
 /// Draws the pane beside the page of a number: who set it and when, while the operator decides.
 pub(super) fn paint_page_pane(app: &App, id: PhoneNumberId, canvas: &mut Canvas<'_>) {
+    paint_beside_page(canvas, |sheet, _| {
+        let Some(number) = app.number(&id) else { return };
+        add_history(sheet, app, id);
+        add_whatsapp(sheet, &number);
+    });
+}
+
+/// Draws a pane beside a page. `add` gets its sheet, and how many lines it has room for.
+pub(super) fn paint_beside_page(canvas: &mut Canvas<'_>, add: impl FnOnce(&mut Sheet, usize)) {
     let (left, rows) = (PAGE_WIDTH_BESIDE_PANE, 2..canvas.height().saturating_sub(2));
     draw_separator(canvas, left, rows.clone());
-    let Some(number) = app.number(&id) else { return };
     let width = canvas.width().saturating_sub(left).min(MAX_PAGE_PANE_WIDTH);
     let mut sheet = Sheet::for_column(width.saturating_sub(PANE_INDENT));
-    add_history(&mut sheet, app, id);
-    add_whatsapp(&mut sheet, &number);
-    sheet.paint_lines(canvas, left + PANE_INDENT, rows.start + 1..rows.end, 0);
+    let rows = rows.start + 1..rows.end;
+    add(&mut sheet, rows.len());
+    sheet.paint_lines(canvas, left + PANE_INDENT, rows, 0);
 }
 
 fn draw_separator(canvas: &mut Canvas<'_>, left: u16, rows: Range<u16>) {

@@ -26,7 +26,7 @@ use crate::domain::pin_plan::PinPlan;
 use crate::domain::standing::NotSentReason;
 use crate::domain::text::{CleanText, error_chain};
 use crate::graph::Graph;
-use crate::jobs::{JobsHandle, Recorder};
+use crate::jobs::{JobOptions, JobsHandle, Recorder};
 use crate::journal::{AuditEvent, PauseGuard, RecordError};
 use crate::pace::Pace;
 
@@ -141,7 +141,10 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
             }
             WorkCommand::RefreshNumber(known) => self.refresh_number(known, None),
             WorkCommand::RefreshNumberAfter { number, set_at } => self.refresh_number(number, Some(set_at)),
-            WorkCommand::SetPins(plan) => self.set_pins(plan),
+            WorkCommand::SetPins(plan) => self.start_job(plan, JobOptions::default()),
+            WorkCommand::StartJob { plan, note, send_first } => self.start_job(plan, JobOptions { note, send_first }),
+            WorkCommand::ReadCallsLeft(wabas) => self.read_calls_left(wabas),
+            WorkCommand::ReadRecentSets { question_id, numbers } => self.read_recent_sets(question_id, numbers),
             WorkCommand::ResolveManually { number, note } => {
                 self.with_jobs(|jobs| jobs.resolve_manually(number, note));
             }
@@ -250,11 +253,11 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
         });
     }
 
-    fn set_pins(&self, plan: PinPlan) {
+    fn start_job(&self, plan: PinPlan, options: JobOptions) {
         let why: NotSentReason = match (&self.records_state, &self.graph) {
             (RecordsState::Open { jobs, .. }, Ok(_)) => {
                 // Progress says what becomes of it.
-                drop(jobs.start_job(plan));
+                drop(jobs.start_job_with(plan, options));
                 return;
             }
             // Otherwise a job would be recorded that cannot be sent.

@@ -17,7 +17,7 @@ fn loaded(size: (u16, u16)) -> AppFixture {
     AppFixture::loaded(size, recording_with_escrow())
 }
 
-fn refused() -> ChangeState {
+pub(super) fn refused() -> ChangeState {
     let message = CleanText::new("(#100) The PIN is not accepted");
     let (http_status, code, is_transient) = (400, 100, false);
     let error = ApiError {
@@ -79,7 +79,12 @@ fn console_in(mode: Mode) -> AppFixture {
         | Mode::Quit
         | Mode::ShuttingDown
         | Mode::TokenOverPage
-        | Mode::TooSmall => loaded(SMALL),
+        | Mode::TooSmall
+        | Mode::ManyPins
+        | Mode::ManyPinsPin
+        | Mode::ManyPinsNote
+        | Mode::ConfirmMany
+        | Mode::ManyPinsList => loaded(SMALL),
     };
     // Row 1 has rows above and below it.
     console.key(Key::Down);
@@ -159,6 +164,22 @@ fn console_in(mode: Mode) -> AppFixture {
         Mode::TooSmall => {
             console.update(Msg::Resized(Size { width: 20, height: 5 }));
         }
+        Mode::ManyPins => {
+            console.open_many_pins(0..4);
+        }
+        Mode::ManyPinsPin => {
+            console.open_many_pins(0..4).press(' ').key(Key::Down);
+        }
+        Mode::ManyPinsNote => {
+            console.open_many_pins(0..4).key(Key::Up);
+        }
+        Mode::ConfirmMany => {
+            console.open_many_pins(0..4).key(Key::Enter);
+        }
+        Mode::ManyPinsList => {
+            // More lines than the window shows.
+            console.open_many_pins(0..30).press('l');
+        }
     }
     console.wait(READING_TIME);
     console
@@ -170,22 +191,22 @@ fn prepare(console: &mut AppFixture, mode: Mode, action: &str) {
         (Mode::List, "clear-filter") => {
             console.press('/').type_text("Acme").key(Key::Enter);
         }
-        (Mode::Filter | Mode::ResolutionNote, "clear-field") => {
+        (Mode::Filter | Mode::ResolutionNote | Mode::ManyPinsNote, "clear-field") => {
             console.type_text("Acme");
         }
         (Mode::Filter, "complete-word") => {
             console.type_text("re");
         }
-        (Mode::PinForm, "clear-field" | "delete-digit" | "show-pin") => {
+        (Mode::PinForm | Mode::ManyPinsPin, "clear-field" | "delete-digit" | "show-pin") => {
             console.type_text("40");
         }
         (Mode::PinForm, "previous-field") => {
             console.key(Key::Tab);
         }
-        (Mode::PinForm, "continue") => {
+        (Mode::PinForm | Mode::ManyPinsPin, "continue") => {
             console.type_text(PIN).type_text(PIN);
         }
-        (Mode::ConfirmReplace, "clear-field" | "delete-digit") => {
+        (Mode::ConfirmReplace | Mode::ConfirmMany, "clear-field" | "delete-digit") => {
             console.type_text("01");
         }
         (
@@ -197,7 +218,8 @@ fn prepare(console: &mut AppFixture, mode: Mode, action: &str) {
             | Mode::JournalUnavailable
             | Mode::Messages
             | Mode::Help
-            | Mode::Copied,
+            | Mode::Copied
+            | Mode::ManyPinsList,
             "up" | "page-up" | "first",
         ) => {
             console.key(Key::Down);

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use pindesk::console::app::{App, Msg};
 use pindesk::console::effect::{Effect, ScreenCommand, WorkCommand};
+use pindesk::console::go::Destination;
 use pindesk::console::input::decoder::PastedText;
 use pindesk::console::input::key::Key;
 use pindesk::console::input::keymap::{Keymap, Mode};
@@ -85,6 +86,8 @@ impl Walker {
             wabas: wabas.clone(),
             show_pin_for: Some(PIN_SHOWN_FOR),
             may_suspend: true,
+            concurrency: 8,
+            is_in_multiplexer: true,
             rotation: Some(Rotation { days: 30 }),
             bell: true,
             names_warning: None,
@@ -135,6 +138,8 @@ impl Walker {
                 self.press(Key::Char('y'));
                 return self.type_last_four(Duration::ZERO);
             }
+            WalkStep::OpenManyPins(numbers) => return self.open_many_pins(numbers),
+            WalkStep::SendMany => return self.send_many(),
             WalkStep::Paste(text) => return self.paste(text),
             WalkStep::Resize(width, height) => Msg::Resized(Size { width: *width, height: *height }),
             WalkStep::Resume => Msg::Resumed,
@@ -217,7 +222,7 @@ impl Walker {
 
     fn type_pin(&mut self, digits: &str) {
         let keys = digits.chars().chain(digits.chars()).map(Key::Char).chain([Key::Enter]);
-        if self.app.mode() == Mode::PinForm {
+        if matches!(self.app.mode(), Mode::PinForm | Mode::ManyPinsPin) {
             keys.for_each(|key| self.press(key));
         }
     }
@@ -225,6 +230,26 @@ impl Walker {
     fn use_random_pin(&mut self) {
         if self.app.mode() == Mode::PinForm {
             self.press(Key::Char('g'));
+            self.press(Key::Enter);
+        }
+    }
+
+    /// Opens the form for these numbers from the list, as a selection does.
+    fn open_many_pins(&mut self, numbers: &[usize]) {
+        if self.app.mode() == Mode::List && !self.has_quit {
+            let ids = numbers.iter().map(|index| number_id(*index)).collect();
+            self.app.open(Destination::ManyPinsForm(ids), self.now);
+        }
+    }
+
+    /// Continues from the form, or types the count that the question asks for.
+    fn send_many(&mut self) {
+        if let Page::ManyPins(_) = self.app.page() {
+            self.press(Key::Enter);
+        } else if let Page::ConfirmMany(page) = self.app.page() {
+            let digits = page.count().to_string();
+            digits.chars().for_each(|digit| self.press(Key::Char(digit)));
+            self.now = self.now.plus(TYPING_TIME);
             self.press(Key::Enter);
         }
     }
@@ -246,7 +271,7 @@ impl Walker {
         let mode = self.app.mode();
         // The key that dismisses the warning does nothing else.
         let is_handled = self.app.hide_warning().is_none();
-        if is_handled && mode == Mode::PinForm && key == Key::Char('v') {
+        if is_handled && matches!(mode, Mode::PinForm | Mode::ManyPinsPin) && key == Key::Char('v') {
             self.pin_shown_until = Some(self.now.instant + PIN_SHOWN_FOR);
         }
         self.record_input(Some(key));
@@ -255,7 +280,8 @@ impl Walker {
 
     fn paste(&mut self, text: &str) {
         // A text field shows what is pasted into it, even a PIN.
-        if matches!(self.app.mode(), Mode::Filter | Mode::ResolutionNote) && text.contains(PINS[0]) {
+        if matches!(self.app.mode(), Mode::Filter | Mode::ResolutionNote | Mode::ManyPinsNote) && text.contains(PINS[0])
+        {
             return;
         }
         self.record_input(None);
@@ -284,6 +310,7 @@ impl Walker {
         } else {
             None
         };
+        let replaces = matches!(self.app.page(), Page::ConfirmMany(page) if page.request.draft.replaces());
         let changes: Vec<_> = self.app.roster().changes().map(|(id, state)| (*id, state.clone())).collect();
         if !matches!(&msg, Msg::RecordsOpened { .. } if *self.app.recording_status() != RecordingStatus::Opening) {
             self.track_in_doubt(&msg);
@@ -302,13 +329,14 @@ impl Walker {
                     self.check_unseen_pin(&plan);
                     self.check_no_concurrent_pin(target.id, &changes);
                 }
+                Effect::Work(WorkCommand::StartJob { plan, .. }) => self.check_job(&plan, key, replaces, &changes),
                 Effect::Work(WorkCommand::ResendPin(number)) => {
                     self.check_send(number, key, confirmation.as_ref(), true);
                 }
                 Effect::Work(WorkCommand::ResolveManually { number, .. }) => {
                     assert!(key == Some(Key::Char('y')) && !self.has_journal_failed, "resolved without a yes");
                     let question = self.question.take().expect("a confirmation is open");
-                    assert!(question.was_quiet && question.number == number);
+                    assert!(question.was_quiet && question.numbers == [number]);
                     assert!(question.is_read && question.mode == Mode::ConfirmResolution);
                 }
                 Effect::Work(WorkCommand::AcceptRecipients) => {
@@ -338,6 +366,8 @@ impl Walker {
                     | WorkCommand::RefreshNumber(_)
                     | WorkCommand::RefreshNumberAfter { .. }
                     | WorkCommand::ReadHistory(_)
+                    | WorkCommand::ReadCallsLeft(_)
+                    | WorkCommand::ReadRecentSets { .. }
                     | WorkCommand::StopSending,
                 )
                 | Effect::Screen(
@@ -348,7 +378,7 @@ impl Walker {
         if !matches!(self.app.page(), Page::Quit(_) | Page::ShuttingDown { .. }) {
             self.shown_before_quit.clear();
         }
-        if self.app.mode() != Mode::PinForm {
+        if !matches!(self.app.mode(), Mode::PinForm | Mode::ManyPinsPin) {
             self.pin_shown_until = None;
         }
         self.track_question(is_refresh_end);

@@ -234,3 +234,30 @@ pub enum GlobalAction {
     Redraw,
     Suspend,
 }
+
+/// The actions of the form for many numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the table describes each one")]
+pub enum ManyPinsAction {
+    NextField,
+    PreviousField,
+    Change,
+    ShowPin,
+    DeleteDigit,
+    ClearField,
+    ShowList,
+    Continue,
+    Cancel,
+    Help,
+}
+
+/// The actions of the question about many numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the table describes each one")]
+pub enum ConfirmManyAction {
+    Submit,
+    DeleteDigit,
+    ClearField,
+    ShowList,
+    Back,
+}

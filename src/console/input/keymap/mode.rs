@@ -61,6 +61,16 @@ pub enum Mode {
     NothingNamed,
     /// A window smaller than 40x10.
     TooSmall,
+    /// The form for many numbers, on a choice.
+    ManyPins,
+    /// The form for many numbers, on the PIN.
+    ManyPinsPin,
+    /// The form for many numbers, on the note.
+    ManyPinsNote,
+    /// Confirming with the count of the numbers.
+    ConfirmMany,
+    /// The whole list of many numbers.
+    ManyPinsList,
 }
 
 /// The printable keys that a mode accepts although the table does not bind them.
@@ -76,7 +86,7 @@ pub enum TextInput {
 
 impl Mode {
     /// Every mode.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 33] = [
         Self::List,
         Self::Filter,
         Self::Sort,
@@ -105,5 +115,10 @@ impl Mode {
         Self::NoNumbers,
         Self::NothingNamed,
         Self::TooSmall,
+        Self::ManyPins,
+        Self::ManyPinsPin,
+        Self::ManyPinsNote,
+        Self::ConfirmMany,
+        Self::ManyPinsList,
     ];
 }

@@ -4,11 +4,13 @@
 
 mod common;
 mod lists;
+mod many_pins;
 mod notices;
 mod number;
 mod prompts;
 
 pub use lists::*;
+pub use many_pins::*;
 pub use notices::*;
 pub use number::*;
 pub use prompts::*;
@@ -64,6 +66,11 @@ pub(super) fn of(mode: Mode) -> &'static dyn AnyTable {
         Mode::NoNumbers => &NO_NUMBERS,
         Mode::NothingNamed => &NOTHING_NAMED,
         Mode::TooSmall => &TOO_SMALL,
+        Mode::ManyPins => &MANY_PINS,
+        Mode::ManyPinsPin => &MANY_PINS_PIN,
+        Mode::ManyPinsNote => &MANY_PINS_NOTE,
+        Mode::ConfirmMany => &CONFIRM_MANY,
+        Mode::ManyPinsList => &MANY_PINS_LIST,
     }
 }
 

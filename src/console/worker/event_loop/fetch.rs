@@ -2,6 +2,7 @@
 //!
 //! It requests no more of a list than the console has room for, and keeps nothing of it.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use crate::console::worker::journal_read::read_journal;
 use crate::console::worker::number_cache::{CachePermit, RefreshResult};
 use crate::console::worker::{BackpressurePermit, WorkerReport};
 use crate::domain::clock::UtcTime;
-use crate::domain::number::{Number, PhoneNumberId};
+use crate::domain::number::{Number, PhoneNumberId, WabaId};
 use crate::domain::outcome::ReadFailure;
 use crate::jobs::StatusRead;
 use crate::journal::Journal;
@@ -55,6 +56,22 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
                 send(Msg::CachedNumbersLoaded(numbers));
             }
         }
+    }
+
+    /// Reports what is left of the calls of these WABAs, as far as Meta told.
+    pub(super) fn read_calls_left(&self, wabas: Vec<WabaId>) {
+        let left = wabas.into_iter().map(|waba| (waba, self.pace.calls_left(waba))).collect();
+        self.send_msg(Msg::CallsLeftRead(left));
+    }
+
+    /// Reads which jobs set some of these numbers lately.
+    pub(super) fn read_recent_sets(&self, question_id: u32, numbers: HashSet<PhoneNumberId>) {
+        let RecordsState::Open { recorder, .. } = &self.records_state else { return };
+        let (journal, report, now) = (recorder.journal.clone(), Arc::clone(&self.report), self.clock.now().utc);
+        tokio::spawn(async move {
+            let recent = read_journal(&journal, move |reader| reader.recent_sets(&numbers, now)).await;
+            report(WorkerReport::Msg(Msg::RecentSetsRead { question_id, recent }));
+        });
     }
 
     /// Reads the history of a number, with everything that was recorded before.
