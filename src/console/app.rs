@@ -5,6 +5,7 @@
 //! those below to return to.
 
 mod hiding;
+mod jobs;
 mod journal_updates;
 mod keys;
 mod msg;
@@ -27,6 +28,7 @@ use crate::console::pages::copied::CopiedPage;
 use crate::console::pages::copy::CopyPage;
 use crate::console::pages::filter::FilterPage;
 use crate::console::pages::hidden::HiddenPage;
+use crate::console::pages::jobs::JobsPage;
 use crate::console::pages::list::ListPage;
 use crate::console::pages::number::NumberPage;
 use crate::console::pages::pin_form::PinFormPage;
@@ -91,6 +93,7 @@ impl App {
         let mut effects = self.handle_msg(msg, now);
         effects.extend(self.open_due_pages(now));
         effects.extend(self.record_screen_shown());
+        effects.extend(self.read_shown_jobs());
         for effect in &effects {
             if let Effect::Work(command) = effect {
                 self.shared.mark_acted_on(command);
@@ -131,6 +134,8 @@ impl App {
             Msg::RecipientsAccepted(result) => self.recipients_accepted(result, now),
             Msg::HistoryRead { id, lines } => self.history_read(id, lines),
             Msg::CallsPaused(pause) => self.calls_paused(&pause, now),
+            Msg::JobsChanged(jobs) => self.jobs_changed(&jobs),
+            Msg::JobsRead(jobs) => self.shared.job_list.set_summaries(jobs),
             Msg::ClientSetupFailed(why) => self.shared.messages.push(now.utc, why.as_str()),
         }
         Vec::new()
@@ -209,6 +214,10 @@ impl App {
             Destination::Help => text_page(PageText::Help),
             Destination::Quit => Page::Quit(QuitPage::default()),
             Destination::ShuttingDown(reason) => Page::ShuttingDown(ShuttingDownPage { reason }),
+            Destination::Jobs => {
+                self.shared.job_list.mark_stale();
+                Page::Jobs(JobsPage)
+            }
         };
         effects
     }

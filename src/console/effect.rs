@@ -62,6 +62,8 @@ pub enum WorkCommand {
     RecordScreenShown,
     /// Send nothing new, and wait for requests in flight.
     StopSending,
+    /// Read the jobs of the journal.
+    ReadJobs,
 }
 
 /// A command for the runtime, which owns the terminal.

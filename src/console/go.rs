@@ -72,6 +72,8 @@ pub enum Destination {
     Quit,
     /// Waiting for requests in flight before the program ends.
     ShuttingDown(QuitReason),
+    /// The jobs of the journal.
+    Jobs,
 }
 
 /// The PIN form and its numbers, which the form and its question hand to each other.

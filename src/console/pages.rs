@@ -9,6 +9,7 @@ pub mod copy;
 pub mod filter;
 pub mod guard;
 pub mod hidden;
+pub mod jobs;
 pub mod list;
 pub mod number;
 pub mod pin_form;
@@ -296,6 +297,8 @@ pages! {
     Quit(quit::QuitPage),
     /// Waiting for requests in flight before the program ends.
     ShuttingDown(shutting_down::ShuttingDownPage),
+    /// The jobs of the journal.
+    Jobs(jobs::JobsPage),
 }
 
 /// Performs the action of a key, or passes the key on as text.

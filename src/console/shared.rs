@@ -7,6 +7,7 @@ mod change_message;
 mod escrow_command;
 mod idle_timer;
 mod in_doubt_list;
+mod job_list;
 mod messages;
 mod pane;
 mod quick_filter;
@@ -17,6 +18,7 @@ mod target_notice;
 pub use block_reason::BlockReason;
 pub use escrow_command::EscrowCommand;
 pub use in_doubt_list::{InDoubtItem, InDoubtList};
+pub use job_list::JobList;
 pub use messages::{Message, Messages};
 pub use status::{
     Connection, Environment, NAMES_WARNING, RETRY_INTERVAL, RecordingStatus, RefreshProgress, Session,
@@ -99,6 +101,7 @@ pub struct Shared {
     pub(super) new_token_problem: Option<TokenProblem>,
     pub(super) recording_status: RecordingStatus,
     pub(super) in_doubt_list: InDoubtList,
+    pub(super) job_list: JobList,
     /// The histories that open pages show.
     pub(super) histories: HashMap<PhoneNumberId, Vec<HistoryEntry>>,
     pub(super) pane: DetailsPane,
@@ -128,6 +131,7 @@ impl Shared {
             new_token_problem: None,
             recording_status: RecordingStatus::Opening,
             in_doubt_list: InDoubtList::default(),
+            job_list: JobList::default(),
             histories: HashMap::default(),
             pane: DetailsPane::default(),
             idle_timer: IdleTimer::default(),
@@ -354,7 +358,8 @@ impl Shared {
             | WorkCommand::ReadHistory(_)
             | WorkCommand::DropSecrets
             | WorkCommand::RecordScreenShown
-            | WorkCommand::StopSending => {}
+            | WorkCommand::StopSending
+            | WorkCommand::ReadJobs => {}
         }
     }
 

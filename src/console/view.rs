@@ -18,6 +18,8 @@ mod confirm;
 mod copy;
 mod details;
 mod in_doubt;
+mod row_scroll;
+mod jobs;
 mod pin_form;
 mod help;
 mod hidden;
@@ -36,6 +38,7 @@ mod unresolved;
 
 use canvas::Canvas;
 use list::ListScroll;
+use row_scroll::RowScroll;
 use sheet::Sheet;
 
 /// The result of painting a frame.
@@ -52,13 +55,14 @@ pub struct PaintResult {
 pub struct View {
     theme: Theme,
     list: ListScroll,
+    jobs: RowScroll,
 }
 
 impl View {
     /// Creates a view that has drawn nothing yet.
     #[must_use]
     pub const fn new(theme: Theme) -> Self {
-        Self { theme, list: ListScroll::new() }
+        Self { theme, list: ListScroll::new(), jobs: RowScroll::new() }
     }
 
     /// Draws the state at the time `now` into an empty buffer.
@@ -105,6 +109,7 @@ impl View {
             }
             Page::Quit(_) => page(canvas, &quit::confirmation(app), 0),
             Page::ShuttingDown(state) => page(canvas, &quit::waiting(app, &state.reason), 0),
+            Page::Jobs(_) => jobs::paint(app, canvas, &mut self.jobs),
         }
     }
 }

@@ -1,16 +1,17 @@
 //! The input of [`super::App::update`]: what happened, in the past tense.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::console::input::decoder::PastedText;
 use crate::console::input::key::Key;
 use crate::console::shared::{RecordingStatus, Size};
-use crate::domain::change::Progress;
+use crate::domain::change::{JobId, Progress};
 use crate::domain::number::{Number, PhoneNumberId, Waba};
 use crate::domain::outcome::ReadFailure;
 use crate::domain::pin::Pin;
 use crate::domain::text::CleanText;
-use crate::journal::{HistoryEntry, NumberRecord};
+use crate::journal::{HistoryEntry, JobSummary, NumberRecord};
 use crate::pace::Pause;
 
 /// Something that happened: a key, a report of the worker, a signal or a timer.
@@ -91,6 +92,10 @@ pub enum Msg {
         /// The entries, newest first.
         lines: Vec<HistoryEntry>,
     },
+    /// The journal has new rows of these jobs. If there are none, a process ended, and any job may have changed.
+    JobsChanged(BTreeSet<JobId>),
+    /// The jobs of the journal were read, newest first; `None` if they could not be read.
+    JobsRead(Option<Vec<JobSummary>>),
     /// The HTTP client could not be set up, so nothing can be read or sent. The text tells the operator why.
     ClientSetupFailed(CleanText),
     /// A signal ends the process, which waits for requests in flight first.

@@ -5,6 +5,7 @@
 
 mod fetch;
 mod follow;
+mod job_reads;
 
 use std::sync::Arc;
 use std::sync::mpsc as blocking;
@@ -12,6 +13,7 @@ use std::sync::mpsc as blocking;
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::AbortHandle;
 
+use self::job_reads::WantedJobs;
 use super::number_cache::{NumberCache, WaitingReads};
 use super::open_records::{self, OpenedRecords};
 use super::{ProgressMailbox, WorkerConfig, WorkerInput, WorkerReport};
@@ -44,7 +46,11 @@ pub(super) struct Worker<R> {
     has_reported_failure: bool,
     /// The task that follows the journal, while it is open.
     follower: Option<AbortHandle>,
-    /// Lets that task read without a change.
+    /// The task that reads jobs, while the journal is open.
+    job_reader: Option<AbortHandle>,
+    /// What that task reads next.
+    wanted_jobs: Arc<WantedJobs>,
+    /// Lets the follower read without a change.
     reread_journal: Arc<Notify>,
     mailbox: ProgressMailbox,
     report: Arc<R>,
@@ -93,6 +99,8 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
             waiting_reads: Some(waiting_reads),
             has_reported_failure: false,
             follower: None,
+            job_reader: None,
+            wanted_jobs: Arc::default(),
             reread_journal: Arc::default(),
             mailbox,
             report,
@@ -154,6 +162,7 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
             WorkCommand::RecordScreenShown => self.record_event(AuditEvent::ScreenShown),
             WorkCommand::ResendPin(number) => self.with_jobs(|jobs| jobs.resend(number)),
             WorkCommand::StopSending => self.with_jobs(|jobs| drop(jobs.stop())),
+            WorkCommand::ReadJobs => self.wanted_jobs.want_list(),
         }
     }
 
@@ -211,6 +220,7 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
             records.await;
         });
         self.follow_journal(journal.clone(), jobs_handle.clone());
+        self.read_wanted_jobs(journal.clone());
         if let Some(reads) = waiting_reads {
             tokio::spawn(reads.cache(journal, jobs_handle, self.config.recording.profile.clone()));
         }
@@ -320,8 +330,8 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
 
     fn close(&mut self, closed: blocking::Sender<()>) {
         // A reader that opens the closed journal would leave files behind.
-        if let Some(follower) = self.follower.take() {
-            follower.abort();
+        for reader in [self.follower.take(), self.job_reader.take()].into_iter().flatten() {
+            reader.abort();
         }
         // Without an actor nothing is in flight. Dropping the sender reports it as well.
         let RecordsState::Open { recorder, jobs } = &self.records_state else { return };

@@ -8,6 +8,7 @@ use pindesk::domain::change::ChangeState;
 use pindesk::domain::outcome::ApiError;
 use pindesk::domain::text::CleanText;
 
+use super::jobs::sample_jobs;
 use crate::support::app_fixture::{AppFixture, ONE_ATTEMPT, PIN, READING_TIME, recording_with_escrow};
 
 /// So small that every page of text scrolls.
@@ -79,7 +80,8 @@ fn console_in(mode: Mode) -> AppFixture {
         | Mode::Quit
         | Mode::ShuttingDown
         | Mode::TokenOverPage
-        | Mode::TooSmall => loaded(SMALL),
+        | Mode::TooSmall
+        | Mode::Jobs => loaded(SMALL),
     };
     // Row 1 has rows above and below it.
     console.key(Key::Down);
@@ -159,6 +161,9 @@ fn console_in(mode: Mode) -> AppFixture {
         Mode::TooSmall => {
             console.update(Msg::Resized(Size { width: 20, height: 5 }));
         }
+        Mode::Jobs => {
+            console.press('b').update(Msg::JobsRead(Some(sample_jobs(20))));
+        }
     }
     console.wait(READING_TIME);
     console
@@ -197,7 +202,8 @@ fn prepare(console: &mut AppFixture, mode: Mode, action: &str) {
             | Mode::JournalUnavailable
             | Mode::Messages
             | Mode::Help
-            | Mode::Copied,
+            | Mode::Copied
+            | Mode::Jobs,
             "up" | "page-up" | "first",
         ) => {
             console.key(Key::Down);

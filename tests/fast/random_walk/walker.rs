@@ -337,7 +337,8 @@ impl Walker {
                     WorkCommand::RefreshAll { .. }
                     | WorkCommand::RefreshNumber(_)
                     | WorkCommand::ReadHistory(_)
-                    | WorkCommand::StopSending,
+                    | WorkCommand::StopSending
+                    | WorkCommand::ReadJobs,
                 )
                 | Effect::Screen(
                     ScreenCommand::Copy(_) | ScreenCommand::Bell | ScreenCommand::Redraw | ScreenCommand::OpenDemo,

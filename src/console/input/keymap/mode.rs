@@ -61,6 +61,8 @@ pub enum Mode {
     NothingNamed,
     /// A window smaller than 40x10.
     TooSmall,
+    /// The jobs, newest first.
+    Jobs,
 }
 
 /// The printable keys that a mode accepts although the table does not bind them.
@@ -76,7 +78,7 @@ pub enum TextInput {
 
 impl Mode {
     /// Every mode.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::List,
         Self::Filter,
         Self::Sort,
@@ -105,5 +107,6 @@ impl Mode {
         Self::NoNumbers,
         Self::NothingNamed,
         Self::TooSmall,
+        Self::Jobs,
     ];
 }

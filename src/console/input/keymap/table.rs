@@ -3,11 +3,13 @@
 //! It does not know what an action does: the page performs it.
 
 mod common;
+mod jobs;
 mod lists;
 mod notices;
 mod number;
 mod prompts;
 
+pub use jobs::*;
 pub use lists::*;
 pub use notices::*;
 pub use number::*;
@@ -64,6 +66,7 @@ pub(super) fn of(mode: Mode) -> &'static dyn AnyTable {
         Mode::NoNumbers => &NO_NUMBERS,
         Mode::NothingNamed => &NOTHING_NAMED,
         Mode::TooSmall => &TOO_SMALL,
+        Mode::Jobs => &JOBS,
     }
 }
 
