@@ -3,6 +3,7 @@
 //!
 //! Both are plain data that the pages build, and the runtime carries them on unchanged.
 
+use crate::domain::change::JobId;
 use crate::domain::number::{Number, PhoneNumberId};
 use crate::domain::pin_plan::PinPlan;
 use crate::domain::text::CleanText;
@@ -64,6 +65,8 @@ pub enum WorkCommand {
     StopSending,
     /// Read the jobs of the journal.
     ReadJobs,
+    /// Read a job number by number.
+    ReadJob(JobId),
 }
 
 /// A command for the runtime, which owns the terminal.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::console::effect::{Effect, ScreenCommand};
 use crate::console::pin_form::PinForm;
 use crate::console::shared::{BlockReason, Shared, TargetNotice, TokenProblem};
+use crate::domain::change::JobId;
 use crate::domain::number::{Number, PhoneNumberId};
 use crate::domain::pin::PinChoice;
 use crate::domain::pin_plan::Targets;
@@ -74,6 +75,8 @@ pub enum Destination {
     ShuttingDown(QuitReason),
     /// The jobs of the journal.
     Jobs,
+    /// One job.
+    Job(JobId),
 }
 
 /// The PIN form and its numbers, which the form and its question hand to each other.

@@ -9,6 +9,7 @@ pub mod copy;
 pub mod filter;
 pub mod guard;
 pub mod hidden;
+pub mod job;
 pub mod jobs;
 pub mod list;
 pub mod number;
@@ -299,6 +300,8 @@ pages! {
     ShuttingDown(shutting_down::ShuttingDownPage),
     /// The jobs of the journal.
     Jobs(jobs::JobsPage),
+    /// One job, number by number.
+    Job(job::JobPage),
 }
 
 /// Performs the action of a key, or passes the key on as text.

@@ -7,7 +7,7 @@ mod change_message;
 mod escrow_command;
 mod idle_timer;
 mod in_doubt_list;
-mod job_list;
+mod jobs;
 mod messages;
 mod pane;
 mod quick_filter;
@@ -18,7 +18,7 @@ mod target_notice;
 pub use block_reason::BlockReason;
 pub use escrow_command::EscrowCommand;
 pub use in_doubt_list::{InDoubtItem, InDoubtList};
-pub use job_list::JobList;
+pub use jobs::{JobCounts, JobList, JobNumbers, JobPhase, JobRow, OpenJob, OwnJob, OwnJobs};
 pub use messages::{Message, Messages};
 pub use status::{
     Connection, Environment, NAMES_WARNING, RETRY_INTERVAL, RecordingStatus, RefreshProgress, Session,
@@ -28,6 +28,7 @@ pub use target_notice::TargetNotice;
 
 pub(super) use change_message::SendTimes;
 pub(super) use idle_timer::IdleTimer;
+pub(super) use jobs::JobMilestone;
 pub(super) use pane::DetailsPane;
 
 use std::collections::HashMap;
@@ -101,7 +102,7 @@ pub struct Shared {
     pub(super) new_token_problem: Option<TokenProblem>,
     pub(super) recording_status: RecordingStatus,
     pub(super) in_doubt_list: InDoubtList,
-    pub(super) job_list: JobList,
+    pub(super) jobs: jobs::JobsState,
     /// The histories that open pages show.
     pub(super) histories: HashMap<PhoneNumberId, Vec<HistoryEntry>>,
     pub(super) pane: DetailsPane,
@@ -131,7 +132,7 @@ impl Shared {
             new_token_problem: None,
             recording_status: RecordingStatus::Opening,
             in_doubt_list: InDoubtList::default(),
-            job_list: JobList::default(),
+            jobs: jobs::JobsState::default(),
             histories: HashMap::default(),
             pane: DetailsPane::default(),
             idle_timer: IdleTimer::default(),
@@ -359,7 +360,8 @@ impl Shared {
             | WorkCommand::DropSecrets
             | WorkCommand::RecordScreenShown
             | WorkCommand::StopSending
-            | WorkCommand::ReadJobs => {}
+            | WorkCommand::ReadJobs
+            | WorkCommand::ReadJob(_) => {}
         }
     }
 

@@ -20,6 +20,10 @@ mod details;
 mod in_doubt;
 mod row_scroll;
 mod jobs;
+mod job_row;
+mod job_head;
+mod job_pane;
+mod job;
 mod pin_form;
 mod help;
 mod hidden;
@@ -56,13 +60,14 @@ pub struct View {
     theme: Theme,
     list: ListScroll,
     jobs: RowScroll,
+    job: RowScroll,
 }
 
 impl View {
     /// Creates a view that has drawn nothing yet.
     #[must_use]
     pub const fn new(theme: Theme) -> Self {
-        Self { theme, list: ListScroll::new(), jobs: RowScroll::new() }
+        Self { theme, list: ListScroll::new(), jobs: RowScroll::new(), job: RowScroll::new() }
     }
 
     /// Draws the state at the time `now` into an empty buffer.
@@ -109,6 +114,7 @@ impl View {
             }
             Page::Quit(_) => page(canvas, &quit::confirmation(app), 0),
             Page::ShuttingDown(state) => page(canvas, &quit::waiting(app, &state.reason), 0),
+            Page::Job(state) => job::paint(app, state, now, canvas, &mut self.job),
             Page::Jobs(_) => jobs::paint(app, canvas, &mut self.jobs),
         }
     }

@@ -26,9 +26,16 @@ impl PageBehavior for JobsPage {
             JobsAction::Messages => Step::open(self, Destination::Messages),
             JobsAction::Help => Step::open(self, Destination::Help),
             JobsAction::HideScreen => Step::reset(Destination::Hidden(None)),
+            JobsAction::Open => match shared.jobs.list.selected().map(|job| job.id) {
+                Some(id) => {
+                    shared.jobs.list.select(id);
+                    Step::open(self, Destination::Job(id))
+                }
+                None => Step::stay(self),
+            },
             JobsAction::Move(motion) => {
                 let page = usize::from(shared.jobs_rows()).saturating_sub(1).max(1);
-                shared.job_list.move_cursor(motion, page);
+                shared.jobs.list.move_cursor(motion, page);
                 Step::stay(self)
             }
         }

@@ -62,7 +62,7 @@ pub(super) fn paint_page_pane(app: &App, id: PhoneNumberId, canvas: &mut Canvas<
     sheet.paint_lines(canvas, left + PANE_INDENT, rows.start + 1..rows.end, 0);
 }
 
-fn draw_separator(canvas: &mut Canvas<'_>, left: u16, rows: Range<u16>) {
+pub(super) fn draw_separator(canvas: &mut Canvas<'_>, left: u16, rows: Range<u16>) {
     let separator = canvas.theme.vertical_line();
     for y in rows {
         canvas.put(left, y, separator, Role::Quiet);

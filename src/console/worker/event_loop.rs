@@ -21,7 +21,7 @@ use crate::config::endpoint::Credentials;
 use crate::console::app::Msg;
 use crate::console::effect::WorkCommand;
 use crate::console::shared::RecordingStatus;
-use crate::domain::change::{ChangeState, Completion, Progress, ProgressSource};
+use crate::domain::change::{ChangeState, Completion, JobId, Progress, ProgressSource};
 use crate::domain::clock::Clock;
 use crate::domain::outcome::SendFailure;
 use crate::domain::pin_plan::PinPlan;
@@ -163,6 +163,7 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
             WorkCommand::ResendPin(number) => self.with_jobs(|jobs| jobs.resend(number)),
             WorkCommand::StopSending => self.with_jobs(|jobs| drop(jobs.stop())),
             WorkCommand::ReadJobs => self.wanted_jobs.want_list(),
+            WorkCommand::ReadJob(job) => self.wanted_jobs.want_job(job),
         }
     }
 
@@ -263,8 +264,8 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
         let why: NotSentReason = match (&self.records_state, &self.graph) {
             (RecordsState::Open { jobs, .. }, Ok(_)) => {
                 // Progress says what becomes of it.
-                drop(jobs.start_job(plan));
-                return;
+                let numbers = plan.targets.len();
+                return self.report_start(jobs.start_job(plan), numbers);
             }
             // Otherwise a job would be recorded that cannot be sent.
             (RecordsState::Open { .. }, Err(why)) => why.clone().into(),
@@ -272,6 +273,17 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
             (RecordsState::Unusable(why), _) => SendFailure::RefusedLocally(why.clone()).into(),
         };
         self.report_not_sent(plan, &why);
+    }
+
+    /// Reports a job when it is recorded.
+    fn report_start(&self, start: impl Future<Output = Result<JobId, RecordError>> + Send + 'static, numbers: usize) {
+        let report = Arc::clone(&self.report);
+        tokio::spawn(async move {
+            // Progress says why a job could not be recorded.
+            if let Ok(job) = start.await {
+                report(WorkerReport::Msg(Msg::JobStarted { job, numbers, send_first: None }));
+            }
+        });
     }
 
     /// Reports the numbers of a plan that the jobs actor did not get.

@@ -7,7 +7,9 @@ use pindesk::console::shared::{RecordingStatus, Size};
 use pindesk::domain::change::ChangeState;
 use pindesk::domain::outcome::ApiError;
 use pindesk::domain::text::CleanText;
+use pindesk::journal::JobStatus;
 
+use super::job::open_sample_job;
 use super::jobs::sample_jobs;
 use crate::support::app_fixture::{AppFixture, ONE_ATTEMPT, PIN, READING_TIME, recording_with_escrow};
 
@@ -81,7 +83,8 @@ fn console_in(mode: Mode) -> AppFixture {
         | Mode::ShuttingDown
         | Mode::TokenOverPage
         | Mode::TooSmall
-        | Mode::Jobs => loaded(SMALL),
+        | Mode::Jobs
+        | Mode::Job => loaded(SMALL),
     };
     // Row 1 has rows above and below it.
     console.key(Key::Down);
@@ -164,6 +167,9 @@ fn console_in(mode: Mode) -> AppFixture {
         Mode::Jobs => {
             console.press('b').update(Msg::JobsRead(Some(sample_jobs(20))));
         }
+        Mode::Job => {
+            open_sample_job(&mut console, JobStatus::Finished);
+        }
     }
     console.wait(READING_TIME);
     console
@@ -203,7 +209,8 @@ fn prepare(console: &mut AppFixture, mode: Mode, action: &str) {
             | Mode::Messages
             | Mode::Help
             | Mode::Copied
-            | Mode::Jobs,
+            | Mode::Jobs
+            | Mode::Job,
             "up" | "page-up" | "first",
         ) => {
             console.key(Key::Down);

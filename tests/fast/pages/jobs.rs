@@ -17,7 +17,7 @@ use super::snapshots::assert_screen_snapshot;
 use crate::support::app_fixture::{AppFixture, START_TIME, operator, recording_with_escrow};
 
 /// A job, started so many seconds before `START_TIME`, with this many numbers in each state.
-fn job(id: u32, seconds_ago: u32, status: JobStatus, counts: &[(RecordedState, usize)]) -> JobSummary {
+pub(super) fn job(id: u32, seconds_ago: u32, status: JobStatus, counts: &[(RecordedState, usize)]) -> JobSummary {
     let left = [RecordedState::NotStarted, RecordedState::Ended(ChangeResult::NotSent)];
     JobSummary {
         id: JobId::new(id),
@@ -32,9 +32,9 @@ fn job(id: u32, seconds_ago: u32, status: JobStatus, counts: &[(RecordedState, u
     }
 }
 
-const SET: RecordedState = RecordedState::Ended(ChangeResult::Set);
-const FAILED: RecordedState = RecordedState::Ended(ChangeResult::Failed);
-const NO_ANSWER: RecordedState = RecordedState::Ended(ChangeResult::NoAnswer);
+pub(super) const SET: RecordedState = RecordedState::Ended(ChangeResult::Set);
+pub(super) const FAILED: RecordedState = RecordedState::Ended(ChangeResult::Failed);
+pub(super) const NO_ANSWER: RecordedState = RecordedState::Ended(ChangeResult::NoAnswer);
 
 /// Finished jobs of one number each, newest first.
 pub(super) fn sample_jobs(count: u32) -> Vec<JobSummary> {

@@ -338,7 +338,8 @@ impl Walker {
                     | WorkCommand::RefreshNumber(_)
                     | WorkCommand::ReadHistory(_)
                     | WorkCommand::StopSending
-                    | WorkCommand::ReadJobs,
+                    | WorkCommand::ReadJobs
+                    | WorkCommand::ReadJob(_),
                 )
                 | Effect::Screen(
                     ScreenCommand::Copy(_) | ScreenCommand::Bell | ScreenCommand::Redraw | ScreenCommand::OpenDemo,

@@ -250,6 +250,20 @@ pub enum TooSmallAction {
 #[expect(missing_docs, reason = "the table describes each one")]
 pub enum JobsAction {
     Move(Motion),
+    Open,
+    Messages,
+    Help,
+    HideScreen,
+    Back,
+}
+
+/// The actions of the page of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the table describes each one")]
+pub enum JobAction {
+    Move(Motion),
+    Open,
+    ToggleFilter,
     Messages,
     Help,
     HideScreen,

@@ -63,6 +63,8 @@ pub enum Mode {
     TooSmall,
     /// The jobs, newest first.
     Jobs,
+    /// One job, number by number.
+    Job,
 }
 
 /// The printable keys that a mode accepts although the table does not bind them.
@@ -78,7 +80,7 @@ pub enum TextInput {
 
 impl Mode {
     /// Every mode.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::List,
         Self::Filter,
         Self::Sort,
@@ -108,5 +110,6 @@ impl Mode {
         Self::NothingNamed,
         Self::TooSmall,
         Self::Jobs,
+        Self::Job,
     ];
 }

@@ -67,6 +67,7 @@ pub(super) fn of(mode: Mode) -> &'static dyn AnyTable {
         Mode::NothingNamed => &NOTHING_NAMED,
         Mode::TooSmall => &TOO_SMALL,
         Mode::Jobs => &JOBS,
+        Mode::Job => &JOB,
     }
 }
 

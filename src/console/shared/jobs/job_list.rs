@@ -2,7 +2,6 @@
 //!
 //! It reads nothing: the app asks for the jobs when a page shows them and the journal has changed.
 
-use super::Shared;
 use crate::console::input::keymap::Motion;
 use crate::domain::change::JobId;
 use crate::journal::JobSummary;
@@ -68,24 +67,14 @@ impl JobList {
         self.summaries = read.or_else(|| self.summaries.take());
     }
 
+    /// Keeps the cursor on a job, because its page opens.
+    pub(in crate::console) const fn select(&mut self, id: JobId) {
+        self.cursor = Some(id);
+    }
+
     /// Moves the cursor. `page` is how many rows a page has.
     pub(in crate::console) fn move_cursor(&mut self, motion: Motion, page: usize) {
         let Some((index, summaries)) = self.cursor_index().zip(self.summaries.as_ref()) else { return };
         self.cursor = summaries.get(motion.target(index, page, summaries.len())).map(|job| job.id);
-    }
-}
-
-impl Shared {
-    /// The jobs of the journal.
-    #[must_use]
-    pub const fn job_list(&self) -> &JobList {
-        &self.job_list
-    }
-
-    /// How many jobs the window shows.
-    #[must_use]
-    pub const fn jobs_rows(&self) -> u16 {
-        // Title, heading, columns; rule, two lines about the job, keys. A small window has one line about the job.
-        self.size.height.saturating_sub(if self.is_compact() { 6 } else { 7 })
     }
 }

@@ -1,0 +1,244 @@
+//! The page of a job: what the journal has of it, and what this process reports since.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use pindesk::console::app::Msg;
+use pindesk::console::effect::{ScreenCommand, WorkCommand};
+use pindesk::console::input::key::Key;
+use pindesk::console::input::keymap::Mode;
+use pindesk::console::shared::Size;
+use pindesk::domain::change::{ChangeState, JobId, Progress, ProgressSource};
+use pindesk::domain::number::PhoneNumberId;
+use pindesk::domain::outcome::{ApiError, DoubtReason};
+use pindesk::domain::standing::Standing;
+use pindesk::domain::text::CleanText;
+use pindesk::journal::{JobDetail, JobNumber, JobStatus, RecordedState, ReplySummary};
+use pindesk::pace::Pause;
+use pindesk::policy::quota::{PauseCause, QuotaScope};
+
+use super::jobs::{FAILED, NO_ANSWER, SET, job};
+use super::snapshots::assert_screen_snapshot;
+use crate::support::app_fixture::{AppFixture, ONE_ATTEMPT, START_TIME, number_id, recording_with_escrow, waba};
+
+const JOB: JobId = JobId::new(7);
+
+fn refused() -> ApiError {
+    ApiError {
+        http_status: 403,
+        code: 200,
+        subcode: None,
+        message: CleanText::new("(#200) Permissions error"),
+        details: None,
+        user_title: None,
+        user_message: None,
+        trace_id: Some(CleanText::new("AbCdEf123456")),
+        is_transient: false,
+    }
+}
+
+fn recorded(index: usize, state: RecordedState) -> JobNumber {
+    let (standing, reason) = match state {
+        SET => (Some(Standing::Set), None),
+        FAILED => (Some(Standing::Failed(refused())), Some("no permission for this number")),
+        NO_ANSWER => {
+            let doubt = DoubtReason::TimedOut { waited: Duration::from_secs(30) };
+            (Some(Standing::in_doubt(doubt)), Some("sent, no answer in 30 s"))
+        }
+        RecordedState::NotStarted
+        | RecordedState::Running
+        | RecordedState::Ended(_)
+        | RecordedState::NotApplied
+        | RecordedState::Resolved => (None, None),
+    };
+    let is_started = state != RecordedState::NotStarted;
+    JobNumber {
+        number: number_id(index),
+        waba: Some(waba().id),
+        state,
+        change: None,
+        at: is_started.then_some(START_TIME),
+        attempts: u8::from(is_started),
+        standing,
+        reply: ReplySummary::default(),
+        reason: reason.map(CleanText::new),
+    }
+}
+
+/// Job 7 with a number in each of these states, the known four numbers first.
+fn sample_job(status: JobStatus, recorded_as: &[RecordedState]) -> JobDetail {
+    let numbers: Vec<_> = recorded_as.iter().enumerate().map(|(index, state)| recorded(index, *state)).collect();
+    let counts: Vec<_> = [SET, FAILED, NO_ANSWER, RecordedState::Running, RecordedState::NotStarted]
+        .map(|state| (state, recorded_as.iter().filter(|other| **other == state).count()))
+        .into_iter()
+        .filter(|(_, count)| *count > 0)
+        .collect();
+    JobDetail { summary: job(JOB.get(), 60, status, &counts), numbers }
+}
+
+/// Opens job 7, which has this status and these numbers.
+fn open_job(console: &mut AppFixture, detail: JobDetail) -> &mut AppFixture {
+    console.press('b').update(Msg::JobsRead(Some(vec![detail.summary.clone()]))).key(Key::Enter);
+    console.assert_effects([WorkCommand::ReadJob(JOB)]).update(Msg::JobRead(JOB, Some(detail)))
+}
+
+/// Opens a job with 20 numbers that need attention.
+pub(super) fn open_sample_job(console: &mut AppFixture, status: JobStatus) -> &mut AppFixture {
+    let numbers: Vec<_> = (0..24).map(|n| [FAILED, NO_ANSWER, FAILED, FAILED, FAILED, SET][n % 6]).collect();
+    open_job(console, sample_job(status, &numbers))
+}
+
+fn console(size: (u16, u16)) -> AppFixture {
+    AppFixture::loaded(size, recording_with_escrow())
+}
+
+/// This process reports a new state of a number of job 7.
+fn progress(index: usize, state: ChangeState) -> Msg {
+    let number: PhoneNumberId = number_id(index);
+    Msg::ProgressReceived(vec![Progress { job: Some(JOB), change: None, number, state, source: ProgressSource::Own }])
+}
+
+const SENDING: ChangeState = ChangeState::Sending { attempt: 1, in_doubt: false };
+
+fn started(numbers: usize) -> Msg {
+    Msg::JobStarted { job: JOB, numbers, send_first: None }
+}
+
+/// A console with job 7 of these many numbers, which this process has just started, on its page.
+fn console_with_own_job(size: (u16, u16), numbers: usize) -> AppFixture {
+    let mut console = console(size);
+    console.update(started(numbers)).assert_no_effects();
+    open_job(&mut console, sample_job(JobStatus::Running, &vec![RecordedState::NotStarted; numbers]));
+    console
+}
+
+#[test]
+fn the_page_of_an_ended_job_matches_its_snapshots() {
+    for size in [(80, 24), (120, 36), (40, 10)] {
+        let mut console = console(size);
+        let states = [SET, FAILED, NO_ANSWER, SET, FAILED, RecordedState::NotStarted];
+        open_job(&mut console, sample_job(JobStatus::Interrupted, &states));
+        assert_screen_snapshot(&format!("job-cut-short-{}x{}", size.0, size.1), &console);
+    }
+}
+
+#[test]
+fn the_page_of_a_running_job_matches_its_snapshots() {
+    for size in [(80, 24), (120, 36), (40, 10)] {
+        let mut console = console_with_own_job(size, 60);
+        for index in 0..30 {
+            console.wait(Duration::from_millis(500)).update(progress(index, ChangeState::Set(ONE_ATTEMPT)));
+        }
+        console.update(progress(30, ChangeState::Failed(ONE_ATTEMPT, refused()))).update(progress(31, SENDING));
+        let until = console.now.instant + Duration::from_secs(8);
+        console.update(progress(32, ChangeState::Waiting { attempt: 2, until, in_doubt: true }));
+        let name = |what: &str| format!("job-{what}-{}x{}", size.0, size.1);
+        assert_screen_snapshot(&name("running"), &console);
+        let until = console.now.plus(Duration::from_mins(21));
+        let scope = QuotaScope::Waba(Some(waba().id));
+        console.update(Msg::CallsPaused(Pause { scope, cause: PauseCause::QuotaUsedUp, until }));
+        console.update(progress(31, ChangeState::Set(ONE_ATTEMPT))).key(Key::Ctrl('l'));
+        assert_screen_snapshot(&name("paused"), &console);
+    }
+}
+
+#[test]
+fn the_counts_of_an_own_job_follow_its_progress() {
+    let mut console = console_with_own_job((80, 24), 4);
+    console.sees("set 0 failed 0 no answer 0 sending 0 waiting 0 queued 4").sees("0 % 0 of 4").sees("None.");
+    console.update(progress(0, SENDING)).sees("sending 1 waiting 0 queued 3");
+    console.update(progress(0, ChangeState::Failed(ONE_ATTEMPT, refused())));
+    console.sees("25 % 1 of 4").sees("failed 1").sees("> +1 555-010-0140 x failed");
+    console.update(progress(1, SENDING)).sees("sending 1 waiting 0 queued 2").assert_no_effects();
+    console.press('f').sees("All numbers (4)").sees("~ sending").sees(". queued");
+}
+
+#[test]
+fn an_own_job_reads_the_journal_again_only_at_its_end() {
+    let mut console = console_with_own_job((80, 24), 2);
+    console.update(Msg::JobsChanged(BTreeSet::from([JOB]))).assert_no_effects();
+    console.update(progress(0, ChangeState::Set(ONE_ATTEMPT))).assert_no_effects();
+    console.update(progress(1, ChangeState::Set(ONE_ATTEMPT))).assert_effects([WorkCommand::ReadJob(JOB)]);
+    console.sees("100 % 2 of 2").sees("finished");
+    console.update(Msg::JobRead(JOB, Some(sample_job(JobStatus::Finished, &[SET, SET]))));
+    console.assert_no_effects().sees("100 % 2 of 2").sees("finished");
+}
+
+#[test]
+fn a_job_of_another_process_is_read_again_when_it_changes() {
+    let mut console = console((80, 24));
+    let states = [SET, RecordedState::Running, RecordedState::NotStarted];
+    open_job(&mut console, sample_job(JobStatus::Running, &states));
+    console.sees("Another process works on it.").sees("set 1 failed 0 no answer 0 sending 1 waiting 0 queued 1");
+    console.update(Msg::JobsChanged(BTreeSet::from([JobId::new(6)]))).assert_no_effects();
+    console.update(Msg::JobsChanged(BTreeSet::from([JOB]))).assert_effects([WorkCommand::ReadJob(JOB)]);
+    console.update(Msg::JobRead(JOB, Some(sample_job(JobStatus::Running, &[SET, SET, RecordedState::Running]))));
+    console.sees("66 % 2 of 3").update(Msg::JobsChanged(BTreeSet::new())).assert_effects([WorkCommand::ReadJob(JOB)]);
+    console.key(Key::Esc).key(Key::Esc).update(Msg::JobsChanged(BTreeSet::from([JOB]))).assert_no_effects();
+}
+
+#[test]
+fn the_page_of_an_ended_job_wakes_nothing() {
+    let mut console = console((120, 36));
+    open_sample_job(&mut console, JobStatus::Finished);
+    let without_job = self::console((80, 24));
+    let wake = |console: &AppFixture| console.app.next_wake(console.now.instant).map(|wake| wake - console.now.instant);
+    assert_eq!(wake(&console), wake(&without_job), "only the hidden screen");
+}
+
+#[test]
+fn the_cursor_of_a_job_stays_on_its_number() {
+    let mut console = console_with_own_job((80, 24), 4);
+    console.update(progress(2, ChangeState::Failed(ONE_ATTEMPT, refused()))).press('j').sees("> +1 555-010-0142");
+    console.update(progress(0, ChangeState::Failed(ONE_ATTEMPT, refused())));
+    console.sees("> +1 555-010-0142").sees("2 of 2").press('f').sees("> +1 555-010-0142").sees("3 of 4");
+    console.key(Key::Enter);
+    assert_eq!(console.app.mode(), Mode::Failed);
+    console.key(Key::Esc).sees("> +1 555-010-0142");
+}
+
+#[test]
+fn a_job_has_one_message_at_its_end_with_the_bell() {
+    let mut console = AppFixture::with_bell((100, 24));
+    console.update(started(3)).sees("job 7 0 %");
+    for index in 0..2 {
+        console.update(progress(index, SENDING)).update(progress(index, ChangeState::Set(ONE_ATTEMPT)));
+        console.assert_no_effects();
+    }
+    console.sees("job 7 66 %").does_not_see("set at");
+    console.update(progress(2, ChangeState::Failed(ONE_ATTEMPT, refused()))).assert_effects([ScreenCommand::Bell]);
+    console.sees("Job 7 ended: 2 set, 1 failed.").does_not_see("job 7 100 %");
+}
+
+#[test]
+fn a_pause_of_a_job_is_told_with_the_bell() {
+    let mut console = AppFixture::with_bell((100, 24));
+    let until = console.now.plus(Duration::from_mins(5));
+    let scope = QuotaScope::Waba(Some(waba().id));
+    let pause = Pause { scope, cause: PauseCause::QuotaUsedUp, until };
+    console.update(Msg::CallsPaused(pause)).assert_no_effects().sees("uk-retail is paused until");
+    console.update(started(3)).update(Msg::CallsPaused(pause)).assert_effects([ScreenCommand::Bell]);
+    console.sees("Job 7: uk-retail is paused until").sees("job 7 0 %, 1 paused");
+    console.wait(Duration::from_mins(5)).does_not_see("1 paused");
+}
+
+#[test]
+fn a_job_that_cannot_be_read_says_so() {
+    let mut console = console((80, 24));
+    console.press('b').update(Msg::JobsRead(Some(vec![sample_job(JobStatus::Finished, &[SET]).summary])));
+    console.key(Key::Enter).sees("Reading the job.").update(Msg::JobRead(JOB, None)).sees("could not be read");
+}
+
+#[test]
+fn the_page_of_a_job_is_drawn_at_every_size() {
+    let mut console = console_with_own_job((80, 24), 30);
+    let until = console.now.plus(Duration::from_mins(5));
+    for scope in [QuotaScope::App, QuotaScope::Token, QuotaScope::Waba(None), QuotaScope::Number(number_id(1))] {
+        console.update(Msg::CallsPaused(Pause { scope, cause: PauseCause::Throttled(80_008), until }));
+    }
+    for width in [1, 39, 40, 59, 60, 79, 80, 119, 120, 200] {
+        for height in [1, 9, 10, 11, 15, 16, 60] {
+            console.update(Msg::Resized(Size { width, height }));
+        }
+    }
+}
