@@ -65,6 +65,14 @@ pub enum WorkCommand {
     StopSending,
     /// Read the jobs of the journal.
     ReadJobs,
+    /// Send nothing new until [`WorkCommand::ContinueSending`]. Requests in flight end.
+    PauseSending,
+    /// Send again.
+    ContinueSending,
+    /// Send the numbers that jobs hold back.
+    SendHeld,
+    /// Send nothing more of this job. Only a confirmation creates this command.
+    StopJob(JobId),
     /// Read a job number by number.
     ReadJob(JobId),
 }

@@ -77,6 +77,8 @@ pub enum Destination {
     Jobs,
     /// One job.
     Job(JobId),
+    /// The question before a job is stopped.
+    StopJob(JobId),
 }
 
 /// The PIN form and its numbers, which the form and its question hand to each other.

@@ -10,6 +10,7 @@ pub mod filter;
 pub mod guard;
 pub mod hidden;
 pub mod job;
+pub mod job_stop;
 pub mod jobs;
 pub mod list;
 pub mod number;
@@ -302,6 +303,8 @@ pages! {
     Jobs(jobs::JobsPage),
     /// One job, number by number.
     Job(job::JobPage),
+    /// Asking before a job is stopped.
+    JobStop(job_stop::JobStopPage),
 }
 
 /// Performs the action of a key, or passes the key on as text.

@@ -361,7 +361,11 @@ impl Shared {
             | WorkCommand::RecordScreenShown
             | WorkCommand::StopSending
             | WorkCommand::ReadJobs
-            | WorkCommand::ReadJob(_) => {}
+            | WorkCommand::ReadJob(_)
+            | WorkCommand::PauseSending
+            | WorkCommand::ContinueSending
+            | WorkCommand::SendHeld
+            | WorkCommand::StopJob(_) => {}
         }
     }
 

@@ -24,6 +24,7 @@ mod job_row;
 mod job_head;
 mod job_pane;
 mod job;
+mod job_stop;
 mod pin_form;
 mod help;
 mod hidden;
@@ -114,6 +115,7 @@ impl View {
             }
             Page::Quit(_) => page(canvas, &quit::confirmation(app), 0),
             Page::ShuttingDown(state) => page(canvas, &quit::waiting(app, &state.reason), 0),
+            Page::JobStop(state) => page(canvas, &job_stop::sheet(app, state), 0),
             Page::Job(state) => job::paint(app, state, now, canvas, &mut self.job),
             Page::Jobs(_) => jobs::paint(app, canvas, &mut self.jobs),
         }

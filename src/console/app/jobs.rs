@@ -47,9 +47,17 @@ impl App {
     fn milestone_reached(&mut self, milestone: JobMilestone, now: TimePoint) -> Vec<Effect> {
         // The journal knows what a resumed job would send.
         self.shared.jobs.open.mark_stale();
+        // Nothing is left to pause, and a later change must not wait.
+        let has_job = self.shared.jobs.own.newest_of_many().is_some();
+        let is_paused_in_vain = !has_job && self.shared.jobs.own.is_paused();
+        if is_paused_in_vain {
+            self.shared.jobs.own.set_paused(false);
+        }
+        let mut effects: Vec<Effect> =
+            is_paused_in_vain.then(|| WorkCommand::ContinueSending.into()).into_iter().collect();
         let text = match milestone {
             // A single number has a message of its own.
-            JobMilestone::Ended(_, counts) if counts.total() == 1 => return Vec::new(),
+            JobMilestone::Ended(_, counts) if counts.total() == 1 => return effects,
             JobMilestone::Ended(job, counts) => format!("Job {job} ended: {}.", results_label(&counts)),
             JobMilestone::Held(job, counts) => format!(
                 "Job {job} waits: {}. Look at the result, then send the other {}.",
@@ -57,7 +65,8 @@ impl App {
                 format_count(counts.open())
             ),
         };
-        self.announce(text, now)
+        effects.extend(self.announce(text, now));
+        effects
     }
 
     /// Tells of a pause. If a job of many numbers is running, it is about that job, and rings the bell.

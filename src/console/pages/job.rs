@@ -5,12 +5,14 @@
 use std::time::{Duration, Instant};
 
 use super::PageBehavior;
+use crate::console::effect::{ScreenCommand, WorkCommand};
 use crate::console::go::{Destination, Step};
 use crate::console::input::keymap::{JobAction, KeyTable, Motion, table};
-use crate::console::shared::{JobRow, Shared};
+use crate::console::shared::{Connection, JobNumbers, JobPhase, JobRow, OwnJob, Shared};
 use crate::domain::change::JobId;
 use crate::domain::clock::TimePoint;
 use crate::domain::number::PhoneNumberId;
+use crate::domain::text::format_count;
 
 /// The page of a job.
 #[derive(Debug)]
@@ -40,6 +42,53 @@ impl JobPage {
     #[must_use]
     pub fn selected<'a>(&self, shared: &'a Shared) -> Option<&'a JobRow> {
         shared.jobs.open.numbers()?.rows(self.shows_all, self.cursor_index(shared)?).next()
+    }
+
+    /// Why this process cannot pause or stop the job; `None` if it can.
+    fn own_job_hint(&self, shared: &Shared) -> Option<String> {
+        if shared.jobs.own.get(self.id).is_some() {
+            return None;
+        }
+        let is_elsewhere = shared.jobs.open.numbers().is_some_and(JobNumbers::is_running);
+        Some(if is_elsewhere {
+            format!("Another process works on job {}: only that one can pause or stop it.", self.id)
+        } else {
+            format!("Job {} is not running.", self.id)
+        })
+    }
+
+    fn refuse(self, hint: String, shared: &mut Shared) -> Step<Self> {
+        shared.messages.set_hint(hint);
+        Step::stay(self)
+    }
+
+    fn pause_or_continue(self, shared: &mut Shared) -> Step<Self> {
+        if let Some(hint) = self.own_job_hint(shared) {
+            return self.refuse(hint, shared);
+        }
+        let own = &mut shared.jobs.own;
+        if own.get(self.id).is_some_and(OwnJob::is_held) {
+            own.release();
+            return Step::stay(self).with(WorkCommand::SendHeld);
+        }
+        let is_paused = !own.is_paused();
+        own.set_paused(is_paused);
+        Step::stay(self).with(if is_paused { WorkCommand::PauseSending } else { WorkCommand::ContinueSending })
+    }
+
+    /// Reads the numbers with no answer: where two-step verification is still not set, nothing was applied.
+    fn refresh_in_doubt(self, shared: &mut Shared) -> Step<Self> {
+        if let Connection::TokenRefused { .. } = shared.connection {
+            return Step::stay(self).with(ScreenCommand::ReadToken);
+        }
+        let ids: Vec<_> = shared.jobs.open.numbers().into_iter().flat_map(JobNumbers::in_doubt).collect();
+        let hint = match ids.len() {
+            0 => "No number of this job is in doubt.".to_owned(),
+            1 => "Refreshing 1 number.".to_owned(),
+            count => format!("Refreshing {} numbers.", format_count(count)),
+        };
+        shared.messages.set_hint(hint);
+        ids.into_iter().fold(Step::stay(self), |step, id| step.with(shared.refresh_number(id)))
     }
 
     fn move_cursor(&mut self, motion: Motion, shared: &Shared) {
@@ -76,6 +125,15 @@ impl PageBehavior for JobPage {
                 self.shows_all = !self.shows_all;
                 Step::stay(self)
             }
+            JobAction::PauseOrContinue => self.pause_or_continue(shared),
+            JobAction::Stop => match self.own_job_hint(shared) {
+                None => {
+                    let id = self.id;
+                    Step::open(self, Destination::StopJob(id))
+                }
+                Some(hint) => self.refuse(hint, shared),
+            },
+            JobAction::RefreshInDoubt => self.refresh_in_doubt(shared),
             JobAction::Move(motion) => {
                 self.move_cursor(motion, shared);
                 Step::stay(self)
@@ -87,6 +145,23 @@ impl PageBehavior for JobPage {
         shared.jobs.own.get(self.id)?;
         // The minutes of a pause are whole ones.
         shared.jobs.own.limits().iter().filter_map(|pause| next_minute_change(pause.until.instant, now)).min()
+    }
+
+    fn is_available(&self, action: &JobAction, shared: &Shared) -> bool {
+        match action {
+            JobAction::PauseOrContinue | JobAction::Stop => shared.jobs.own.get(self.id).is_some(),
+            JobAction::RefreshInDoubt => {
+                let numbers = shared.jobs.open.numbers();
+                numbers.is_some_and(|numbers| numbers.counts().get(JobPhase::NoAnswer) > 0)
+            }
+            JobAction::Move(_)
+            | JobAction::Open
+            | JobAction::ToggleFilter
+            | JobAction::Messages
+            | JobAction::Help
+            | JobAction::HideScreen
+            | JobAction::Back => true,
+        }
     }
 
     fn lets_rows_move(&self) -> bool {

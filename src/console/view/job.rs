@@ -11,6 +11,7 @@ use super::job_head::{self, JobActivity};
 use super::row_scroll::{RowScroll, position_label};
 use super::{PaintResult, job_pane, job_row};
 use crate::console::app::App;
+use crate::console::input::keymap::{JobAction, table};
 use crate::console::pages::job::JobPage;
 use crate::console::shared::{JobNumbers, JobRow, PAGE_WIDTH_BESIDE_PANE, RecordingStatus};
 use crate::console::theme::{Role, StatusSymbol};
@@ -158,9 +159,17 @@ fn paint_message(app: &App, job: &JobNumbers, row: Option<&JobRow>, activity: Jo
 }
 
 fn activity_label(app: &App, job: &JobNumbers, activity: JobActivity) -> String {
+    let key = |action| app.keymap().key_label(&table::JOB, &action);
     let text = match activity {
         JobActivity::Running => "q goes back, the job goes on. If SSH drops, it stops safely and can be resumed.",
-        JobActivity::Held => "Look at the result, then send the others, or stop the job.",
+        JobActivity::PausedByOperator => {
+            return format!("You paused sending. {} continues.", key(JobAction::PauseOrContinue));
+        }
+        JobActivity::Held => {
+            let others = format_count(job.counts().open());
+            let (send, stop) = (key(JobAction::PauseOrContinue), key(JobAction::Stop));
+            return format!("Look at the result. {send} goes on with {others}, {stop} ends the job.");
+        }
         JobActivity::Limited => "Nothing to do: after each pause pindesk sends 1 PIN first, then the rest.",
         JobActivity::RunningElsewhere => "Another process works on this job. Only that process can pause or stop it.",
         JobActivity::Ended(JobStatus::Interrupted) => {

@@ -28,6 +28,8 @@ const PAUSE_LABEL_WIDTH: usize = 10;
 pub(super) enum JobActivity {
     /// This process works on it.
     Running,
+    /// The operator paused it.
+    PausedByOperator,
     /// Its first numbers have ended, and the others wait for the operator.
     Held,
     /// All numbers that are left wait for limits of Meta.
@@ -43,6 +45,7 @@ impl JobActivity {
         let counts = counts(app, job);
         match app.own_jobs().get(job.summary().id) {
             Some(own) if own.is_held() => Self::Held,
+            Some(_) if app.own_jobs().is_paused() => Self::PausedByOperator,
             Some(_) if counts.get(JobPhase::Waiting) > 0 && counts.open() == counts.get(JobPhase::Waiting) => {
                 if app.own_jobs().limits().is_empty() { Self::Running } else { Self::Limited }
             }
@@ -59,7 +62,7 @@ impl JobActivity {
     pub(super) const fn label(self) -> &'static str {
         match self {
             Self::Running | Self::RunningElsewhere => "running",
-            Self::Limited => "paused",
+            Self::PausedByOperator | Self::Limited => "paused",
             Self::Held => "waits for you",
             Self::Ended(JobStatus::Running | JobStatus::Finished) => "finished",
             Self::Ended(JobStatus::Interrupted) => "cut short",

@@ -9,7 +9,7 @@ use pindesk::domain::outcome::ApiError;
 use pindesk::domain::text::CleanText;
 use pindesk::journal::JobStatus;
 
-use super::job::open_sample_job;
+use super::job::{open_sample_job, start_sample_job};
 use super::jobs::sample_jobs;
 use crate::support::app_fixture::{AppFixture, ONE_ATTEMPT, PIN, READING_TIME, recording_with_escrow};
 
@@ -84,7 +84,8 @@ fn console_in(mode: Mode) -> AppFixture {
         | Mode::TokenOverPage
         | Mode::TooSmall
         | Mode::Jobs
-        | Mode::Job => loaded(SMALL),
+        | Mode::Job
+        | Mode::JobStop => loaded(SMALL),
     };
     // Row 1 has rows above and below it.
     console.key(Key::Down);
@@ -169,6 +170,9 @@ fn console_in(mode: Mode) -> AppFixture {
         }
         Mode::Job => {
             open_sample_job(&mut console, JobStatus::Finished);
+        }
+        Mode::JobStop => {
+            start_sample_job(&mut console).press('x');
         }
     }
     console.wait(READING_TIME);

@@ -11,7 +11,7 @@ use pindesk::console::shared::Size;
 use pindesk::domain::change::{ChangeState, JobId, Progress, ProgressSource};
 use pindesk::domain::number::PhoneNumberId;
 use pindesk::domain::outcome::{ApiError, DoubtReason};
-use pindesk::domain::standing::Standing;
+use pindesk::domain::standing::{NotSentReason, Standing};
 use pindesk::domain::text::CleanText;
 use pindesk::journal::{JobDetail, JobNumber, JobStatus, RecordedState, ReplySummary};
 use pindesk::pace::Pause;
@@ -19,7 +19,9 @@ use pindesk::policy::quota::{PauseCause, QuotaScope};
 
 use super::jobs::{FAILED, NO_ANSWER, SET, job};
 use super::snapshots::assert_screen_snapshot;
-use crate::support::app_fixture::{AppFixture, ONE_ATTEMPT, START_TIME, number_id, recording_with_escrow, waba};
+use crate::support::app_fixture::{
+    AppFixture, ONE_ATTEMPT, READING_TIME, START_TIME, number, number_id, recording_with_escrow, waba,
+};
 
 const JOB: JobId = JobId::new(7);
 
@@ -110,6 +112,12 @@ fn console_with_own_job(size: (u16, u16), numbers: usize) -> AppFixture {
     console.update(started(numbers)).assert_no_effects();
     open_job(&mut console, sample_job(JobStatus::Running, &vec![RecordedState::NotStarted; numbers]));
     console
+}
+
+/// Opens a job of 4 numbers that this process has just started.
+pub(super) fn start_sample_job(console: &mut AppFixture) -> &mut AppFixture {
+    console.update(started(4)).assert_no_effects();
+    open_job(console, sample_job(JobStatus::Running, &[RecordedState::NotStarted; 4]))
 }
 
 #[test]
@@ -241,4 +249,76 @@ fn the_page_of_a_job_is_drawn_at_every_size() {
             console.update(Msg::Resized(Size { width, height }));
         }
     }
+}
+
+#[test]
+fn w_pauses_sending_and_continues() {
+    let mut console = console((80, 24));
+    start_sample_job(&mut console).press('w').assert_effects([WorkCommand::PauseSending]);
+    console.sees("-- paused --").sees("job 7 0 %, paused").sees("You paused sending. w continues.");
+    console.press('w').assert_effects([WorkCommand::ContinueSending]).sees("-- running --");
+}
+
+#[test]
+fn w_sends_the_numbers_that_wait_for_the_operator() {
+    let mut console = AppFixture::with_bell((100, 24));
+    console.update(Msg::JobStarted { job: JOB, numbers: 4, send_first: Some(1) });
+    open_job(&mut console, sample_job(JobStatus::Running, &[RecordedState::NotStarted; 4]));
+    console.update(progress(0, SENDING)).update(progress(0, ChangeState::Set(ONE_ATTEMPT)));
+    assert!(console.effects.contains(&ScreenCommand::Bell.into()), "{:?}", console.effects);
+    console.sees("-- waits for you --").sees("Job 7 waits: 1 set.").key(Key::Ctrl('l')).press('j');
+    console.sees("Look at the result. w goes on with 3, x ends the job.").sees("job 7 25 %, waits for you");
+    console.press('w').assert_effects([WorkCommand::SendHeld]).sees("-- running --");
+}
+
+#[test]
+fn a_job_is_stopped_only_with_y_after_a_quiet_time() {
+    let mut console = console((80, 24));
+    start_sample_job(&mut console).update(progress(0, SENDING)).press('x').press('y').assert_no_effects();
+    assert_eq!(console.app.mode(), Mode::JobStop);
+    console.sees("3 of 4 numbers are not sent.").sees("Requests in flight end by themselves: 1.");
+    console.wait(READING_TIME).press('n').assert_no_effects();
+    assert_eq!(console.app.mode(), Mode::Job);
+    console.press('x').wait(READING_TIME).press('y').assert_effects([WorkCommand::StopJob(JOB)]);
+    console.sees("Stopping job 7");
+    let stopped = || ChangeState::NotSent(ONE_ATTEMPT, NotSentReason::Stopped);
+    for index in 1..4 {
+        console.update(progress(index, stopped())).sees("not sent");
+    }
+    console.update(progress(0, ChangeState::Set(ONE_ATTEMPT))).sees("Job 7 ended: 1 set, 3 not sent.");
+}
+
+#[test]
+fn a_stopped_job_leaves_no_pause_behind() {
+    let mut console = console((80, 24));
+    start_sample_job(&mut console).press('w').assert_effects([WorkCommand::PauseSending]);
+    for index in 0..4 {
+        console.update(progress(index, ChangeState::NotSent(ONE_ATTEMPT, NotSentReason::Stopped)));
+    }
+    assert!(console.effects.contains(&WorkCommand::ContinueSending.into()), "{:?}", console.effects);
+}
+
+#[test]
+fn a_job_of_another_process_is_neither_paused_nor_stopped() {
+    for (status, hint) in [
+        (JobStatus::Running, "Another process works on job 7: only that one can pause or stop it."),
+        (JobStatus::Finished, "Job 7 is not running."),
+    ] {
+        let mut console = console((80, 24));
+        open_job(&mut console, sample_job(status, &[SET, FAILED]));
+        for key in ['w', 'x'] {
+            console.press(key).assert_no_effects().sees(hint);
+        }
+        assert_eq!(console.app.mode(), Mode::Job);
+    }
+}
+
+#[test]
+fn u_refreshes_the_numbers_with_no_answer() {
+    let mut console = console((80, 24));
+    open_job(&mut console, sample_job(JobStatus::Finished, &[NO_ANSWER, FAILED, NO_ANSWER, SET]));
+    let refresh = |index| WorkCommand::RefreshNumber(number(index));
+    console.press('u').assert_effects([refresh(0), refresh(2)]).sees("Refreshing 2 numbers.");
+    console.update(Msg::JobRead(JOB, Some(sample_job(JobStatus::Finished, &[SET, SET, SET, SET]))));
+    console.press('u').assert_no_effects().sees("No number of this job is in doubt.");
 }

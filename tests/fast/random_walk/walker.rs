@@ -339,7 +339,11 @@ impl Walker {
                     | WorkCommand::ReadHistory(_)
                     | WorkCommand::StopSending
                     | WorkCommand::ReadJobs
-                    | WorkCommand::ReadJob(_),
+                    | WorkCommand::ReadJob(_)
+                    | WorkCommand::PauseSending
+                    | WorkCommand::ContinueSending
+                    | WorkCommand::SendHeld
+                    | WorkCommand::StopJob(_),
                 )
                 | Effect::Screen(
                     ScreenCommand::Copy(_) | ScreenCommand::Bell | ScreenCommand::Redraw | ScreenCommand::OpenDemo,

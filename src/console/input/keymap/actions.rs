@@ -263,11 +263,22 @@ pub enum JobsAction {
 pub enum JobAction {
     Move(Motion),
     Open,
+    PauseOrContinue,
+    Stop,
+    RefreshInDoubt,
     ToggleFilter,
     Messages,
     Help,
     HideScreen,
     Back,
+}
+
+/// The actions of the question before a job is stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the table describes each one")]
+pub enum JobStopAction {
+    Confirm,
+    Cancel,
 }
 
 /// The actions of every page.

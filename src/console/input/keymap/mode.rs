@@ -65,6 +65,8 @@ pub enum Mode {
     Jobs,
     /// One job, number by number.
     Job,
+    /// Confirming to stop a job.
+    JobStop,
 }
 
 /// The printable keys that a mode accepts although the table does not bind them.
@@ -80,7 +82,7 @@ pub enum TextInput {
 
 impl Mode {
     /// Every mode.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::List,
         Self::Filter,
         Self::Sort,
@@ -111,5 +113,6 @@ impl Mode {
         Self::TooSmall,
         Self::Jobs,
         Self::Job,
+        Self::JobStop,
     ];
 }

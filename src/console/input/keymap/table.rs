@@ -68,6 +68,7 @@ pub(super) fn of(mode: Mode) -> &'static dyn AnyTable {
         Mode::TooSmall => &TOO_SMALL,
         Mode::Jobs => &JOBS,
         Mode::Job => &JOB,
+        Mode::JobStop => &JOB_STOP,
     }
 }
 

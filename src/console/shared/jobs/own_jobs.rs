@@ -21,6 +21,8 @@ const MIN_PACE_TIME: Duration = Duration::from_secs(10);
 #[derive(Debug, Default)]
 pub struct OwnJobs {
     jobs: Vec<OwnJob>,
+    /// The operator paused sending.
+    is_paused: bool,
     /// The limits of Meta that hold calls back, one for each scope.
     limits: Vec<Pause>,
 }
@@ -66,6 +68,16 @@ impl OwnJobs {
         self.jobs.iter().find(|job| job.id == id)
     }
 
+    /// True while the operator has paused sending.
+    #[must_use]
+    pub const fn is_paused(&self) -> bool {
+        self.is_paused
+    }
+
+    pub(in crate::console) const fn set_paused(&mut self, is_paused: bool) {
+        self.is_paused = is_paused;
+    }
+
     /// The limits of Meta that hold calls back now.
     #[must_use]
     pub fn limits(&self) -> &[Pause] {
@@ -100,6 +112,13 @@ impl OwnJobs {
         let job = self.jobs.iter_mut().find(|job| job.id == id)?;
         (job.planned, job.send_first) = (Some(planned), send_first.filter(|first| *first < planned));
         self.milestone(id, false)
+    }
+
+    /// The numbers that jobs hold back are sent.
+    pub(in crate::console) fn release(&mut self) {
+        for job in &mut self.jobs {
+            job.send_first = None;
+        }
     }
 
     /// A number of a job has a new state.
@@ -300,6 +319,9 @@ mod tests {
         let held = counts(&[(JobPhase::Set, 1), (JobPhase::Queued, 2)]);
         assert_eq!(jobs.update(JOB, number(0), &set(), now), Some(JobMilestone::Held(JOB, held)));
         assert!(jobs.get(JOB).is_some_and(OwnJob::is_held));
+        jobs.release();
+        assert!(jobs.get(JOB).is_some_and(|job| !job.is_held()));
+        assert_eq!(jobs.update(JOB, number(1), &set(), now), None);
     }
 
     #[test]

@@ -2,12 +2,13 @@
 
 use super::common::{BACK, DOWN, FIRST, HELP, HIDE_SCREEN, LAST, MESSAGES, PAGE_DOWN, PAGE_UP, UP, with_motions};
 use crate::console::input::key::Key;
-use crate::console::input::keymap::actions::{JobAction, JobsAction, Motion};
+use crate::console::input::keymap::actions::{JobAction, JobStopAction, JobsAction, Motion};
 use crate::console::input::keymap::mode::{Mode, TextInput};
-use crate::console::input::keymap::row::{HelpGroup, KeyRow, KeyTable, bind};
+use crate::console::input::keymap::row::{HelpGroup, KeyRow, KeyTable, Risk, bind};
 
-use HelpGroup::Look;
+use HelpGroup::{Act, Look, Tool};
 use Key::Char;
+use Risk::{Commits, Prompts, ReadsMeta};
 
 /// The keys of [`Mode::Jobs`].
 pub static JOBS: KeyTable<JobsAction> = KeyTable {
@@ -36,17 +37,50 @@ pub static JOB: KeyTable<JobAction> = KeyTable {
         JobAction::Move;
         bind(JobAction::Help, HELP),
         bind(
-            JobAction::Open,
-            KeyRow::new("details", &[Key::Enter], "details, or the outcome of the last request", Look)
-                .footer("details"),
+            JobAction::PauseOrContinue,
+            KeyRow::new("pause-job", &[Char('w')], "pause sending, or go on", Act).footer("pause"),
+        ),
+        bind(
+            JobAction::Stop,
+            KeyRow::new("stop-job", &[Char('x')], "stop what is still queued (asks)", Act).footer("stop").risk(Prompts),
+        ),
+        bind(
+            JobAction::RefreshInDoubt,
+            KeyRow::new("refresh-in-doubt", &[Char('u')], "refresh the numbers with no answer", Act)
+                .footer("refresh no answer")
+                .risk(ReadsMeta),
         ),
         bind(
             JobAction::ToggleFilter,
             KeyRow::new("show-all", &[Char('f')], "show all numbers, or those that need attention", Look)
                 .footer("show all"),
         ),
+        bind(
+            JobAction::Open,
+            KeyRow::new("details", &[Key::Enter], "details, or the outcome of the last request", Look)
+                .footer("details"),
+        ),
         bind(JobAction::Messages, MESSAGES),
         bind(JobAction::HideScreen, HIDE_SCREEN),
         bind(JobAction::Back, BACK),
+    ],
+};
+
+/// The keys of [`Mode::JobStop`].
+pub static JOB_STOP: KeyTable<JobStopAction> = KeyTable {
+    mode: Mode::JobStop,
+    title: "stop a job",
+    text_input: TextInput::None,
+    bindings: &[
+        bind(
+            JobStopAction::Confirm,
+            KeyRow::new("confirm-stop", &[Char('y')], "stop the job", Act).footer("stop the job").risk(Commits),
+        ),
+        bind(
+            JobStopAction::Cancel,
+            KeyRow::new("keep-job", &[Char('n'), Key::Esc], "let the job go on", Tool)
+                .footer("let it go on")
+                .closes_page(),
+        ),
     ],
 };
