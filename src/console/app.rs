@@ -29,6 +29,7 @@ use crate::console::pages::copy::CopyPage;
 use crate::console::pages::filter::FilterPage;
 use crate::console::pages::hidden::HiddenPage;
 use crate::console::pages::job::JobPage;
+use crate::console::pages::job_resume::JobResumePage;
 use crate::console::pages::job_stop::JobStopPage;
 use crate::console::pages::jobs::JobsPage;
 use crate::console::pages::list::ListPage;
@@ -223,6 +224,7 @@ impl App {
             Destination::Quit => Page::Quit(QuitPage::default()),
             Destination::ShuttingDown(reason) => Page::ShuttingDown(ShuttingDownPage { reason }),
             Destination::Job(id) => Page::Job(JobPage::new(id)),
+            Destination::ResumeJob(request) => Page::JobResume(JobResumePage::new(request)),
             Destination::StopJob(id) => Page::JobStop(JobStopPage::new(id)),
             Destination::Jobs => {
                 self.shared.jobs.list.mark_stale();

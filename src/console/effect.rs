@@ -73,6 +73,13 @@ pub enum WorkCommand {
     SendHeld,
     /// Send nothing more of this job. Only a confirmation creates this command.
     StopJob(JobId),
+    /// Send what a job left, with new PINs. Only a confirmation by the count creates this command.
+    ResumeJob {
+        /// The job.
+        job: JobId,
+        /// The numbers that are left, and their PINs.
+        plan: PinPlan,
+    },
     /// Read a job number by number.
     ReadJob(JobId),
 }

@@ -77,6 +77,8 @@ pub enum Destination {
     Jobs,
     /// One job.
     Job(JobId),
+    /// The question before what is left of a job is sent.
+    ResumeJob(ResumeRequest),
     /// The question before a job is stopped.
     StopJob(JobId),
 }
@@ -122,6 +124,17 @@ pub enum ConfirmRequest {
         /// What the operator found.
         note: CleanText,
     },
+}
+
+/// What is left of a job, to be sent.
+#[derive(Debug)]
+pub struct ResumeRequest {
+    /// The job.
+    pub job: JobId,
+    /// The numbers, frozen.
+    pub targets: Targets,
+    /// True if Meta refused all of them.
+    pub have_failed: bool,
 }
 
 /// Why the program ends.

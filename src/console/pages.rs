@@ -10,6 +10,7 @@ pub mod filter;
 pub mod guard;
 pub mod hidden;
 pub mod job;
+pub mod job_resume;
 pub mod job_stop;
 pub mod jobs;
 pub mod list;
@@ -305,6 +306,8 @@ pages! {
     Job(job::JobPage),
     /// Asking before a job is stopped.
     JobStop(job_stop::JobStopPage),
+    /// Asking before what is left of a job is sent.
+    JobResume(job_resume::JobResumePage),
 }
 
 /// Performs the action of a key, or passes the key on as text.

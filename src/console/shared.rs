@@ -2,6 +2,7 @@
 //!
 //! It knows no page. A page changes it, and the views read it.
 
+mod acted_on;
 mod block_reason;
 mod change_message;
 mod escrow_command;
@@ -34,7 +35,6 @@ pub(super) use pane::DetailsPane;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::console::effect::WorkCommand;
 use crate::console::input::key::Key;
 use crate::console::input::keymap::{Keymap, Mode, Motion, TextInput};
 use crate::console::roster::{FilterError, Roster};
@@ -343,30 +343,6 @@ impl Shared {
         let id = self.cursor_id()?;
         self.roster.select(&id);
         Some(id)
-    }
-
-    /// Keeps the rows in the list that a command works on: those that a PIN is set for, and those that are read by
-    /// themselves. The operator waits for the outcome in the row, and a row that vanished with it would hide it.
-    pub(super) fn mark_acted_on(&mut self, command: &WorkCommand) {
-        match command {
-            WorkCommand::SetPins(plan) => plan.targets.iter().for_each(|number| self.roster.mark_acted_on(&number.id)),
-            WorkCommand::RefreshNumber(number) => self.roster.mark_acted_on(&number.id),
-            WorkCommand::ResendPin(number) | WorkCommand::ResolveManually { number, .. } => {
-                self.roster.mark_acted_on(number);
-            }
-            WorkCommand::RefreshAll { .. }
-            | WorkCommand::AcceptRecipients
-            | WorkCommand::ReadHistory(_)
-            | WorkCommand::DropSecrets
-            | WorkCommand::RecordScreenShown
-            | WorkCommand::StopSending
-            | WorkCommand::ReadJobs
-            | WorkCommand::ReadJob(_)
-            | WorkCommand::PauseSending
-            | WorkCommand::ContinueSending
-            | WorkCommand::SendHeld
-            | WorkCommand::StopJob(_) => {}
-        }
     }
 
     pub(super) fn move_cursor(&mut self, motion: Motion) {

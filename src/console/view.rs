@@ -25,6 +25,7 @@ mod job_head;
 mod job_pane;
 mod job;
 mod job_stop;
+mod job_resume;
 mod pin_form;
 mod help;
 mod hidden;
@@ -115,6 +116,7 @@ impl View {
             }
             Page::Quit(_) => page(canvas, &quit::confirmation(app), 0),
             Page::ShuttingDown(state) => page(canvas, &quit::waiting(app, &state.reason), 0),
+            Page::JobResume(state) => page(canvas, &job_resume::sheet(app, state, now), 0),
             Page::JobStop(state) => page(canvas, &job_stop::sheet(app, state), 0),
             Page::Job(state) => job::paint(app, state, now, canvas, &mut self.job),
             Page::Jobs(_) => jobs::paint(app, canvas, &mut self.jobs),

@@ -6,13 +6,15 @@ use std::time::{Duration, Instant};
 
 use super::PageBehavior;
 use crate::console::effect::{ScreenCommand, WorkCommand};
-use crate::console::go::{Destination, Step};
+use crate::console::go::{Destination, ResumeRequest, Step};
 use crate::console::input::keymap::{JobAction, KeyTable, Motion, table};
 use crate::console::shared::{Connection, JobNumbers, JobPhase, JobRow, OwnJob, Shared};
 use crate::domain::change::JobId;
 use crate::domain::clock::TimePoint;
 use crate::domain::number::PhoneNumberId;
+use crate::domain::pin_plan::Targets;
 use crate::domain::text::format_count;
+use crate::journal::PinSource;
 
 /// The page of a job.
 #[derive(Debug)]
@@ -76,6 +78,34 @@ impl JobPage {
         Step::stay(self).with(if is_paused { WorkCommand::PauseSending } else { WorkCommand::ContinueSending })
     }
 
+    /// Asks before what is left is sent, or if nothing is left, what Meta refused.
+    fn ask_to_resume(self, shared: &mut Shared, now: TimePoint) -> Step<Self> {
+        let Some(numbers) = shared.jobs.open.numbers() else { return Step::stay(self) };
+        let (id, summary) = (self.id, numbers.summary());
+        let have_failed = numbers.left(false).next().is_none();
+        let left = numbers.left(have_failed).map(|number| shared.job_target(number)).collect();
+        let is_of_profile = shared.session.profile.as_deref() == Some(summary.profile.as_str());
+        let hint = if numbers.is_running() {
+            format!("Job {id} is running. What it leaves can be sent when it has ended.")
+        } else if !is_of_profile {
+            format!("Job {id} belongs to profile {}.", summary.profile)
+        } else if summary.pin_source == PinSource::Given {
+            format!("The PIN of job {id} is not stored. Give it again: pindesk jobs resume {id} --pin-file FILE")
+        } else if !shared.has_escrow() {
+            "Different PINs need a file to save them in. Set escrow.recipients in the config.".to_owned()
+        } else if let Some(targets) = Targets::new(left) {
+            let keys = shared.resend_keys_in_list();
+            let reason = targets.iter().find_map(|target| shared.new_pin_block_reason(&target.id, &keys, now));
+            return match reason {
+                Some(reason) => Step::blocked(self, reason, shared),
+                None => Step::open(self, Destination::ResumeJob(ResumeRequest { job: id, targets, have_failed })),
+            };
+        } else {
+            format!("Nothing of job {id} is left to send.")
+        };
+        self.refuse(hint, shared)
+    }
+
     /// Reads the numbers with no answer: where two-step verification is still not set, nothing was applied.
     fn refresh_in_doubt(self, shared: &mut Shared) -> Step<Self> {
         if let Connection::TokenRefused { .. } = shared.connection {
@@ -107,7 +137,7 @@ impl PageBehavior for JobPage {
         &table::JOB
     }
 
-    fn on_action(mut self, action: JobAction, shared: &mut Shared, _now: TimePoint) -> Step<Self> {
+    fn on_action(mut self, action: JobAction, shared: &mut Shared, now: TimePoint) -> Step<Self> {
         match action {
             JobAction::Back => Step::back(),
             JobAction::Messages => Step::open(self, Destination::Messages),
@@ -134,6 +164,7 @@ impl PageBehavior for JobPage {
                 Some(hint) => self.refuse(hint, shared),
             },
             JobAction::RefreshInDoubt => self.refresh_in_doubt(shared),
+            JobAction::Resume => self.ask_to_resume(shared, now),
             JobAction::Move(motion) => {
                 self.move_cursor(motion, shared);
                 Step::stay(self)
@@ -150,6 +181,10 @@ impl PageBehavior for JobPage {
     fn is_available(&self, action: &JobAction, shared: &Shared) -> bool {
         match action {
             JobAction::PauseOrContinue | JobAction::Stop => shared.jobs.own.get(self.id).is_some(),
+            JobAction::Resume => {
+                let numbers = shared.jobs.open.numbers().filter(|numbers| !numbers.is_running());
+                numbers.is_some_and(|numbers| numbers.left(false).chain(numbers.left(true)).next().is_some())
+            }
             JobAction::RefreshInDoubt => {
                 let numbers = shared.jobs.open.numbers();
                 numbers.is_some_and(|numbers| numbers.counts().get(JobPhase::NoAnswer) > 0)

@@ -15,6 +15,8 @@ pub use own_jobs::{OwnJob, OwnJobs};
 pub(in crate::console) use own_jobs::JobMilestone;
 
 use super::Shared;
+use crate::domain::number::Number;
+use crate::journal::JobNumber;
 use crate::policy::quota::QuotaScope;
 
 /// The state of the pages of jobs, which outlives them.
@@ -55,6 +57,13 @@ impl Shared {
             QuotaScope::Number(number) => Some(self.label(&number)),
             QuotaScope::App | QuotaScope::Token => None,
         }
+    }
+
+    /// A number of a job as a target: as the list knows it, or with its WABA if it is in no list.
+    pub(in crate::console) fn job_target(&self, record: &JobNumber) -> Number {
+        let waba = || self.session.wabas.iter().find(|known| Some(known.id) == record.waba).cloned();
+        self.number(&record.number)
+            .unwrap_or_else(|| Number { waba: waba(), ..Number::from_config(record.number, None) })
     }
 
     /// How many numbers of a job the window shows at most, for the keys that move by a page.

@@ -175,7 +175,11 @@ fn activity_label(app: &App, job: &JobNumbers, activity: JobActivity) -> String 
         JobActivity::Ended(JobStatus::Interrupted) => {
             let count = job.summary().resumable;
             let numbers = if count == 1 { "number is" } else { "numbers are" };
-            return format!("{} {numbers} left to send.", format_count(count));
+            return format!(
+                "{} {numbers} left to send. {} resumes the job.",
+                format_count(count),
+                key(JobAction::Resume)
+            );
         }
         JobActivity::Ended(JobStatus::Running | JobStatus::Finished) => {
             if app.has_escrow() && job.summary().pin_source == PinSource::Random {

@@ -154,7 +154,8 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
                 self.refresh_all(refresh_id);
             }
             WorkCommand::RefreshNumber(known) => self.refresh_number(known),
-            WorkCommand::SetPins(plan) => self.set_pins(plan),
+            WorkCommand::SetPins(plan) => self.set_pins(plan, None),
+            WorkCommand::ResumeJob { job, plan } => self.set_pins(plan, Some(job)),
             WorkCommand::ResolveManually { number, note } => {
                 self.with_jobs(|jobs| jobs.resolve_manually(number, note));
             }
@@ -270,12 +271,16 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
         });
     }
 
-    fn set_pins(&self, plan: PinPlan) {
+    /// Starts a job, or resumes one.
+    fn set_pins(&self, plan: PinPlan, resumed: Option<JobId>) {
         let why: NotSentReason = match (&self.records_state, &self.graph) {
             (RecordsState::Open { jobs, .. }, Ok(_)) => {
                 // Progress says what becomes of it.
                 let numbers = plan.targets.len();
-                return self.report_start(jobs.start_job(plan), numbers);
+                return match resumed {
+                    Some(job) => self.report_start(jobs.resume_job(job, plan), numbers),
+                    None => self.report_start(jobs.start_job(plan), numbers),
+                };
             }
             // Otherwise a job would be recorded that cannot be sent.
             (RecordsState::Open { .. }, Err(why)) => why.clone().into(),

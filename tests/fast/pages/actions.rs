@@ -85,7 +85,8 @@ fn console_in(mode: Mode) -> AppFixture {
         | Mode::TooSmall
         | Mode::Jobs
         | Mode::Job
-        | Mode::JobStop => loaded(SMALL),
+        | Mode::JobStop
+        | Mode::JobResume => loaded(SMALL),
     };
     // Row 1 has rows above and below it.
     console.key(Key::Down);
@@ -174,6 +175,9 @@ fn console_in(mode: Mode) -> AppFixture {
         Mode::JobStop => {
             start_sample_job(&mut console).press('x');
         }
+        Mode::JobResume => {
+            open_sample_job(&mut console, JobStatus::Finished).press('t');
+        }
     }
     console.wait(READING_TIME);
     console
@@ -200,7 +204,7 @@ fn prepare(console: &mut AppFixture, mode: Mode, action: &str) {
         (Mode::PinForm, "continue") => {
             console.type_text(PIN).type_text(PIN);
         }
-        (Mode::ConfirmReplace, "clear-field" | "delete-digit") => {
+        (Mode::ConfirmReplace | Mode::JobResume, "clear-field" | "delete-digit") => {
             console.type_text("01");
         }
         (

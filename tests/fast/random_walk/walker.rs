@@ -311,6 +311,7 @@ impl Walker {
                     assert!(question.was_quiet && question.number == number);
                     assert!(question.is_read && question.mode == Mode::ConfirmResolution);
                 }
+                Effect::Work(WorkCommand::ResumeJob { .. }) => panic!("no job was read, so none can be resumed"),
                 Effect::Work(WorkCommand::AcceptRecipients) => {
                     assert_eq!((key, was_quiet), (Some(Key::Char('y')), true), "not y after a quiet time");
                 }

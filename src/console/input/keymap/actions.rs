@@ -265,12 +265,23 @@ pub enum JobAction {
     Open,
     PauseOrContinue,
     Stop,
+    Resume,
     RefreshInDoubt,
     ToggleFilter,
     Messages,
     Help,
     HideScreen,
     Back,
+}
+
+/// The actions of the question before a job is resumed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the table describes each one")]
+pub enum JobResumeAction {
+    Submit,
+    DeleteDigit,
+    ClearField,
+    Cancel,
 }
 
 /// The actions of the question before a job is stopped.

@@ -67,6 +67,8 @@ pub enum Mode {
     Job,
     /// Confirming to stop a job.
     JobStop,
+    /// Confirming with the count that a job is resumed.
+    JobResume,
 }
 
 /// The printable keys that a mode accepts although the table does not bind them.
@@ -82,7 +84,7 @@ pub enum TextInput {
 
 impl Mode {
     /// Every mode.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::List,
         Self::Filter,
         Self::Sort,
@@ -114,5 +116,6 @@ impl Mode {
         Self::Jobs,
         Self::Job,
         Self::JobStop,
+        Self::JobResume,
     ];
 }

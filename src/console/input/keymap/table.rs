@@ -69,6 +69,7 @@ pub(super) fn of(mode: Mode) -> &'static dyn AnyTable {
         Mode::Jobs => &JOBS,
         Mode::Job => &JOB,
         Mode::JobStop => &JOB_STOP,
+        Mode::JobResume => &JOB_RESUME,
     }
 }
 

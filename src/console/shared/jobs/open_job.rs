@@ -233,6 +233,12 @@ impl JobNumbers {
         Some(position.min(last))
     }
 
+    /// The numbers that a resumed job sends; all that Meta refused if `failed`.
+    pub fn left(&self, failed: bool) -> impl Iterator<Item = &JobNumber> {
+        let records = self.rows.iter().map(|row| &row.record);
+        records.filter(move |record| if failed { record.has_failed() } else { record.is_resumable() })
+    }
+
     /// The numbers with no answer.
     pub fn in_doubt(&self) -> impl Iterator<Item = PhoneNumberId> {
         let is_running = self.is_running();

@@ -1,14 +1,17 @@
 //! The keys of the list of jobs, and of the page of a job.
 
-use super::common::{BACK, DOWN, FIRST, HELP, HIDE_SCREEN, LAST, MESSAGES, PAGE_DOWN, PAGE_UP, UP, with_motions};
+use super::common::{
+    BACK, CANCEL, CLEAR_DIGITS, DELETE_DIGIT, DOWN, FIRST, HELP, HIDE_SCREEN, LAST, MESSAGES, PAGE_DOWN, PAGE_UP, UP,
+    with_motions,
+};
 use crate::console::input::key::Key;
-use crate::console::input::keymap::actions::{JobAction, JobStopAction, JobsAction, Motion};
+use crate::console::input::keymap::actions::{JobAction, JobResumeAction, JobStopAction, JobsAction, Motion};
 use crate::console::input::keymap::mode::{Mode, TextInput};
 use crate::console::input::keymap::row::{HelpGroup, KeyRow, KeyTable, Risk, bind};
 
 use HelpGroup::{Act, Look, Tool};
 use Key::Char;
-use Risk::{Commits, Prompts, ReadsMeta};
+use Risk::{Commits, Prompts, ReadsMeta, Submits};
 
 /// The keys of [`Mode::Jobs`].
 pub static JOBS: KeyTable<JobsAction> = KeyTable {
@@ -43,6 +46,12 @@ pub static JOB: KeyTable<JobAction> = KeyTable {
         bind(
             JobAction::Stop,
             KeyRow::new("stop-job", &[Char('x')], "stop what is still queued (asks)", Act).footer("stop").risk(Prompts),
+        ),
+        bind(
+            JobAction::Resume,
+            KeyRow::new("resume-job", &[Char('t')], "send what is left, or retry what failed (asks)", Act)
+                .footer("resume or retry")
+                .risk(Prompts),
         ),
         bind(
             JobAction::RefreshInDoubt,
@@ -82,5 +91,25 @@ pub static JOB_STOP: KeyTable<JobStopAction> = KeyTable {
                 .footer("let it go on")
                 .closes_page(),
         ),
+    ],
+};
+
+/// The keys of [`Mode::JobResume`].
+pub static JOB_RESUME: KeyTable<JobResumeAction> = KeyTable {
+    mode: Mode::JobResume,
+    title: "resume a job",
+    text_input: TextInput::Digits("the count"),
+    bindings: &[
+        // Enter alone sends nothing: it submits the count, which must match.
+        bind(
+            JobResumeAction::Submit,
+            KeyRow::new("continue", &[Key::Enter], "send them, after the count of the numbers", Act)
+                .footer("send")
+                .risk(Submits)
+                .fixed(),
+        ),
+        bind(JobResumeAction::DeleteDigit, DELETE_DIGIT),
+        bind(JobResumeAction::ClearField, CLEAR_DIGITS),
+        bind(JobResumeAction::Cancel, CANCEL),
     ],
 };
