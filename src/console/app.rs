@@ -5,6 +5,7 @@
 //! those below to return to.
 
 mod hiding;
+mod jobs;
 mod journal_updates;
 mod keys;
 mod msg;
@@ -28,6 +29,10 @@ use crate::console::pages::copied::CopiedPage;
 use crate::console::pages::copy::CopyPage;
 use crate::console::pages::filter::FilterPage;
 use crate::console::pages::hidden::HiddenPage;
+use crate::console::pages::job::JobPage;
+use crate::console::pages::job_resume::JobResumePage;
+use crate::console::pages::job_stop::JobStopPage;
+use crate::console::pages::jobs::JobsPage;
 use crate::console::pages::list::ListPage;
 use crate::console::pages::many_pins::ManyPinsPage;
 use crate::console::pages::many_pins_list::ManyPinsListPage;
@@ -90,10 +95,12 @@ impl App {
         self.shared.idle_timer.start(now.instant);
         self.shared.roster.set_today(now.utc);
         self.shared.roster.end_pauses(|_, until| until <= now.instant);
+        self.shared.jobs.own.end_limits(|pause| pause.until.instant <= now.instant);
         self.shared.last_update = Some(now);
         let mut effects = self.handle_msg(msg, now);
         effects.extend(self.open_due_pages(now));
         effects.extend(self.record_screen_shown());
+        effects.extend(self.read_shown_jobs());
         for effect in &effects {
             if let Effect::Work(command) = effect {
                 self.shared.mark_acted_on(command);
@@ -108,6 +115,7 @@ impl App {
         match msg {
             Msg::KeyPressed(key) => return self.key_pressed(key, now),
             Msg::Pasted(paste) => return self.pasted(&paste, now),
+            Msg::JobStarted { job, numbers, send_first } => return self.job_started(job, numbers, send_first, now),
             Msg::NumberRead { id, result } => return self.number_read(id, result, now),
             Msg::ProgressReceived(progress) => return self.progress_received(progress, now),
             Msg::TokenRead(result) => return self.token_read(result, now),
@@ -116,6 +124,7 @@ impl App {
                 return self.apply(Step::reset(Destination::ShuttingDown(QuitReason::Signal)), now);
             }
             Msg::TimerFired => return self.timer_fired(now),
+            Msg::CallsPaused(pause) => return self.calls_paused(&pause, now),
             Msg::PageReceived { refresh_id, numbers } => self.page_received(refresh_id, &numbers),
             Msg::WabaRead { refresh_id, waba, result } => self.waba_read(refresh_id, waba, result, now),
             Msg::RefreshFinished { refresh_id } => self.refresh_finished(refresh_id, now),
@@ -133,11 +142,16 @@ impl App {
             }
             Msg::RecipientsAccepted(result) => self.recipients_accepted(result, now),
             Msg::HistoryRead { id, lines } => self.history_read(id, lines),
-            Msg::CallsPaused(pause) => self.calls_paused(&pause, now),
             Msg::CallsLeftRead(left) => self.notify(&PageEvent::CallsLeftRead(&left)),
             Msg::RecentSetsRead { question_id, recent } => {
                 self.notify(&PageEvent::RecentSetsRead(question_id, &recent));
             }
+            Msg::JobsChanged(jobs) => self.jobs_changed(&jobs),
+            Msg::JobRead(id, job) => {
+                let shared = &mut self.shared;
+                shared.jobs.open.set(id, job, shared.jobs.own.get(id));
+            }
+            Msg::JobsRead(jobs) => self.shared.jobs.list.set_summaries(jobs),
             Msg::ClientSetupFailed(why) => self.shared.messages.push(now.utc, why.as_str()),
         }
         Vec::new()
@@ -221,6 +235,13 @@ impl App {
             Destination::EditManyPins(draft) => Page::ManyPins(ManyPinsPage::reopen(*draft)),
             Destination::ConfirmMany(request) => self.confirm_many(request, &mut effects),
             Destination::ManyPinsList(frozen) => Page::ManyPinsList(ManyPinsListPage { frozen, scroll: 0 }),
+            Destination::Job(id) => Page::Job(JobPage::new(id)),
+            Destination::ResumeJob(request) => Page::JobResume(JobResumePage::new(request)),
+            Destination::StopJob(id) => Page::JobStop(JobStopPage::new(id)),
+            Destination::Jobs => {
+                self.shared.jobs.list.mark_stale();
+                Page::Jobs(JobsPage)
+            }
         };
         effects
     }

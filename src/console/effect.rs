@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 
+use crate::domain::change::JobId;
 use crate::domain::clock::UtcTime;
 use crate::domain::number::{Number, PhoneNumberId, WabaId};
 use crate::domain::pin_plan::PinPlan;
@@ -91,6 +92,25 @@ pub enum WorkCommand {
     RecordScreenShown,
     /// Send nothing new, and wait for requests in flight.
     StopSending,
+    /// Read the jobs of the journal.
+    ReadJobs,
+    /// Send nothing new until [`WorkCommand::ContinueSending`]. Requests in flight end.
+    PauseSending,
+    /// Send again.
+    ContinueSending,
+    /// Send the numbers that jobs hold back.
+    SendHeld,
+    /// Send nothing more of this job. Only a confirmation creates this command.
+    StopJob(JobId),
+    /// Send what a job left, with new PINs. Only a confirmation by the count creates this command.
+    ResumeJob {
+        /// The job.
+        job: JobId,
+        /// The numbers that are left, and their PINs.
+        plan: PinPlan,
+    },
+    /// Read a job number by number.
+    ReadJob(JobId),
 }
 
 /// A command for the runtime, which owns the terminal.

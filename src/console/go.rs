@@ -9,6 +9,7 @@ use crate::console::many_pins::{ManyPinsDraft, ManyPinsRequest};
 use crate::console::pin_form::PinForm;
 use crate::console::shared::{BlockReason, Shared, TargetNotice, TokenProblem};
 use crate::domain::batch_plan::FrozenBatch;
+use crate::domain::change::JobId;
 use crate::domain::number::{Number, PhoneNumberId};
 use crate::domain::pin::PinChoice;
 use crate::domain::pin_plan::Targets;
@@ -84,6 +85,14 @@ pub enum Destination {
     ConfirmMany(Box<ManyPinsRequest>),
     /// The whole list of many numbers.
     ManyPinsList(FrozenBatch),
+    /// The jobs of the journal.
+    Jobs,
+    /// One job.
+    Job(JobId),
+    /// The question before what is left of a job is sent.
+    ResumeJob(ResumeRequest),
+    /// The question before a job is stopped.
+    StopJob(JobId),
 }
 
 /// The PIN form and its numbers, which the form and its question hand to each other.
@@ -127,6 +136,17 @@ pub enum ConfirmRequest {
         /// What the operator found.
         note: CleanText,
     },
+}
+
+/// What is left of a job, to be sent.
+#[derive(Debug)]
+pub struct ResumeRequest {
+    /// The job.
+    pub job: JobId,
+    /// The numbers, frozen.
+    pub targets: Targets,
+    /// True if Meta refused all of them.
+    pub have_failed: bool,
 }
 
 /// Why the program ends.

@@ -9,6 +9,10 @@ pub mod copy;
 pub mod filter;
 pub mod guard;
 pub mod hidden;
+pub mod job;
+pub mod job_resume;
+pub mod job_stop;
+pub mod jobs;
 pub mod list;
 pub mod number;
 pub mod pin_form;
@@ -335,6 +339,14 @@ pages! {
     ConfirmMany(confirm_many::ConfirmManyPage),
     /// The whole list of many numbers.
     ManyPinsList(many_pins_list::ManyPinsListPage),
+    /// The jobs of the journal.
+    Jobs(jobs::JobsPage),
+    /// One job, number by number.
+    Job(job::JobPage),
+    /// Asking before a job is stopped.
+    JobStop(job_stop::JobStopPage),
+    /// Asking before what is left of a job is sent.
+    JobResume(job_resume::JobResumePage),
 }
 
 /// Performs the action of a key, or passes the key on as text.

@@ -2,11 +2,13 @@
 //!
 //! It knows no page. A page changes it, and the views read it.
 
+mod acted_on;
 mod block_reason;
 mod change_message;
 mod escrow_command;
 mod idle_timer;
 mod in_doubt_list;
+mod jobs;
 mod messages;
 mod pane;
 mod quick_filter;
@@ -20,6 +22,7 @@ mod started_jobs;
 pub use block_reason::BlockReason;
 pub use escrow_command::EscrowCommand;
 pub use in_doubt_list::{InDoubtItem, InDoubtList};
+pub use jobs::{JobCounts, JobList, JobNumbers, JobPhase, JobRow, OpenJob, OwnJob, OwnJobs};
 pub use messages::{Message, Messages};
 pub use status::{
     Connection, Environment, NAMES_WARNING, RETRY_INTERVAL, RecordingStatus, RefreshProgress, Session,
@@ -29,13 +32,13 @@ pub use target_notice::TargetNotice;
 
 pub(super) use change_message::SendTimes;
 pub(super) use idle_timer::IdleTimer;
+pub(super) use jobs::JobMilestone;
 pub(super) use pane::DetailsPane;
 pub(super) use started_jobs::StartedJobs;
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use crate::console::effect::WorkCommand;
 use crate::console::input::key::Key;
 use crate::console::input::keymap::{Keymap, Mode, Motion, TextInput};
 use crate::console::roster::{FilterError, Roster};
@@ -105,6 +108,7 @@ pub struct Shared {
     pub(super) in_doubt_list: InDoubtList,
     /// The numbers whose last change here was not sent, though nothing of it was refused.
     pub(super) unsent: HashSet<PhoneNumberId>,
+    pub(super) jobs: jobs::JobsState,
     /// The histories that open pages show.
     pub(super) histories: HashMap<PhoneNumberId, Vec<HistoryEntry>>,
     pub(super) pane: DetailsPane,
@@ -139,6 +143,7 @@ impl Shared {
             recording_status: RecordingStatus::Opening,
             in_doubt_list: InDoubtList::default(),
             unsent: HashSet::new(),
+            jobs: jobs::JobsState::default(),
             histories: HashMap::default(),
             pane: DetailsPane::default(),
             idle_timer: IdleTimer::default(),
@@ -365,30 +370,6 @@ impl Shared {
         let id = self.cursor_id()?;
         self.roster.select(&id);
         Some(id)
-    }
-
-    /// Keeps the rows in the list that a command works on: those that a PIN is set for, and those that are read by
-    /// themselves. The operator waits for the outcome in the row, and a row that vanished with it would hide it.
-    pub(super) fn mark_acted_on(&mut self, command: &WorkCommand) {
-        match command {
-            WorkCommand::SetPins(plan) | WorkCommand::StartJob { plan, .. } => {
-                plan.targets.iter().for_each(|number| self.roster.mark_acted_on(&number.id));
-            }
-            WorkCommand::RefreshNumber(number) | WorkCommand::RefreshNumberAfter { number, .. } => {
-                self.roster.mark_acted_on(&number.id);
-            }
-            WorkCommand::ResendPin(number) | WorkCommand::ResolveManually { number, .. } => {
-                self.roster.mark_acted_on(number);
-            }
-            WorkCommand::RefreshAll { .. }
-            | WorkCommand::AcceptRecipients
-            | WorkCommand::ReadHistory(_)
-            | WorkCommand::ReadCallsLeft(_)
-            | WorkCommand::ReadRecentSets { .. }
-            | WorkCommand::DropSecrets
-            | WorkCommand::RecordScreenShown
-            | WorkCommand::StopSending => {}
-        }
     }
 
     pub(super) fn move_cursor(&mut self, motion: Motion) {

@@ -18,6 +18,14 @@ mod confirm;
 mod copy;
 mod details;
 mod in_doubt;
+mod row_scroll;
+mod jobs;
+mod job_row;
+mod job_head;
+mod job_pane;
+mod job;
+mod job_stop;
+mod job_resume;
 mod pin_form;
 mod help;
 mod hidden;
@@ -40,6 +48,7 @@ mod confirm_many;
 
 use canvas::Canvas;
 use list::ListScroll;
+use row_scroll::RowScroll;
 use sheet::Sheet;
 
 /// The result of painting a frame.
@@ -56,13 +65,15 @@ pub struct PaintResult {
 pub struct View {
     theme: Theme,
     list: ListScroll,
+    jobs: RowScroll,
+    job: RowScroll,
 }
 
 impl View {
     /// Creates a view that has drawn nothing yet.
     #[must_use]
     pub const fn new(theme: Theme) -> Self {
-        Self { theme, list: ListScroll::new() }
+        Self { theme, list: ListScroll::new(), jobs: RowScroll::new(), job: RowScroll::new() }
     }
 
     /// Draws the state at the time `now` into an empty buffer.
@@ -113,6 +124,10 @@ impl View {
             Page::ConfirmMany(state) => page(canvas, &confirm_many::sheet(app, state, now), 0),
             Page::ManyPinsList(state) => many_pins_list::paint(app, state, canvas),
             Page::ShuttingDown(state) => page(canvas, &quit::waiting(app, &state.reason), 0),
+            Page::JobResume(state) => page(canvas, &job_resume::sheet(app, state, now), 0),
+            Page::JobStop(state) => page(canvas, &job_stop::sheet(app, state), 0),
+            Page::Job(state) => job::paint(app, state, now, canvas, &mut self.job),
+            Page::Jobs(_) => jobs::paint(app, canvas, &mut self.jobs),
         }
     }
 }

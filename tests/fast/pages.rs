@@ -13,6 +13,8 @@ mod filter;
 mod hiding;
 mod history;
 mod in_doubt;
+mod job;
+mod jobs;
 mod keys;
 mod messages;
 mod nothing_named;

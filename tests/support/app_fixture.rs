@@ -205,6 +205,14 @@ impl AppFixture {
         console
     }
 
+    /// The console of a config with `bell = true`, after it read the list and opened the journal.
+    pub(crate) fn with_bell(size: (u16, u16)) -> Self {
+        let session = Session { bell: true, ..session(Some(Duration::from_secs(10))) };
+        let mut console = Self::start(session, Ok(()), size, &TerminalEnv::default());
+        console.read_list().open_recording(recording_with_escrow(), Vec::new(), &[]);
+        console
+    }
+
     /// The console without an access token.
     pub(crate) fn without_token(size: (u16, u16)) -> Self {
         let why = Err("The file is gone.".to_owned());

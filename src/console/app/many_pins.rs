@@ -1,4 +1,4 @@
-//! Opens the form and the question for many numbers, and handles the progress of their jobs.
+//! Opens the form and the question for many numbers.
 //!
 //! It decides nothing about the numbers.
 
@@ -8,8 +8,6 @@ use crate::console::many_pins::ManyPinsRequest;
 use crate::console::pages::Page;
 use crate::console::pages::confirm_many::ConfirmManyPage;
 use crate::console::pages::many_pins::ManyPinsPage;
-use crate::domain::change::{ChangeState, JobId};
-use crate::domain::clock::TimePoint;
 use crate::domain::number::PhoneNumberId;
 
 impl App {
@@ -27,20 +25,5 @@ impl App {
         let numbers = request.frozen.targets().map(|candidate| candidate.number.id).collect();
         effects.push(WorkCommand::ReadRecentSets { question_id, numbers }.into());
         Page::ConfirmMany(ConfirmManyPage::new(request, question_id))
-    }
-
-    /// A number of a job for many has a new state: it has no message and no refresh of its own. When the last one has
-    /// ended, the lists are read again, because that takes far fewer calls.
-    pub(super) fn job_progressed(
-        &mut self,
-        id: PhoneNumberId,
-        job: Option<JobId>,
-        state: &ChangeState,
-        now: TimePoint,
-    ) -> Vec<Effect> {
-        self.note_outcome(id, state, now);
-        let is_over = self.shared.note_job_progress(id, job, state, now);
-        let refresh = if is_over && !self.shared.refresh.is_running { self.shared.refresh_all() } else { None };
-        refresh.map(Effect::from).into_iter().chain(self.read_shown_history(id)).collect()
     }
 }

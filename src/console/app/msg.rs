@@ -1,16 +1,17 @@
 //! The input of [`super::App::update`]: what happened, in the past tense.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::console::input::decoder::PastedText;
 use crate::console::input::key::Key;
 use crate::console::shared::{RecordingStatus, Size};
-use crate::domain::change::Progress;
+use crate::domain::change::{JobId, Progress};
 use crate::domain::number::{Number, PhoneNumberId, Waba, WabaId};
 use crate::domain::outcome::ReadFailure;
 use crate::domain::pin::Pin;
 use crate::domain::text::CleanText;
-use crate::journal::{HistoryEntry, NumberRecord, RecentSets};
+use crate::journal::{HistoryEntry, JobDetail, JobSummary, NumberRecord, RecentSets};
 use crate::pace::Pause;
 use crate::policy::quota::CallsLeft;
 
@@ -101,6 +102,21 @@ pub enum Msg {
         /// The jobs.
         recent: RecentSets,
     },
+    /// A job was recorded, and this process sends its numbers.
+    JobStarted {
+        /// The job.
+        job: JobId,
+        /// How many of its numbers are sent; fewer than it has if it was resumed.
+        numbers: usize,
+        /// After how many of them it waits for the operator; `None` if it does not wait.
+        send_first: Option<usize>,
+    },
+    /// The journal has new rows of these jobs. If there are none, a process ended, and any job may have changed.
+    JobsChanged(BTreeSet<JobId>),
+    /// The jobs of the journal were read, newest first; `None` if they could not be read.
+    JobsRead(Option<Vec<JobSummary>>),
+    /// A job was read number by number; `None` if it could not be read.
+    JobRead(JobId, Option<JobDetail>),
     /// The HTTP client could not be set up, so nothing can be read or sent. The text tells the operator why.
     ClientSetupFailed(CleanText),
     /// A signal ends the process, which waits for requests in flight first.

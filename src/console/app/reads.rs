@@ -72,17 +72,12 @@ impl App {
         }
     }
 
-    pub(super) fn calls_paused(&mut self, pause: &Pause, now: TimePoint) {
+    pub(super) fn calls_paused(&mut self, pause: &Pause, now: TimePoint) -> Vec<Effect> {
         self.shared.roster.pause_scope(pause.scope, pause.until);
-        let label = match pause.scope {
-            QuotaScope::Waba(waba) => {
-                let known = self.shared.session.wabas.iter().find(|known| Some(known.id) == waba);
-                known.map(|known| known.label().to_owned())
-            }
-            QuotaScope::Number(number) => Some(self.label(&number)),
-            QuotaScope::App | QuotaScope::Token => None,
-        };
-        self.shared.messages.push(now.utc, pause.sentence(label.as_deref(), now.utc));
+        self.shared.jobs.own.add_limit(*pause);
+        let label = self.scope_label(pause.scope);
+        let sentence = pause.sentence(label.as_deref(), now.utc);
+        self.say_of_job(&sentence, now)
     }
 
     pub(super) fn refresh_finished(&mut self, refresh_id: u32, now: TimePoint) {
@@ -168,6 +163,7 @@ impl App {
         if result.is_ok() {
             // The limits of the old access token do not apply to the new one.
             self.shared.roster.end_pauses(|scope, _| scope == QuotaScope::Token);
+            self.shared.jobs.own.end_limits(|pause| pause.scope == QuotaScope::Token);
         }
         match result {
             Ok(()) if self.is_hidden_with_fresh_data() => {

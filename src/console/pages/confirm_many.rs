@@ -164,7 +164,7 @@ impl ConfirmManyPage {
         for target in targets.iter() {
             shared.roster.set_change(target.id, ChangeState::Queued);
         }
-        shared.started_jobs.start(targets.iter().map(|target| target.id), send_first.is_some());
+        shared.started_jobs.start(targets.iter().map(|target| target.id));
         shared.messages.push(now.utc, format!("Starting a job for {}.", count_numbers(targets.len())));
         let ManyPinsRequest { pins, draft, .. } = *self.request;
         let note = draft.note_text();

@@ -75,6 +75,7 @@ impl PageBehavior for ListPage {
                 }
                 Step::stay(self)
             }
+            ListAction::ShowJobs => Step::open(self, Destination::Jobs),
             ListAction::Move(motion) => {
                 shared.move_cursor(motion);
                 Step::stay(self)

@@ -50,9 +50,14 @@ impl Shared {
         self.send_times.0.get(id).map(|sent| sent.since)
     }
 
+    /// Notes since when the request of a number is in flight.
+    pub(in crate::console) fn track_sending(&mut self, id: PhoneNumberId, state: &ChangeState, now: Instant) {
+        self.send_times.track(id, state, now);
+    }
+
     /// Updates the message of a change.
     pub(in crate::console) fn report_change(&mut self, id: PhoneNumberId, state: &ChangeState, now: TimePoint) {
-        self.send_times.track(id, state, now.instant);
+        self.track_sending(id, state, now.instant);
         let label = self.label(&id);
         let text = match state {
             ChangeState::Queued

@@ -164,10 +164,13 @@ impl<'a> Canvas<'a> {
         }
     }
 
-    /// Draws the title: on the left what the requests reach, on the right the connection.
+    /// Draws the title: on the left what the requests reach, on the right the job that runs and the connection.
     pub(super) fn draw_title(&mut self, app: &App) {
         let (right, role) = status::connection_label(app, &self.theme);
-        let max_columns = usize::from(self.area.width).saturating_sub(text::width(&right) + TITLE_GAP);
+        let job = status::job_label(app).unwrap_or_default();
+        let job_columns = if job.is_empty() { 0 } else { text::width(&job) + TITLE_GAP };
+        let right_columns = text::width(&right) + job_columns;
+        let max_columns = usize::from(self.area.width).saturating_sub(right_columns + TITLE_GAP);
         let mut x = 0;
         for (part, role) in status::title_parts(app) {
             let start = if x == 0 { 0 } else { usize::from(x) + TITLE_GAP };
@@ -177,6 +180,8 @@ impl<'a> Canvas<'a> {
             }
             x = self.put_within(u16::try_from(start).unwrap_or(u16::MAX), 0, left, &part, role);
         }
+        let job_x = usize::from(self.area.width).saturating_sub(right_columns);
+        self.put(u16::try_from(job_x).unwrap_or(u16::MAX), 0, &job, Role::Strong);
         self.put_right(0, &right, role);
     }
 

@@ -70,7 +70,7 @@ pub(super) fn paint_beside_page(canvas: &mut Canvas<'_>, add: impl FnOnce(&mut S
     sheet.paint_lines(canvas, left + PANE_INDENT, rows, 0);
 }
 
-fn draw_separator(canvas: &mut Canvas<'_>, left: u16, rows: Range<u16>) {
+pub(super) fn draw_separator(canvas: &mut Canvas<'_>, left: u16, rows: Range<u16>) {
     let separator = canvas.theme.vertical_line();
     for y in rows {
         canvas.put(left, y, separator, Role::Quiet);

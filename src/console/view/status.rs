@@ -65,6 +65,25 @@ pub(super) fn recording_label(app: &App) -> Option<&'static str> {
     }
 }
 
+/// How far the newest job of this process is, and how many scopes are paused; `None` without a job of many numbers, and in
+/// a narrow window.
+pub(super) fn job_label(app: &App) -> Option<String> {
+    let job = app.own_jobs().newest_of_many().filter(|_| !app.is_narrow())?;
+    let counts = job.counts();
+    let percent = (counts.total() - counts.open()) * 100 / counts.total().max(1);
+    let paused = app.own_jobs().limits().len();
+    let pause = if job.is_held() {
+        ", waits for you".to_owned()
+    } else if app.own_jobs().is_paused() {
+        ", paused".to_owned()
+    } else if paused > 0 {
+        format!(", {paused} paused")
+    } else {
+        String::new()
+    };
+    Some(format!("job {} {percent} %{pause}", job.id))
+}
+
 /// The state of the connection to Meta. What is wrong replaces what is right.
 pub(super) fn connection_label(app: &App, theme: &Theme) -> (String, Role) {
     let plain = |text: &str| (text.to_owned(), Role::Plain);

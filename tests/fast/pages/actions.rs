@@ -7,7 +7,10 @@ use pindesk::console::shared::{RecordingStatus, Size};
 use pindesk::domain::change::ChangeState;
 use pindesk::domain::outcome::ApiError;
 use pindesk::domain::text::CleanText;
+use pindesk::journal::JobStatus;
 
+use super::job::{open_sample_job, start_sample_job};
+use super::jobs::sample_jobs;
 use crate::support::app_fixture::{AppFixture, ONE_ATTEMPT, PIN, READING_TIME, recording_with_escrow};
 
 /// So small that every page of text scrolls.
@@ -84,7 +87,11 @@ fn console_in(mode: Mode) -> AppFixture {
         | Mode::ManyPinsPin
         | Mode::ManyPinsNote
         | Mode::ConfirmMany
-        | Mode::ManyPinsList => loaded(SMALL),
+        | Mode::ManyPinsList
+        | Mode::Jobs
+        | Mode::Job
+        | Mode::JobStop
+        | Mode::JobResume => loaded(SMALL),
     };
     // Row 1 has rows above and below it.
     console.key(Key::Down);
@@ -180,6 +187,18 @@ fn console_in(mode: Mode) -> AppFixture {
             // More lines than the window shows.
             console.open_many_pins(0..30).press('l');
         }
+        Mode::Jobs => {
+            console.press('b').update(Msg::JobsRead(Some(sample_jobs(20))));
+        }
+        Mode::Job => {
+            open_sample_job(&mut console, JobStatus::Finished);
+        }
+        Mode::JobStop => {
+            start_sample_job(&mut console).press('x');
+        }
+        Mode::JobResume => {
+            open_sample_job(&mut console, JobStatus::Finished).press('t');
+        }
     }
     console.wait(READING_TIME);
     console
@@ -206,7 +225,7 @@ fn prepare(console: &mut AppFixture, mode: Mode, action: &str) {
         (Mode::PinForm | Mode::ManyPinsPin, "continue") => {
             console.type_text(PIN).type_text(PIN);
         }
-        (Mode::ConfirmReplace | Mode::ConfirmMany, "clear-field" | "delete-digit") => {
+        (Mode::ConfirmReplace | Mode::ConfirmMany | Mode::JobResume, "clear-field" | "delete-digit") => {
             console.type_text("01");
         }
         (
@@ -219,7 +238,9 @@ fn prepare(console: &mut AppFixture, mode: Mode, action: &str) {
             | Mode::Messages
             | Mode::Help
             | Mode::Copied
-            | Mode::ManyPinsList,
+            | Mode::ManyPinsList
+            | Mode::Jobs
+            | Mode::Job,
             "up" | "page-up" | "first",
         ) => {
             console.key(Key::Down);

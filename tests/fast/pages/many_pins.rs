@@ -131,21 +131,22 @@ fn the_count_starts_the_job_with_its_note() {
 
 #[test]
 fn the_first_outcome_says_that_the_others_wait() {
-    let waits = "Job 1 waits: b, Enter, then w sends the other 2.";
+    let waits = |result: &str| format!("Job 1 waits: {result}. b, Enter, then w sends the other 2.");
     let job = |outcome: ChangeState| {
         let mut console = form((160, 24));
         console.key(Key::Down).key(Key::Down).press(' ').key(Key::Enter);
-        type_count(&mut console, "3");
-        console.set_change_state(0, SENDING).sees("Starting a job for 3 numbers.").set_change_state(0, outcome);
+        type_count(&mut console, "3").sees("Starting a job for 3 numbers.");
+        console.update(Msg::JobStarted { job: JobId::new(1), numbers: 3, send_first: Some(1) });
+        console.set_change_state(0, SENDING).set_change_state(0, outcome);
         console
     };
     let console = &mut form((80, 24));
     console.key(Key::Enter);
     type_count(console, "3").set_change_state(2, SENDING);
     assert_eq!(console.app.sending_since(&number_id(2)), Some(console.now.instant));
-    job(refused()).sees(&format!("1 failed: Meta refused this PIN. {waits}"));
+    job(refused()).sees(&waits("1 failed"));
     let mut console = job(ChangeState::Set(ONE_ATTEMPT));
-    console.sees(&format!("1 set. {waits}"));
+    console.sees(&waits("1 set"));
     // One refresh of the lists follows the last number, instead of one for each.
     console.assert_no_effects().set_change_state(2, ChangeState::Set(ONE_ATTEMPT)).assert_no_effects();
     console.set_change_state(3, ChangeState::Set(ONE_ATTEMPT));

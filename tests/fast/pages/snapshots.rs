@@ -10,7 +10,7 @@ use crate::support::app_fixture::{
     AppFixture, HIDE_AFTER, cached_number, recording_with_changed_keys, recording_with_escrow, recording_without_escrow,
 };
 
-fn assert_screen_snapshot(name: &str, console: &AppFixture) {
+pub(super) fn assert_screen_snapshot(name: &str, console: &AppFixture) {
     insta::with_settings!({
         snapshot_path => "../../snapshots",
         prepend_module_to_snapshot => false,

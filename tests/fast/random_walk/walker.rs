@@ -18,7 +18,7 @@ use pindesk::console::pages::Page;
 use pindesk::console::shared::{Environment, EscrowCommand, RecordingStatus, Session, Size};
 use pindesk::console::theme::{Glyphs, TerminalEnv, Theme};
 use pindesk::console::view::View;
-use pindesk::domain::change::{ChangeId, ChangeState, JobId, Progress, ProgressSource};
+use pindesk::domain::change::{ChangeId, JobId, Progress, ProgressSource};
 use pindesk::domain::clock::{TimePoint, UtcTime};
 use pindesk::domain::number::{PhoneNumberId, TwoStep, Waba};
 use pindesk::domain::pin::Pin;
@@ -339,6 +339,7 @@ impl Walker {
                     assert!(question.was_quiet && question.numbers == [number]);
                     assert!(question.is_read && question.mode == Mode::ConfirmResolution);
                 }
+                Effect::Work(WorkCommand::ResumeJob { .. }) => panic!("no job was read, so none can be resumed"),
                 Effect::Work(WorkCommand::AcceptRecipients) => {
                     assert_eq!((key, was_quiet), (Some(Key::Char('y')), true), "not y after a quiet time");
                 }
@@ -368,7 +369,13 @@ impl Walker {
                     | WorkCommand::ReadHistory(_)
                     | WorkCommand::ReadCallsLeft(_)
                     | WorkCommand::ReadRecentSets { .. }
-                    | WorkCommand::StopSending,
+                    | WorkCommand::StopSending
+                    | WorkCommand::ReadJobs
+                    | WorkCommand::ReadJob(_)
+                    | WorkCommand::PauseSending
+                    | WorkCommand::ContinueSending
+                    | WorkCommand::SendHeld
+                    | WorkCommand::StopJob(_),
                 )
                 | Effect::Screen(
                     ScreenCommand::Copy(_) | ScreenCommand::Bell | ScreenCommand::Redraw | ScreenCommand::OpenDemo,
@@ -385,32 +392,6 @@ impl Walker {
         self.check_cursor(cursor);
         self.check_wake();
         self.check_in_doubt_list();
-    }
-
-    /// Tracks which numbers are in doubt. Only a set or a resolved change ends a doubt, or the journal, which knows whether
-    /// an older PIN is in doubt.
-    fn track_in_doubt(&mut self, msg: &Msg) {
-        let (Msg::ProgressReceived(changes) | Msg::RecordsOpened { unresolved: changes, .. }) = msg else { return };
-        for Progress { number, state, source, .. } in changes {
-            match state {
-                ChangeState::InDoubt(_) => {
-                    self.in_doubt.insert(*number);
-                }
-                ChangeState::Set(_) | ChangeState::Resolved(..) => {
-                    self.in_doubt.remove(number);
-                }
-                ChangeState::Queued
-                | ChangeState::Sending { .. }
-                | ChangeState::Waiting { .. }
-                | ChangeState::Paused { .. }
-                | ChangeState::Failed(..)
-                | ChangeState::NotSent(..) => {
-                    if *source != ProgressSource::Own {
-                        self.in_doubt.remove(number);
-                    }
-                }
-            }
-        }
     }
 
     /// Draws the screen and checks it; `is_shown` if the frame reaches the terminal.

@@ -11,11 +11,9 @@ use crate::cli::output::job::ResultRecord;
 use crate::cli::output::result_fields::{recorded_label, recorded_result};
 use crate::cli::output::stdio::SCHEMA_VERSION;
 use crate::cli::output::tally::Tally;
-use crate::domain::outcome::ApiError;
-use crate::domain::standing::{ChangeResult, Standing};
+use crate::domain::standing::ChangeResult;
 use crate::domain::text::CleanText;
 use crate::journal::{JobNumber, JobStatus, JobSummary, PinSource, RecordedState};
-use crate::policy::error_catalog::Explanation;
 
 /// A job as scripts see it. The counts from `set` to `no_answer` add up to `total`.
 #[derive(Serialize)]
@@ -134,42 +132,6 @@ pub(crate) fn print_fields(out: &mut impl Write, job: &JobSummary) -> io::Result
     job.note.iter().try_for_each(|note| writeln!(out, "Note     {note}"))
 }
 
-/// What a status read showed of a change that was not applied.
-const NOT_APPLIED: &str = "two-step verification was still not set two minutes later";
-
-/// Why a number has its state, in a few words.
-pub(crate) fn short_reason(number: &JobNumber) -> &str {
-    match number.state {
-        RecordedState::NotApplied => NOT_APPLIED,
-        RecordedState::NotStarted | RecordedState::Running | RecordedState::Ended(_) | RecordedState::Resolved => {
-            number.reason.as_ref().map_or("", CleanText::as_str)
-        }
-    }
-}
-
-/// Why a number was not set; `None` if it was, or if it has no outcome.
-pub(crate) fn explanation(number: &JobNumber) -> Option<Explanation> {
-    if number.state == RecordedState::NotApplied {
-        return None;
-    }
-    match number.standing.as_ref()? {
-        Standing::Set => None,
-        Standing::Failed(error) => Some(Explanation::for_refusal(error)),
-        Standing::NotSent(why) => Some(Explanation::for_not_sent(why)),
-        Standing::InDoubt(doubt) => Some(Explanation::for_doubt(doubt)),
-    }
-}
-
-/// The error that Meta reported last, if it did.
-pub(crate) fn api_error(number: &JobNumber) -> Option<&ApiError> {
-    match number.standing.as_ref()? {
-        Standing::Failed(error) => Some(error),
-        Standing::NotSent(why) => why.api_error(),
-        Standing::InDoubt(doubt) => doubt.api_error(),
-        Standing::Set => None,
-    }
-}
-
 /// Calls `print` with the result of a number of a job.
 pub(crate) fn with_result<T>(
     number: &JobNumber,
@@ -177,12 +139,12 @@ pub(crate) fn with_result<T>(
     print: impl FnOnce(&ResultRecord<'_>) -> T,
 ) -> T {
     let result = recorded_result(number.state);
-    let explanation = explanation(number);
+    let explanation = number.explanation();
     let is_in_doubt = number.state == RecordedState::Ended(ChangeResult::NoAnswer);
     let needs_advice = is_in_doubt || result == ChangeResult::Failed;
     let reason = match (&explanation, number.state) {
         (Some(explanation), _) => &explanation.reason,
-        (None, RecordedState::NotApplied) => NOT_APPLIED,
+        (None, RecordedState::NotApplied) => number.short_reason(),
         (None, state) => recorded_label(state),
     };
     print(&ResultRecord {
@@ -192,6 +154,6 @@ pub(crate) fn with_result<T>(
         advice: explanation.as_ref().filter(|_| needs_advice).map_or(&[], |explanation| explanation.advice),
         ..ResultRecord::new(&number.number, result, reason)
             .with_names(known.get(number.number))
-            .with_error(api_error(number))
+            .with_error(number.api_error())
     })
 }

@@ -21,7 +21,7 @@ use crate::domain::standing::ChangeResult;
 use crate::domain::text::CleanText;
 use crate::journal::{JobDetail, JobNumber, JobStatus, JobSummary, JournalReader, PinSource, RecordedState};
 
-use super::record::{JobRecord, open_counts, pins_label, print_fields, short_reason, state_label, tally, with_result};
+use super::record::{JobRecord, open_counts, pins_label, print_fields, state_label, tally, with_result};
 
 #[derive(Debug, Args)]
 pub(crate) struct JobsListArgs {
@@ -189,7 +189,7 @@ fn print_job(
         writeln!(out, "\n{}", layout.headings())?;
     }
     for number in numbers {
-        let reason = short_reason(number);
+        let reason = number.short_reason();
         let id = number.number;
         writeln!(out, "{}", result_row(&layout, id, known.get(id), recorded_cell(number.state), reason))?;
     }

@@ -71,6 +71,14 @@ pub enum Mode {
     ConfirmMany,
     /// The whole list of many numbers.
     ManyPinsList,
+    /// The jobs, newest first.
+    Jobs,
+    /// One job, number by number.
+    Job,
+    /// Confirming to stop a job.
+    JobStop,
+    /// Confirming with the count that a job is resumed.
+    JobResume,
 }
 
 /// The printable keys that a mode accepts although the table does not bind them.
@@ -86,7 +94,7 @@ pub enum TextInput {
 
 impl Mode {
     /// Every mode.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 37] = [
         Self::List,
         Self::Filter,
         Self::Sort,
@@ -120,5 +128,9 @@ impl Mode {
         Self::ManyPinsNote,
         Self::ConfirmMany,
         Self::ManyPinsList,
+        Self::Jobs,
+        Self::Job,
+        Self::JobStop,
+        Self::JobResume,
     ];
 }

@@ -3,12 +3,14 @@
 //! It does not know what an action does: the page performs it.
 
 mod common;
+mod jobs;
 mod lists;
 mod many_pins;
 mod notices;
 mod number;
 mod prompts;
 
+pub use jobs::*;
 pub use lists::*;
 pub use many_pins::*;
 pub use notices::*;
@@ -71,6 +73,10 @@ pub(super) fn of(mode: Mode) -> &'static dyn AnyTable {
         Mode::ManyPinsNote => &MANY_PINS_NOTE,
         Mode::ConfirmMany => &CONFIRM_MANY,
         Mode::ManyPinsList => &MANY_PINS_LIST,
+        Mode::Jobs => &JOBS,
+        Mode::Job => &JOB,
+        Mode::JobStop => &JOB_STOP,
+        Mode::JobResume => &JOB_RESUME,
     }
 }
 

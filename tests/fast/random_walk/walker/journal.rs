@@ -75,4 +75,30 @@ impl Walker {
         };
         assert!(effects.iter().all(is_read), "{effects:?}");
     }
+
+    /// Tracks which numbers are in doubt. Only a set or a resolved change ends a doubt, or the journal, which knows whether
+    /// an older PIN is in doubt.
+    pub(super) fn track_in_doubt(&mut self, msg: &Msg) {
+        let (Msg::ProgressReceived(changes) | Msg::RecordsOpened { unresolved: changes, .. }) = msg else { return };
+        for Progress { number, state, source, .. } in changes {
+            match state {
+                ChangeState::InDoubt(_) => {
+                    self.in_doubt.insert(*number);
+                }
+                ChangeState::Set(_) | ChangeState::Resolved(..) => {
+                    self.in_doubt.remove(number);
+                }
+                ChangeState::Queued
+                | ChangeState::Sending { .. }
+                | ChangeState::Waiting { .. }
+                | ChangeState::Paused { .. }
+                | ChangeState::Failed(..)
+                | ChangeState::NotSent(..) => {
+                    if *source != ProgressSource::Own {
+                        self.in_doubt.remove(number);
+                    }
+                }
+            }
+        }
+    }
 }
