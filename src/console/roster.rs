@@ -20,6 +20,7 @@ mod order;
 mod pauses;
 mod request_counts;
 mod row_store;
+mod selection;
 mod visible_rows;
 
 use std::mem;
@@ -38,6 +39,7 @@ pub use filter_words::FilterKey;
 pub use order::{SortColumn, SortDirection, SortOrder};
 pub use request_counts::QuickCounts;
 pub use row_store::{StaleSummary, TwoStepCounts};
+pub use selection::{SelectedNumbers, SelectionSummary, WabaCount};
 pub use visible_rows::{Rearrangement, RosterRow, WindowStart};
 
 use change_states::{ChangeStates, priority};
@@ -46,6 +48,7 @@ use order::RowOrder;
 use pauses::ScopePauses;
 use request_counts::RequestCounts;
 use row_store::{RowStore, UpsertResult};
+use selection::Selection;
 use visible_rows::{RebuildCause, VisibleRows};
 
 /// All numbers, and which of them are visible.
@@ -61,6 +64,7 @@ pub struct Roster {
     filter: Filter,
     order: RowOrder,
     visible: VisibleRows,
+    selection: Selection,
     rearrangement: Rearrangement,
     /// Slots that the next [`Roster::apply_updates`] removes.
     pending_removal: HashSet<u32>,
@@ -92,6 +96,7 @@ impl Roster {
 
     /// Stores the data of a number. Returns its slot, and whether it may have another place in the order now.
     fn store_number(&mut self, number: &Number) -> (u32, bool) {
+        self.selection.forget_summary();
         match self.store.upsert(number) {
             UpsertResult::New(slot) => {
                 self.count_new_row(&number.id);
@@ -165,6 +170,7 @@ impl Roster {
     /// Sets the state of a number's change. Its row keeps its place. The number may be unknown: the row gets the state
     /// when the number arrives.
     pub fn set_change(&mut self, id: PhoneNumberId, state: ChangeState) {
+        self.selection.forget_summary();
         if state.is_running() || state.is_in_doubt() {
             self.open.insert(id);
         } else {
@@ -223,6 +229,7 @@ impl Roster {
             return;
         }
         self.has_pending_updates = false;
+        self.selection.forget_summary();
         self.remove_pending();
         self.store.rebuild_text();
         self.order.update(&self.store, &self.changes);
@@ -262,6 +269,7 @@ impl Roster {
         }
         self.order.remove(new_slot);
         self.visible.remove(new_slot);
+        self.selection.remove(new_slot);
         self.store.remove(&removed);
     }
 
@@ -413,6 +421,7 @@ impl Roster {
             is_stale: self.store.is_stale(slot),
             is_due: self.store.is_due(slot),
             is_kept: self.visible.is_kept(slot),
+            is_selected: self.selection.contains(slot),
         }
     }
 }

@@ -25,6 +25,8 @@ pub struct RosterRow<'a> {
     /// True if the row does not match the filter, and is visible because the operator acted on it or the cursor was on
     /// it.
     pub is_kept: bool,
+    /// True if the operator selected the number.
+    pub is_selected: bool,
 }
 
 /// What the window shows of the list after a new filter or sort order. In between it scrolls only to keep the cursor in
@@ -121,7 +123,17 @@ impl VisibleRows {
         self.cursor = target.and_then(|target| self.index_of(target)).filter(|at| *at < rows_in_sight).unwrap_or(0);
     }
 
-    fn index_of(&self, slot: u32) -> Option<usize> {
+    /// From the top.
+    pub(super) fn iter(&self) -> impl Iterator<Item = u32> {
+        self.slots.iter().copied()
+    }
+
+    /// The rows that match the filter, from the top.
+    pub(super) fn matching(&self) -> impl Iterator<Item = u32> {
+        self.iter().filter(|slot| !self.is_kept(*slot))
+    }
+
+    pub(super) fn index_of(&self, slot: u32) -> Option<usize> {
         self.slots.iter().position(|visible| *visible == slot)
     }
 
