@@ -209,8 +209,15 @@ impl App {
             Destination::Help => text_page(PageText::Help),
             Destination::Quit => Page::Quit(QuitPage::default()),
             Destination::ShuttingDown(reason) => Page::ShuttingDown(ShuttingDownPage { reason }),
+            Destination::ManyPinsForm(ids) => self.open_many_pins_form(&ids),
         };
         effects
+    }
+
+    /// Stays on the page that asked for the form.
+    fn open_many_pins_form(&mut self, _ids: &[PhoneNumberId]) -> Page {
+        self.shared.messages.set_hint("Setting many PINs at once is not built yet.");
+        self.below.pop().unwrap_or_else(|| Page::List(ListPage::default()))
     }
 
     /// Opens a page that the operator did not ask for, unless they are in the middle of something.
@@ -293,6 +300,7 @@ impl App {
     pub fn apply_list_updates(&mut self) {
         if self.page.lets_rows_move() && !self.is_too_small() {
             self.shared.roster.apply_updates();
+            self.shared.report_vanished_selection();
         }
     }
 

@@ -72,6 +72,8 @@ pub enum Destination {
     Quit,
     /// Waiting for requests in flight before the program ends.
     ShuttingDown(QuitReason),
+    /// The PIN form for these numbers, in the order of the list: at least two.
+    ManyPinsForm(Vec<PhoneNumberId>),
 }
 
 /// The PIN form and its numbers, which the form and its question hand to each other.

@@ -40,7 +40,7 @@ pub use order::{SortColumn, SortDirection, SortOrder};
 pub use request_counts::QuickCounts;
 pub use row_store::{StaleSummary, TwoStepCounts};
 pub use selection::{SelectedNumbers, SelectionSummary, WabaCount};
-pub use visible_rows::{Rearrangement, RosterRow, WindowStart};
+pub use visible_rows::{Rearrangement, RosterRow, RowMark, WindowStart};
 
 use change_states::{ChangeStates, priority};
 use filter::{Filter, FilterContext, FilterMatches};
@@ -412,6 +412,11 @@ impl Roster {
         self.store.set_count(day) > 0
     }
 
+    fn mark(&self, slot: u32) -> Option<RowMark> {
+        let kept = || self.visible.is_kept(slot).then_some(RowMark::Kept);
+        if self.selection.contains(slot) { Some(RowMark::Selected) } else { kept() }
+    }
+
     fn row_at_slot(&self, slot: u32) -> RosterRow<'_> {
         let number = self.store.row(slot);
         RosterRow {
@@ -420,8 +425,7 @@ impl Roster {
             last_set: self.store.last_set(slot),
             is_stale: self.store.is_stale(slot),
             is_due: self.store.is_due(slot),
-            is_kept: self.visible.is_kept(slot),
-            is_selected: self.selection.contains(slot),
+            mark: self.mark(slot),
         }
     }
 }

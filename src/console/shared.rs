@@ -11,6 +11,7 @@ mod messages;
 mod pane;
 mod quick_filter;
 mod reading;
+mod selection;
 mod status;
 mod target_notice;
 
@@ -344,7 +345,10 @@ impl Shared {
     /// themselves. The operator waits for the outcome in the row, and a row that vanished with it would hide it.
     pub(super) fn mark_acted_on(&mut self, command: &WorkCommand) {
         match command {
-            WorkCommand::SetPins(plan) => plan.targets.iter().for_each(|number| self.roster.mark_acted_on(&number.id)),
+            WorkCommand::SetPins(plan) => {
+                plan.targets.iter().for_each(|number| self.roster.mark_acted_on(&number.id));
+                self.end_selection_of(plan);
+            }
             WorkCommand::RefreshNumber(number) => self.roster.mark_acted_on(&number.id),
             WorkCommand::ResendPin(number) | WorkCommand::ResolveManually { number, .. } => {
                 self.roster.mark_acted_on(number);

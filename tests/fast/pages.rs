@@ -26,5 +26,6 @@ mod questions;
 mod quitting;
 mod recording;
 mod refreshing;
+mod selection;
 mod snapshots;
 mod window_sizes;

@@ -22,11 +22,17 @@ pub struct RosterRow<'a> {
     pub is_stale: bool,
     /// True if its PIN is due to be replaced.
     pub is_due: bool,
-    /// True if the row does not match the filter, and is visible because the operator acted on it or the cursor was on
-    /// it.
-    pub is_kept: bool,
-    /// True if the operator selected the number.
-    pub is_selected: bool,
+    /// What is special about the row, if anything is.
+    pub mark: Option<RowMark>,
+}
+
+/// What is special about a row. Selected comes before kept: the next key may ask about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowMark {
+    /// The operator selected the number.
+    Selected,
+    /// The row does not match the filter, and is visible because the operator acted on it or the cursor was on it.
+    Kept,
 }
 
 /// What the window shows of the list after a new filter or sort order. In between it scrolls only to keep the cursor in

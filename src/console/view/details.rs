@@ -19,7 +19,7 @@ use crate::domain::text::CleanText;
 use crate::policy::error_catalog::Explanation;
 
 /// The number of columns between the separator of a pane and its text.
-const PANE_INDENT: u16 = 2;
+pub(super) const PANE_INDENT: u16 = 2;
 
 /// The widest pane beside a page. What it shows is not longer.
 const MAX_PAGE_PANE_WIDTH: u16 = 100;
@@ -62,7 +62,8 @@ pub(super) fn paint_page_pane(app: &App, id: PhoneNumberId, canvas: &mut Canvas<
     sheet.paint_lines(canvas, left + PANE_INDENT, rows.start + 1..rows.end, 0);
 }
 
-fn draw_separator(canvas: &mut Canvas<'_>, left: u16, rows: Range<u16>) {
+/// Draws the line between the list and the pane beside it.
+pub(super) fn draw_separator(canvas: &mut Canvas<'_>, left: u16, rows: Range<u16>) {
     let separator = canvas.theme.vertical_line();
     for y in rows {
         canvas.put(left, y, separator, Role::Quiet);

@@ -29,7 +29,10 @@ fn a_selection_is_kept_through_filters_and_sorts() {
     roster.set_sort(SortOrder { column: SortColumn::Number, direction: SortDirection::Descending });
     assert_eq!(selected(&roster), ["1003", "1002"], "in the order of the list");
     filtered(&mut roster, "7700");
-    assert_eq!((roster.selection().hidden_count(), roster.row(0).map(|row| row.is_selected)), (1, Some(true)));
+    assert_eq!(
+        (roster.selection().hidden_count(), roster.row(0).and_then(|row| row.mark)),
+        (1, Some(RowMark::Selected))
+    );
     filtered(&mut roster, "");
     roster.upsert(&number("1000", "+1 100", "First", TwoStep::On));
     roster.apply_updates();
