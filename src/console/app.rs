@@ -331,6 +331,7 @@ impl App {
     pub fn apply_list_updates(&mut self) {
         if self.page.lets_rows_move() && !self.is_too_small() {
             self.shared.roster.apply_updates();
+            self.shared.report_vanished_selection();
         }
     }
 

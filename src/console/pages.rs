@@ -155,6 +155,11 @@ pub(super) trait PageBehavior: Sized {
         self.number() == Some(*id)
     }
 
+    /// The keys for the footer, the most important one first.
+    fn footer(&self, shared: &Shared) -> Vec<FooterKey> {
+        shared.keymap.footer(self.keys(shared), |action| self.is_available(action, shared)).collect()
+    }
+
     /// False for an action that has no effect now, so that the footer leaves it out.
     fn is_available(&self, _action: &Self::Action, _shared: &Shared) -> bool {
         true
@@ -229,9 +234,7 @@ macro_rules! pages {
 
             pub(super) fn footer(&self, shared: &Shared) -> Vec<FooterKey> {
                 match self {
-                    $(Self::$name(page) => {
-                        shared.keymap.footer(page.keys(shared), |action| page.is_available(action, shared)).collect()
-                    })+
+                    $(Self::$name(page) => PageBehavior::footer(page, shared),)+
                 }
             }
 

@@ -21,6 +21,7 @@ mod pauses;
 mod request_counts;
 mod row_store;
 mod selected_rows;
+mod selection;
 mod visible_rows;
 
 use std::mem;
@@ -39,7 +40,8 @@ pub use filter_words::FilterKey;
 pub use order::{SortColumn, SortDirection, SortOrder};
 pub use request_counts::QuickCounts;
 pub use row_store::{StaleSummary, TwoStepCounts};
-pub use visible_rows::{Rearrangement, RosterRow, WindowStart};
+pub use selection::{SelectedNumbers, SelectionSummary, WabaCount};
+pub use visible_rows::{Rearrangement, RosterRow, RowMark, WindowStart};
 
 use change_states::{ChangeStates, priority};
 use filter::{Filter, FilterContext, FilterMatches};
@@ -47,6 +49,7 @@ use order::RowOrder;
 use pauses::ScopePauses;
 use request_counts::RequestCounts;
 use row_store::{RowStore, UpsertResult};
+use selection::Selection;
 use visible_rows::{RebuildCause, VisibleRows};
 
 /// All numbers, and which of them are visible.
@@ -62,6 +65,7 @@ pub struct Roster {
     filter: Filter,
     order: RowOrder,
     visible: VisibleRows,
+    selection: Selection,
     rearrangement: Rearrangement,
     /// Slots that the next [`Roster::apply_updates`] removes.
     pending_removal: HashSet<u32>,
@@ -93,6 +97,7 @@ impl Roster {
 
     /// Stores the data of a number. Returns its slot, and whether it may have another place in the order now.
     fn store_number(&mut self, number: &Number) -> (u32, bool) {
+        self.selection.forget_summary();
         match self.store.upsert(number) {
             UpsertResult::New(slot) => {
                 self.count_new_row(&number.id);
@@ -166,6 +171,7 @@ impl Roster {
     /// Sets the state of a number's change. Its row keeps its place. The number may be unknown: the row gets the state
     /// when the number arrives.
     pub fn set_change(&mut self, id: PhoneNumberId, state: ChangeState) {
+        self.selection.forget_summary();
         if state.is_running() || state.is_in_doubt() {
             self.open.insert(id);
         } else {
@@ -224,6 +230,7 @@ impl Roster {
             return;
         }
         self.has_pending_updates = false;
+        self.selection.forget_summary();
         self.remove_pending();
         self.store.rebuild_text();
         self.order.update(&self.store, &self.changes);
@@ -263,6 +270,7 @@ impl Roster {
         }
         self.order.remove(new_slot);
         self.visible.remove(new_slot);
+        self.selection.remove(new_slot);
         self.store.remove(&removed);
     }
 
@@ -405,6 +413,11 @@ impl Roster {
         self.store.set_count(day) > 0
     }
 
+    fn mark(&self, slot: u32) -> Option<RowMark> {
+        let kept = || self.visible.is_kept(slot).then_some(RowMark::Kept);
+        if self.selection.contains(slot) { Some(RowMark::Selected) } else { kept() }
+    }
+
     fn row_at_slot(&self, slot: u32) -> RosterRow<'_> {
         let number = self.store.row(slot);
         RosterRow {
@@ -413,7 +426,7 @@ impl Roster {
             last_set: self.store.last_set(slot),
             is_stale: self.store.is_stale(slot),
             is_due: self.store.is_due(slot),
-            is_kept: self.visible.is_kept(slot),
+            mark: self.mark(slot),
         }
     }
 }

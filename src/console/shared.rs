@@ -13,6 +13,7 @@ mod messages;
 mod pane;
 mod quick_filter;
 mod reading;
+mod selection;
 mod status;
 mod target_notice;
 mod batch;

@@ -176,6 +176,12 @@ impl Theme {
         }
     }
 
+    /// The mark of a selected row.
+    #[must_use]
+    pub fn selected_mark(&self) -> &'static str {
+        self.glyph("●", "*")
+    }
+
     /// The mark of ascending rows, and of more lines above.
     #[must_use]
     pub fn up_mark(&self) -> &'static str {

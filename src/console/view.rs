@@ -31,6 +31,7 @@ mod help;
 mod hidden;
 mod list_columns;
 mod list_head;
+mod selection_pane;
 mod list;
 mod messages;
 mod number;

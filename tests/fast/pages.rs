@@ -28,6 +28,7 @@ mod questions;
 mod quitting;
 mod recording;
 mod refreshing;
+mod selection;
 mod snapshots;
 mod window_sizes;
 mod many_pins;

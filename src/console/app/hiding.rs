@@ -41,6 +41,7 @@ impl App {
         shared.idle_timer.is_warned = false;
         shared.idle_timer.is_hiding_recorded = true;
         shared.in_doubt_list.drop_encrypted_pins();
+        shared.roster.end_range();
         for (id, details) in shared.in_doubt_list.entries() {
             if let Some(ChangeState::InDoubt(_)) = shared.roster.change(id) {
                 shared.roster.set_change(*id, ChangeState::InDoubt(Box::new(details.clone())));

@@ -5,6 +5,7 @@
 //! says that a mode accepts them, and the table then binds none of those keys there (the PIN form accepts only digits,
 //! so its letters are free).
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::console::input::key::Key;
@@ -231,13 +232,15 @@ impl Keymap {
         is_available: impl Fn(&A) -> bool + 'a,
     ) -> impl Iterator<Item = FooterKey> + 'a {
         let digits = match table.text_input {
-            TextInput::Digits(label) => Some(FooterKey { key: "0-9".to_owned(), label, closes_page: false }),
+            TextInput::Digits(label) => {
+                Some(FooterKey { key: "0-9".to_owned(), label: label.into(), closes_page: false })
+            }
             TextInput::None | TextInput::Text => None,
         };
         let available = table.bindings.iter().filter(move |binding| is_available(&binding.action));
         let keys = available.filter_map(|Binding { row, .. }| {
             let key = self.keys(table.mode, row).first()?.to_string();
-            Some(FooterKey { key, label: row.footer_label?, closes_page: row.closes_page })
+            Some(FooterKey { key, label: row.footer_label?.into(), closes_page: row.closes_page })
         });
         digits.into_iter().chain(keys)
     }
@@ -300,7 +303,7 @@ pub struct FooterKey {
     /// The key.
     pub key: String,
     /// What it does, in a word or two.
-    pub label: &'static str,
+    pub label: Cow<'static, str>,
     /// True if it closes the page. The footer always shows such a key, whatever the width.
     pub closes_page: bool,
 }
@@ -309,7 +312,7 @@ impl FooterKey {
     /// Its width in columns.
     #[must_use]
     pub fn width(&self) -> usize {
-        crate::domain::text::width(&self.key) + 1 + crate::domain::text::width(self.label)
+        crate::domain::text::width(&self.key) + 1 + crate::domain::text::width(&self.label)
     }
 }
 

@@ -164,6 +164,8 @@ impl ConfirmManyPage {
         for target in targets.iter() {
             shared.roster.set_change(target.id, ChangeState::Queued);
         }
+        // Also the selected numbers that were left out: the question named them.
+        shared.roster.clear_selection();
         shared.started_jobs.start(targets.iter().map(|target| target.id));
         shared.messages.push(now.utc, format!("Starting a job for {}.", count_numbers(targets.len())));
         let ManyPinsRequest { pins, draft, .. } = *self.request;

@@ -102,6 +102,7 @@ impl PageBehavior for FilterPage {
                     return Step::stay(self);
                 }
                 shared.select_under_cursor();
+                shared.hint_hidden_selection();
                 Step::back()
             }
             FilterAction::Complete => {

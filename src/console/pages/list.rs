@@ -1,4 +1,4 @@
-//! The number list: moves, filters, sorts, refreshes and opens pages.
+//! The number list: moves, filters, sorts, selects, refreshes and opens pages.
 //!
 //! Its rows, filter and cursor are shared with the lines on top of it. It sends no PIN: it opens the PIN form.
 
@@ -6,7 +6,8 @@ use super::PageBehavior;
 use crate::console::effect::{ScreenCommand, WorkCommand};
 use crate::console::go::{Destination, Step};
 use crate::console::input::key::Key;
-use crate::console::input::keymap::{KeyTable, ListAction, table};
+use crate::console::input::keymap::{FooterKey, KeyTable, ListAction, table};
+use crate::console::roster::Roster;
 use crate::console::shared::{Connection, ListLayout, MIN_PANE_WIDTH, Shared};
 use crate::domain::clock::TimePoint;
 use crate::domain::number::PhoneNumberId;
@@ -42,6 +43,9 @@ impl PageBehavior for ListPage {
 
     fn on_action(mut self, action: ListAction, shared: &mut Shared, now: TimePoint) -> Step<Self> {
         let asked_to_refresh_all = std::mem::take(&mut self.asked_to_refresh_all);
+        if !keeps_range(action) {
+            shared.roster.end_range();
+        }
         match action {
             ListAction::SetPin => self.open_form(shared, now),
             ListAction::RefreshNumber => self.refresh_number(shared),
@@ -54,18 +58,22 @@ impl PageBehavior for ListPage {
                 Step::open(self, Destination::Filter)
             }
             ListAction::PickSort => Step::open(self, Destination::Sort),
-            ListAction::Open => self.open_selected(shared, Destination::Number),
-            ListAction::PickCopy => self.open_selected(shared, Destination::Copy),
+            ListAction::Open => self.open_under_cursor(shared, Destination::Number),
+            ListAction::PickCopy => self.open_under_cursor(shared, Destination::Copy),
             ListAction::TogglePane => self.toggle_pane(shared),
             ListAction::Messages => Step::open(self, Destination::Messages),
             ListAction::Help => Step::open(self, Destination::Help),
             ListAction::HideScreen => Step::reset(Destination::Hidden(None)),
             ListAction::ClearFilter => {
+                if shared.roster.selection().has_range() {
+                    return self.select(shared, Roster::cancel_range);
+                }
                 shared.restore_filter("");
                 Step::stay(self)
             }
             ListAction::QuickFilter(quick) => {
                 shared.toggle_quick_filter(quick);
+                shared.hint_hidden_selection();
                 Step::stay(self)
             }
             ListAction::ShowInDoubt => {
@@ -78,8 +86,16 @@ impl PageBehavior for ListPage {
             ListAction::ShowJobs => Step::open(self, Destination::Jobs),
             ListAction::Move(motion) => {
                 shared.move_cursor(motion);
+                if shared.roster.selection().has_range() {
+                    return self.select(shared, Roster::extend_range);
+                }
                 Step::stay(self)
             }
+            ListAction::ToggleSelected => self.select(shared, toggle_selected),
+            ListAction::ToggleRange => self.select(shared, toggle_range),
+            ListAction::SelectShown => self.select(shared, Roster::select_shown),
+            ListAction::InvertShown => self.select(shared, Roster::invert_shown),
+            ListAction::SelectNone => self.select(shared, Roster::clear_selection),
         }
     }
 
@@ -91,6 +107,7 @@ impl PageBehavior for ListPage {
 
     fn on_paste(mut self, text: &str, shared: &mut Shared, _now: TimePoint) -> Step<Self> {
         self.asked_to_refresh_all = false;
+        shared.roster.end_range();
         if shared.names_no_numbers() || shared.has_no_numbers() {
             shared.messages.set_hint("Paste ignored.");
         } else if extract_number_digits(text).is_none_or(|digits| shared.set_filter(&digits).is_err()) {
@@ -111,15 +128,33 @@ impl PageBehavior for ListPage {
         true
     }
 
+    fn footer(&self, shared: &Shared) -> Vec<FooterKey> {
+        let keys = self.keys(shared);
+        if keys.mode == table::LIST.mode && !shared.roster.selection().is_empty() {
+            return selection_footer(shared);
+        }
+        // A narrow window has no room for it.
+        let has_room = |action: &ListAction| *action != ListAction::ToggleSelected || !shared.is_narrow();
+        shared.keymap.footer(keys, has_room).collect()
+    }
+
     fn shows_history_of(&self, id: &PhoneNumberId, shared: &Shared) -> bool {
         shared.has_pane() && shared.pane_number() == Some(*id)
     }
 }
 
 impl ListPage {
-    /// Opens the PIN form, and refreshes the number, so that the form shows the current status.
+    /// Opens the PIN form for the selection, or for the number under the cursor if nothing is selected. The form of one
+    /// number refreshes it, so that it shows the current status.
     fn open_form(self, shared: &mut Shared, now: TimePoint) -> Step<Self> {
-        let Some(id) = shared.select_under_cursor() else {
+        let selected = shared.roster.selection().ids();
+        if selected.len() > 1 {
+            return match shared.sending_block_reason() {
+                None => Step::open(self, Destination::ManyPinsForm(selected)),
+                Some(reason) => Step::blocked(self, reason, shared),
+            };
+        }
+        let Some(id) = selected.first().copied().or_else(|| shared.select_under_cursor()) else {
             shared.messages.set_hint("No number under the cursor.");
             return Step::stay(self);
         };
@@ -129,7 +164,14 @@ impl ListPage {
         }
     }
 
-    fn open_selected(self, shared: &mut Shared, page: fn(PhoneNumberId) -> Destination) -> Step<Self> {
+    /// Changes the selection, and says what is selected.
+    fn select(self, shared: &mut Shared, change: fn(&mut Roster)) -> Step<Self> {
+        change(&mut shared.roster);
+        shared.hint_selection();
+        Step::stay(self)
+    }
+
+    fn open_under_cursor(self, shared: &mut Shared, page: fn(PhoneNumberId) -> Destination) -> Step<Self> {
         match shared.select_under_cursor() {
             Some(id) => Step::open(self, page(id)),
             None => Step::stay(self),
@@ -185,6 +227,81 @@ impl ListPage {
             None => Step::stay(self),
         }
     }
+}
+
+/// The end of a range, or one number more or less, with the cursor on the next.
+fn toggle_selected(roster: &mut Roster) {
+    if roster.selection().has_range() {
+        roster.end_range();
+    } else {
+        roster.toggle_selected();
+        roster.move_by(1);
+    }
+}
+
+fn toggle_range(roster: &mut Roster) {
+    if roster.selection().has_range() {
+        roster.end_range();
+    } else {
+        roster.begin_range();
+    }
+}
+
+/// False for what ends a range, with what that has.
+const fn keeps_range(action: ListAction) -> bool {
+    match action {
+        ListAction::Move(_) | ListAction::ClearFilter | ListAction::ToggleSelected | ListAction::ToggleRange => true,
+        ListAction::EditFilter
+        | ListAction::QuickFilter(_)
+        | ListAction::PickSort
+        | ListAction::SelectShown
+        | ListAction::InvertShown
+        | ListAction::SelectNone
+        | ListAction::SetPin
+        | ListAction::RefreshNumber
+        | ListAction::RefreshAll
+        | ListAction::ReadToken
+        | ListAction::ShowInDoubt
+        | ListAction::ShowJobs
+        | ListAction::PickCopy
+        | ListAction::Open
+        | ListAction::TogglePane
+        | ListAction::Messages
+        | ListAction::Help
+        | ListAction::HideScreen
+        | ListAction::Quit => false,
+    }
+}
+
+/// The keys for the footer while numbers are selected: what they are selected for comes first.
+fn selection_footer(shared: &Shared) -> Vec<FooterKey> {
+    let selection = shared.roster.selection();
+    let set_pin = (ListAction::SetPin, format!("set PIN for {}", format_count(selection.len())).into());
+    let keys = if selection.has_range() {
+        vec![
+            (ListAction::ToggleRange, "end the range".into()),
+            (ListAction::ClearFilter, "cancel the range".into()),
+            set_pin,
+            (ListAction::Help, "help".into()),
+        ]
+    } else {
+        let mut keys = vec![
+            set_pin,
+            (ListAction::ToggleSelected, "select".into()),
+            (ListAction::SelectShown, "all shown".into()),
+            (ListAction::InvertShown, "invert".into()),
+            (ListAction::ToggleRange, "range".into()),
+            (ListAction::SelectNone, "none".into()),
+            (ListAction::Help, "help".into()),
+        ];
+        if !shared.filter.is_empty() {
+            keys.push((ListAction::ClearFilter, "clear the filter".into()));
+        }
+        keys
+    };
+    let key =
+        |(action, label)| FooterKey { key: shared.keymap.key_label(&table::LIST, &action), label, closes_page: false };
+    keys.into_iter().map(key).collect()
 }
 
 /// The digits of a pasted text, if it is exactly a phone number or an id.

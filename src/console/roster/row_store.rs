@@ -33,7 +33,7 @@ pub struct TwoStepCounts {
 }
 
 impl TwoStepCounts {
-    fn count_mut(&mut self, two_step: TwoStep) -> &mut usize {
+    pub(super) fn count_mut(&mut self, two_step: TwoStep) -> &mut usize {
         match two_step {
             TwoStep::On => &mut self.on,
             TwoStep::NotSet => &mut self.not_set,

@@ -22,9 +22,17 @@ pub struct RosterRow<'a> {
     pub is_stale: bool,
     /// True if its PIN is due to be replaced.
     pub is_due: bool,
-    /// True if the row does not match the filter, and is visible because the operator acted on it or the cursor was on
-    /// it.
-    pub is_kept: bool,
+    /// What is special about the row, if anything is.
+    pub mark: Option<RowMark>,
+}
+
+/// What is special about a row. Selected comes before kept: the next key may ask about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowMark {
+    /// The operator selected the number.
+    Selected,
+    /// The row does not match the filter, and is visible because the operator acted on it or the cursor was on it.
+    Kept,
 }
 
 /// What the window shows of the list after a new filter or sort order. In between it scrolls only to keep the cursor in
@@ -121,7 +129,17 @@ impl VisibleRows {
         self.cursor = target.and_then(|target| self.index_of(target)).filter(|at| *at < rows_in_sight).unwrap_or(0);
     }
 
-    fn index_of(&self, slot: u32) -> Option<usize> {
+    /// From the top.
+    pub(super) fn iter(&self) -> impl Iterator<Item = u32> {
+        self.slots.iter().copied()
+    }
+
+    /// The rows that match the filter, from the top.
+    pub(super) fn matching(&self) -> impl Iterator<Item = u32> {
+        self.iter().filter(|slot| !self.is_kept(*slot))
+    }
+
+    pub(super) fn index_of(&self, slot: u32) -> Option<usize> {
         self.slots.iter().position(|visible| *visible == slot)
     }
 

@@ -12,6 +12,7 @@ impl Shared {
         match command {
             WorkCommand::SetPins(plan) | WorkCommand::StartJob { plan, .. } | WorkCommand::ResumeJob { plan, .. } => {
                 plan.targets.iter().for_each(|number| self.roster.mark_acted_on(&number.id));
+                self.end_selection_of(plan);
             }
             WorkCommand::RefreshNumber(number) | WorkCommand::RefreshNumberAfter { number, .. } => {
                 self.roster.mark_acted_on(&number.id);

@@ -218,7 +218,7 @@ impl<'a> Canvas<'a> {
 
     fn put_footer_key(&mut self, x: usize, y: u16, key: &FooterKey) {
         let x = self.put(u16::try_from(x).unwrap_or(u16::MAX), y, &key.key, Role::Strong);
-        self.put(x + 1, y, key.label, Role::Plain);
+        self.put(x + 1, y, &key.label, Role::Plain);
     }
 
     fn is_row_free(&self, y: u16) -> bool {

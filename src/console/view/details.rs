@@ -19,7 +19,7 @@ use crate::domain::text::CleanText;
 use crate::policy::error_catalog::Explanation;
 
 /// The number of columns between the separator of a pane and its text.
-const PANE_INDENT: u16 = 2;
+pub(super) const PANE_INDENT: u16 = 2;
 
 /// The widest pane beside a page. What it shows is not longer.
 const MAX_PAGE_PANE_WIDTH: u16 = 100;
@@ -70,6 +70,7 @@ pub(super) fn paint_beside_page(canvas: &mut Canvas<'_>, add: impl FnOnce(&mut S
     sheet.paint_lines(canvas, left + PANE_INDENT, rows, 0);
 }
 
+/// Draws the line between the list and the pane beside it.
 pub(super) fn draw_separator(canvas: &mut Canvas<'_>, left: u16, rows: Range<u16>) {
     let separator = canvas.theme.vertical_line();
     for y in rows {

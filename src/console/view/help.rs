@@ -103,6 +103,6 @@ fn add_legend(sheet: &mut Sheet, theme: Theme) {
         }
         sheet.push_line(parts);
     }
-    let marks = "> cursor   = no longer matches the filter".to_owned();
+    let marks = format!("> cursor   {} selected   = no longer matches the filter", theme.selected_mark());
     sheet.push_line(vec![(format!("{:<10}", "MARKS"), Role::Strong), (marks, Role::Plain)]);
 }

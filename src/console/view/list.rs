@@ -9,9 +9,9 @@ use ratatui::layout::Position;
 
 use super::canvas::Canvas;
 use super::list_columns::{Column, Columns, GUTTER_WIDTH};
-use super::{PaintResult, details, list_columns, list_head, status};
+use super::{PaintResult, details, list_columns, list_head, selection_pane, status};
 use crate::console::app::App;
-use crate::console::roster::{Rearrangement, RosterRow, SortDirection, WindowStart};
+use crate::console::roster::{Rearrangement, RosterRow, RowMark, SortDirection, WindowStart};
 use crate::console::theme::{Role, StatusSymbol};
 use crate::domain::change::ChangeState;
 use crate::domain::clock::UtcTime;
@@ -59,7 +59,12 @@ pub(super) fn paint(app: &App, now: Instant, canvas: &mut Canvas<'_>, scroll: &m
     let selected = paint_rows(app, now, canvas, top..top + rows, scroll.offset, &columns);
     if pane > 0 {
         let number = app.pane_number().filter(|_| scroll.shows_pane(app));
-        details::paint_list_pane(app, number, canvas, canvas.width().saturating_sub(pane), top - 1..top + rows);
+        let (left, lines) = (canvas.width().saturating_sub(pane), top - 1..top + rows);
+        if app.roster().selection().is_empty() {
+            details::paint_list_pane(app, number, canvas, left, lines);
+        } else {
+            selection_pane::paint(app, number, canvas, left, lines);
+        }
     }
     if is_compact {
         if !list_head::paint_filter_error(app, canvas) {
@@ -161,8 +166,14 @@ fn paint_rows(
     let mut cursor = None;
     for (y, (index, row)) in lines.zip((offset..).map_while(|index| Some((index, roster.row(index)?)))) {
         paint_row(canvas, y, &row, columns, (now, app.utc_now()));
-        if row.is_kept {
-            canvas.put(2, y, "=", Role::Plain);
+        match row.mark {
+            Some(RowMark::Selected) => {
+                canvas.put(2, y, canvas.theme.selected_mark(), Role::Strong);
+            }
+            Some(RowMark::Kept) => {
+                canvas.put(2, y, "=", Role::Plain);
+            }
+            None => {}
         }
         if selected == Some(index) {
             canvas.put(0, y, ">", Role::Plain);
@@ -179,7 +190,8 @@ fn paint_row(canvas: &mut Canvas<'_>, y: u16, row: &RosterRow<'_>, columns: &Col
     for (column, x, columns) in columns.iter() {
         match column {
             Column::Number => {
-                canvas.put_within(x, y, columns, &number_label(number.label(), columns), Role::Plain);
+                let role = if row.mark == Some(RowMark::Selected) { Role::Strong } else { Role::Plain };
+                canvas.put_within(x, y, columns, &number_label(number.label(), columns), role);
             }
             Column::Name => {
                 canvas.put_within(x, y, columns, &text(number.name.as_ref()), Role::Plain);

@@ -13,6 +13,9 @@ use crate::console::roster::{FilterCompletion, FilterKey};
 use crate::console::theme::Role;
 use crate::domain::text::{CleanText, format_count, width};
 
+/// The number of columns between how many numbers are shown and how many are selected.
+const SELECTION_GAP: usize = 3;
+
 /// The number of cells of the bar while numbers are read.
 const BAR_CELLS: usize = 20;
 
@@ -27,7 +30,7 @@ pub(super) fn paint(app: &App, canvas: &mut Canvas<'_>) -> Option<Position> {
         let warning = app.hide_warning();
         if let Some(text) = warning.as_deref().or(app.messages().news()) {
             canvas.put(0, 1, text, if warning.is_some() { Role::Strong } else { Role::Plain });
-        } else if !app.filter().is_empty() {
+        } else if !app.filter().is_empty() || !app.roster().selection().is_empty() {
             paint_filter(app, canvas, 1);
         } else if app.roster().stale_summary().is_some_and(|stale| stale.numbers == app.roster().total()) {
             // If all numbers are stale, every status is unknown.
@@ -43,10 +46,13 @@ pub(super) fn paint(app: &App, canvas: &mut Canvas<'_>) -> Option<Position> {
     }
     if !app.filter().is_empty() {
         paint_filter(app, canvas, 2);
-    } else if app.refresh_progress().is_running {
-        paint_progress(app, canvas, 2);
+        return None;
+    }
+    let columns = put_selection(app, canvas, 2);
+    if app.refresh_progress().is_running {
+        paint_progress(app, canvas, 2, columns);
     } else {
-        canvas.put(0, 2, &status::list_label(app), Role::Plain);
+        canvas.put_within(0, 2, columns, &status::list_label(app), Role::Plain);
     }
     None
 }
@@ -77,21 +83,42 @@ fn paint_counts(app: &App, canvas: &mut Canvas<'_>, y: u16) {
     }
 }
 
-/// Draws the active filter, and how many numbers it shows.
+/// Draws the active filter, if there is one, and how many numbers it shows.
 fn paint_filter(app: &App, canvas: &mut Canvas<'_>, y: u16) {
     let columns = put_shown(app, canvas, y, true);
+    if app.filter().is_empty() {
+        return;
+    }
     let x = canvas.put(0, y, "/", Role::Strong);
     canvas.put_within(x + 1, y, columns.saturating_sub(2), CleanText::new(app.filter()).as_str(), Role::Plain);
 }
 
-/// Draws how many numbers are shown at the right end, if the filter beside it is the one that shows them. Returns the
-/// columns that are free before it.
+/// Draws how many numbers are shown and how many are selected at the right end, if the filter beside it is the one that
+/// shows them. Returns the columns that are free before it.
 fn put_shown(app: &App, canvas: &mut Canvas<'_>, y: u16, is_active: bool) -> usize {
+    let columns = put_selection(app, canvas, y);
+    let is_selecting = !app.roster().selection().is_empty();
+    if is_selecting && app.is_compact() {
+        return columns;
+    }
     let roster = app.roster();
     let shown = if is_active { format_count(roster.visible_len()) } else { "…".to_owned() };
     let shown = format!("{shown} of {}", format_count(roster.total()));
-    canvas.put_right(y, &shown, Role::Plain);
-    usize::from(canvas.width()).saturating_sub(width(&shown) + 1)
+    let start = columns.saturating_sub(width(&shown));
+    canvas.put(u16::try_from(start).unwrap_or(u16::MAX), y, &shown, Role::Plain);
+    start.saturating_sub(1)
+}
+
+/// Draws how many numbers are selected at the right end. Returns the columns that are free before it: all, if none is
+/// selected.
+fn put_selection(app: &App, canvas: &mut Canvas<'_>, y: u16) -> usize {
+    let label = status::selection_label(app);
+    let columns = usize::from(canvas.width());
+    if label.is_empty() {
+        return columns;
+    }
+    canvas.put_right(y, &label, Role::Strong);
+    columns.saturating_sub(width(&label) + SELECTION_GAP)
 }
 
 /// Draws the filter being typed. Returns the position of the cursor.
@@ -105,14 +132,14 @@ fn paint_filter_input(app: &App, page: &FilterPage, canvas: &mut Canvas<'_>, y: 
 }
 
 /// Draws how far the numbers were read.
-fn paint_progress(app: &App, canvas: &mut Canvas<'_>, y: u16) {
+fn paint_progress(app: &App, canvas: &mut Canvas<'_>, y: u16, columns: usize) {
     let mut x = 0;
     if let Some((done, total)) = status::refresh_share(app) {
         let filled = (done * BAR_CELLS / total).min(BAR_CELLS);
         x = canvas.put(x, y, &canvas.theme.bar_cell().repeat(filled), Role::Plain);
         x = canvas.put(x, y, &canvas.theme.horizontal_line().repeat(BAR_CELLS - filled), Role::Quiet) + 2;
     }
-    canvas.put(x, y, &status::refresh_label(app), Role::Plain);
+    canvas.put_within(x, y, columns.saturating_sub(usize::from(x)), &status::refresh_label(app), Role::Plain);
 }
 
 /// Draws the message line: while a filter is typed what the word at the cursor can become or what is wrong with it, else

@@ -168,6 +168,16 @@ pub(super) fn stale_label(app: &App) -> String {
     stale.map_or(String::new(), |stale| format!("{} as of {}", numbers(stale.numbers), stale.oldest.format_date_time()))
 }
 
+/// How many numbers are selected, and how many of them the filter hides; empty if none is selected.
+pub(super) fn selection_label(app: &App) -> String {
+    let selection = app.roster().selection();
+    match (selection.len(), selection.hidden_count()) {
+        (0, _) => String::new(),
+        (count, 0) => format!("{} selected", format_count(count)),
+        (count, hidden) => format!("{} selected, {} hidden", format_count(count), format_count(hidden)),
+    }
+}
+
 /// What the list shows without a filter, and how old it is.
 pub(super) fn list_label(app: &App) -> String {
     let (progress, total) = (app.refresh_progress(), app.roster().total());

@@ -305,6 +305,8 @@ impl Walker {
             self.last_input = self.now.instant;
         }
         let cursor_before = self.number_under_cursor();
+        let selection_before = self.app.roster().selection().ids();
+        let list_before = self.app.mode() == Mode::List;
         let confirmation = if let Page::Confirm(page) = self.app.page() {
             Some((page.target().last_four().digits, page.target().two_step))
         } else {
@@ -390,6 +392,10 @@ impl Walker {
         }
         self.track_question(is_refresh_end);
         self.check_cursor(cursor);
+        self.check_selection(&selection_before, is_input);
+        if let Some(Key::Char('p')) = key.filter(|_| list_before) {
+            self.check_form_of_selection(&selection_before);
+        }
         self.check_wake();
         self.check_in_doubt_list();
     }

@@ -10,7 +10,7 @@ use crate::support::console_driver::{ConsoleDriver, DriverOptions};
 
 #[test]
 fn help_lists_every_key_of_its_page_and_both_guides() {
-    let mut console = DriverOptions { size: (120, 60), ..DriverOptions::default() }.start();
+    let mut console = DriverOptions { size: (120, 80), ..DriverOptions::default() }.start();
     console.sees("Read 60 numbers.").wait_until_journal_opens().press('?').sees("Help: number list");
     let keymap = console.app().keymap().clone();
     for row in keymap.help_rows(Mode::List) {

@@ -51,7 +51,7 @@ fn the_number_under_the_cursor_stays_without_a_match() {
     }
     roster.apply_updates();
     assert_eq!((ids(&roster), under_cursor(&roster)), (vec!["1002".to_owned()], Some("1002")));
-    let is_kept = |roster: &Roster| roster.get(&id("1002")).map(|row| row.is_kept);
+    let is_kept = |roster: &Roster| roster.get(&id("1002")).map(|row| row.mark == Some(RowMark::Kept));
     assert_eq!(is_kept(&roster), Some(true));
     roster.set_filter("two-step:on", 20).expect("a valid filter");
     assert_eq!((ids(&roster).len(), is_kept(&roster)), (3, Some(false)));

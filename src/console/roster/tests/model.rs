@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::super::change_states::priority;
 use super::super::row_store::TwoStepCounts;
-use super::super::{QuickCounts, Roster, SortColumn, SortDirection, SortOrder};
+use super::super::{QuickCounts, Roster, RowMark, SortColumn, SortDirection, SortOrder};
 use super::{FINISHED, id, ids, in_doubt, number, set_at, under_cursor, waba};
 use crate::domain::change::{ChangeState, Completion};
 use crate::domain::clock::{TimePoint, UtcTime};
@@ -26,7 +26,16 @@ enum Event {
     Sort(SortColumn, SortDirection),
     Move(isize),
     MoveToLast,
+    Select(Selecting),
     ApplyUpdates,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Selecting {
+    Toggle,
+    Shown,
+    Invert,
+    Clear,
 }
 
 #[derive(Default)]
@@ -46,6 +55,7 @@ struct Model {
     visible: Vec<String>,
     acted_on: BTreeSet<String>,
     kept: BTreeSet<String>,
+    selected: BTreeSet<String>,
     cursor: Option<String>,
     before_filters: Option<String>,
 }
@@ -155,7 +165,8 @@ impl Model {
             for ids in [&mut self.order, &mut self.visible] {
                 ids.retain(|other| *other != id);
             }
-            for ids in [&mut self.unsorted, &mut self.displaced, &mut self.acted_on, &mut self.kept] {
+            for ids in [&mut self.unsorted, &mut self.displaced, &mut self.acted_on, &mut self.kept, &mut self.selected]
+            {
                 ids.remove(&id);
             }
             self.before_filters.take_if(|before| *before == id);
@@ -200,6 +211,16 @@ impl Model {
             self.cursor = Some(self.visible[index.min(last)].clone());
             self.before_filters = None;
         }
+    }
+
+    fn select(&mut self, selecting: Selecting) {
+        let shown: BTreeSet<_> = self.visible.iter().filter(|id| !self.kept.contains(*id)).cloned().collect();
+        self.selected = match selecting {
+            Selecting::Toggle => &self.selected ^ &self.cursor.iter().cloned().collect(),
+            Selecting::Shown => &self.selected | &shown,
+            Selecting::Invert => &self.selected ^ &shown,
+            Selecting::Clear => BTreeSet::new(),
+        };
     }
 
     fn set_change(&mut self, id: String, state: ChangeState) {
@@ -296,10 +317,23 @@ fn apply(event: &Event, roster: &mut Roster, model: &mut Model) {
             roster.move_to_last();
             model.move_to(usize::MAX);
         }
+        Event::Select(selecting) => {
+            select(*selecting, roster);
+            model.select(*selecting);
+        }
         Event::ApplyUpdates => {
             roster.apply_updates();
             model.apply_updates();
         }
+    }
+}
+
+fn select(selecting: Selecting, roster: &mut Roster) {
+    match selecting {
+        Selecting::Toggle => roster.toggle_selected(),
+        Selecting::Shown => roster.select_shown(),
+        Selecting::Invert => roster.invert_shown(),
+        Selecting::Clear => roster.clear_selection(),
     }
 }
 
@@ -329,6 +363,13 @@ fn events() -> impl Strategy<Value = Event> {
         1 => (column, direction).prop_map(|(column, direction)| Event::Sort(column, direction)),
         2 => (-4isize..5).prop_map(Event::Move),
         1 => Just(Event::MoveToLast),
+        2 => prop_oneof![
+            4 => Just(Selecting::Toggle),
+            2 => Just(Selecting::Shown),
+            2 => Just(Selecting::Invert),
+            1 => Just(Selecting::Clear),
+        ]
+        .prop_map(Event::Select),
         2 => Just(Event::ApplyUpdates),
     ]
 }
@@ -342,13 +383,18 @@ proptest! {
             prop_assert_eq!(roster.total(), model.rows.len());
             prop_assert_eq!(ids(&roster), &model.visible[..], "{:?}", event);
             prop_assert_eq!(under_cursor(&roster), model.cursor.as_deref(), "{:?}", event);
+            let selected: BTreeSet<String> = roster.selection().ids().iter().map(ToString::to_string).collect();
+            prop_assert_eq!(&selected, &model.selected, "{:?}", event);
+            let hidden = model.selected.iter().filter(|id| !model.visible.contains(id)).count();
+            prop_assert_eq!((roster.selection().len(), roster.selection().hidden_count()), (selected.len(), hidden));
         }
         roster.apply_updates();
         model.apply_updates();
         prop_assert_eq!(ids(&roster), &model.visible[..]);
         prop_assert_eq!(under_cursor(&roster), model.cursor.as_deref());
-        let kept = |id: &String| roster.get(&self::id(id)).is_some_and(|row| row.is_kept);
-        prop_assert_eq!(model.rows.keys().filter(|id| kept(id)).collect::<Vec<_>>(), Vec::from_iter(&model.kept));
+        let kept = |id: &String| roster.get(&self::id(id)).is_some_and(|row| row.mark == Some(RowMark::Kept));
+        let expected: Vec<_> = model.kept.difference(&model.selected).collect();
+        prop_assert_eq!(model.rows.keys().filter(|id| kept(id)).collect::<Vec<_>>(), expected);
         let mut counts = TwoStepCounts::default();
         for row in model.rows.values() {
             *match row.two_step {

@@ -218,6 +218,30 @@ impl Walker {
         }
     }
 
+    /// No message but a key or a paste changes what is selected. Only a removed number leaves the selection.
+    pub(super) fn check_selection(&self, before: &[PhoneNumberId], is_input: bool) {
+        let mut after = self.app.roster().selection().ids();
+        assert!(after.iter().all(|id| self.app.roster().get(id).is_some()), "a number is selected that is not listed");
+        if !is_input {
+            let is_listed = |id: &&PhoneNumberId| self.app.roster().get(id).is_some();
+            let mut expected: Vec<_> = before.iter().filter(is_listed).copied().collect();
+            // The order of the list may be another.
+            expected.sort_unstable();
+            after.sort_unstable();
+            assert_eq!(after, expected, "the selection changed by itself");
+        }
+    }
+
+    /// The form that opens in the list is about the selected number, if there is one.
+    pub(super) fn check_form_of_selection(&self, selected: &[PhoneNumberId]) {
+        let Page::PinForm(_) = self.app.page() else { return };
+        match selected {
+            [] => {}
+            [id] => assert_eq!(self.app.page_number(), Some(*id), "the form is about another number"),
+            several => panic!("the form of one number opened for {several:?}"),
+        }
+    }
+
     /// A timer is set only if something on the screen counts, waits or hides. A paused change shows a time of day, which
     /// does not count; at that time a queued one is no longer shown as paused.
     pub(super) fn check_wake(&self) {

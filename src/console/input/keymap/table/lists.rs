@@ -24,7 +24,24 @@ pub static LIST: KeyTable<ListAction> = KeyTable {
         ListAction::Move;
         bind(ListAction::Help, HELP),
         bind(ListAction::EditFilter, KeyRow::new("filter", &[Char('/'), Char('f')], "filter", Find).footer("filter")),
-        bind(ListAction::SetPin, SET_PIN),
+        bind(
+            ListAction::ToggleSelected,
+            KeyRow::new("select", &[Char(' ')], "select: this number, and one row down", Find).footer("select"),
+        ),
+        bind(
+            ListAction::ToggleRange,
+            KeyRow::new("select-range", &[Char('v')], "select: a range, again to end it", Find),
+        ),
+        bind(ListAction::SelectShown, KeyRow::new("select-shown", &[Char('a')], "select: all that the filter shows", Find)),
+        bind(
+            ListAction::InvertShown,
+            KeyRow::new("invert-shown", &[Char('i')], "select: the others of these instead", Find),
+        ),
+        bind(ListAction::SelectNone, KeyRow::new("select-none", &[Char('n')], "select: none", Find)),
+        bind(
+            ListAction::SetPin,
+            KeyRow { description: "set the PINs of the selection, or the PIN of this number", ..SET_PIN },
+        ),
         bind(
             ListAction::Open,
             KeyRow::new("details", &[Key::Enter], "details, or the outcome of the last request", Look)
@@ -37,7 +54,7 @@ pub static LIST: KeyTable<ListAction> = KeyTable {
             KeyRow::new("refresh-all", &[Char('u')], "refresh all numbers", Act).footer("refresh all").risk(ReadsMeta),
         ),
         bind(ListAction::PickSort, KeyRow::new("pick-sort", &[Char('o')], "sort", Find).footer("sort")),
-        bind(ListAction::ClearFilter, KeyRow::new("clear-filter", &[Key::Esc], "clear the filter", Find)),
+        bind(ListAction::ClearFilter, KeyRow::new("clear-filter", &[Key::Esc], "clear the filter, or cancel the range", Find)),
         bind(
             ListAction::QuickFilter(QuickFilter::NotSet),
             KeyRow::new("quick-not-set", &[Char('1')], "quick filter, again to go back: not set", Find),

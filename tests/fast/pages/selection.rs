@@ -1,0 +1,186 @@
+//! The selection of the list: its keys, how it is counted on the screen, and what a PIN is asked about.
+
+use pindesk::console::app::Msg;
+use pindesk::console::input::key::Key;
+use pindesk::console::input::keymap::Mode;
+use pindesk::console::shared::{RecordingStatus, Size};
+use pindesk::domain::change::ChangeState;
+use pindesk::domain::number::{Number, PhoneNumberId};
+use pindesk::domain::text::CleanText;
+
+use crate::support::app_fixture::{
+    AppFixture, ONE_ATTEMPT, number, number_id, recording_with_changed_keys, recording_with_escrow, set_pin_effect,
+};
+
+fn console() -> AppFixture {
+    AppFixture::loaded((80, 24), recording_with_escrow())
+}
+
+#[track_caller]
+fn assert_selected<const N: usize>(console: &AppFixture, indexes: [usize; N]) {
+    assert_eq!(console.app.roster().selection().ids(), indexes.map(number_id), "\n{}", console.screen());
+}
+
+/// The line above the keys.
+fn message_line(console: &AppFixture) -> String {
+    console.screen().lines().nth(22).unwrap_or_default().to_owned()
+}
+
+#[test]
+fn space_selects_and_moves_down() {
+    let mut console = console();
+    console.press(' ').press(' ').sees("2 selected").sees(" * +1 555-010-0140").sees("> +1 555-010-0142");
+    assert_selected(&console, [0, 1]);
+    assert_eq!(message_line(&console), "2 selected. p asks about all 2.");
+    console.key(Key::Up).press(' ');
+    assert_selected(&console, [0]);
+    assert_eq!(message_line(&console), "1 selected. p sets its PIN.");
+    console.press('n').does_not_see("* +1");
+    assert_eq!(message_line(&console), "No number is selected.");
+}
+
+#[test]
+fn hidden_numbers_are_always_counted() {
+    let mut console = console();
+    console.press('a').sees("All 4 numbers in 1 WABA").sees("4 selected").press('/').type_text("support");
+    console.sees("2 of 4 4 selected, 2 hidden").key(Key::Enter);
+    assert_eq!(message_line(&console), "4 selected: 2 of them are hidden by the filter. p asks about all 4.");
+    console.press('i').sees("2 of 4 2 selected, 2 hidden").press('a').press('a').sees("4 selected, 2 hidden");
+    console.key(Key::Esc).press('1').sees("3 of 4 4 selected, 1 hidden");
+    assert_eq!(message_line(&console), "4 selected: 1 of them is hidden by the filter. p asks about all 4.");
+    console.press('n').press('1').key(Key::Home).press(' ').press('/').type_text("support").key(Key::Enter);
+    assert_eq!(message_line(&console), "1 selected: it is hidden by the filter. p sets its PIN.");
+    console.update(Msg::Resized(Size { width: 40, height: 10 })).press('j').sees("/ support 1 selected, 1 hidden");
+    console.key(Key::Esc).press('j').sees("1 selected");
+}
+
+#[test]
+fn the_footer_says_what_the_selection_is_for() {
+    let mut console = console();
+    let footer = |console: &AppFixture| console.screen().lines().last().unwrap_or_default().to_owned();
+    console.press('a');
+    let keys = "p set PIN for 4  Space select  a all shown  i invert  v range  n none  ? help";
+    assert_eq!(footer(&console), keys);
+    console.update(Msg::Resized(Size { width: 120, height: 36 })).press('1');
+    assert_eq!(footer(&console), format!("{keys}  Esc clear the filter"));
+    console.press('v');
+    assert_eq!(footer(&console), "v end the range  Esc cancel the range  p set PIN for 4  ? help");
+}
+
+#[test]
+fn a_range_follows_the_cursor_until_it_ends() {
+    let mut console = console();
+    console.press('v').press('j').press('j');
+    assert_selected(&console, [0, 1, 2]);
+    console.press('k').press('v').press('G');
+    assert_selected(&console, [0, 1]);
+    console.press('v').press('g').key(Key::Esc);
+    assert_selected(&console, [0, 1]);
+    console.press('G').press('v').press('k').press(' ').press('k');
+    assert_selected(&console, [0, 1, 2, 3]);
+    console.press('n').press('v').press('j').press('/').key(Key::Down).key(Key::Esc).press('G');
+    assert_selected(&console, [1, 2]);
+}
+
+#[test]
+fn rows_that_come_are_not_selected() {
+    let mut console = console();
+    console.press('v').press('G');
+    let first = Number { display_number: Some(CleanText::new("+1 200")), ..number(5) };
+    console.update(Msg::NumberRead { id: number_id(5), result: Ok(first) }).sees("+1 200");
+    assert_selected(&console, [0, 1, 2, 3]);
+}
+
+#[test]
+fn a_number_that_vanished_is_told() {
+    let mut console = console();
+    console.press('a').press('u');
+    let refresh_id = console.app.refresh_progress().id;
+    console.update(Msg::PageReceived { refresh_id, numbers: vec![number(0), number(3)] });
+    let waba = crate::support::app_fixture::waba();
+    console.update(Msg::WabaRead { refresh_id, waba, result: Ok(()) }).update(Msg::RefreshFinished { refresh_id });
+    assert_eq!(message_line(&console), "2 selected numbers are no longer listed. They left the selection: 2 selected.");
+    assert_selected(&console, [0, 3]);
+}
+
+#[test]
+fn the_pin_form_is_about_the_selected_number() {
+    let mut console = console();
+    console.press('G').press(' ').press('g').press('p');
+    assert_eq!((console.app.mode(), console.app.page_number()), (Mode::PinForm, Some(number_id(3))));
+    console.key(Key::Esc);
+    assert_selected(&console, [3]);
+    console.set_pin().assert_effects([set_pin_effect(3)]);
+    assert_selected(&console, []);
+    console.press('p');
+    assert_eq!(console.app.page_number(), Some(number_id(0)));
+}
+
+#[test]
+fn a_pin_for_another_number_keeps_the_selection() {
+    let mut console = console();
+    console.press('G').press(' ').press('k').press(' ').press('g').key(Key::Enter);
+    console.set_pin().assert_effects([set_pin_effect(0)]);
+    assert_selected(&console, [2, 3]);
+}
+
+#[test]
+fn what_forbids_pins_forbids_many() {
+    let mut console = AppFixture::loaded((80, 24), recording_with_changed_keys());
+    console.press('a').press('p');
+    assert_eq!(console.app.mode(), Mode::Recipients);
+    let mut console = AppFixture::loaded((80, 24), RecordingStatus::Unusable(CleanText::new("no disk")));
+    console.press('a').press('p');
+    assert_eq!(console.app.mode(), Mode::JournalUnavailable);
+    assert_selected(&console, [0, 1, 2, 3]);
+}
+
+#[test]
+fn a_selected_row_that_no_longer_matches_is_marked_selected() {
+    let mut console = console();
+    console.press('1').press(' ').key(Key::Home).press('p').enter_pin();
+    console.key(Key::Esc).key(Key::Esc).set_change_state(0, ChangeState::Set(ONE_ATTEMPT));
+    let on = Number { two_step: pindesk::domain::number::TwoStep::On, ..number(0) };
+    console.update(Msg::NumberRead { id: number_id(0), result: Ok(on) }).sees("> * +1 555-010-0140");
+    console.press(' ').key(Key::Home).sees("> = +1 555-010-0140");
+}
+
+#[test]
+fn the_pane_names_what_the_filter_hides() {
+    let mut console = AppFixture::loaded((120, 36), recording_with_escrow());
+    console.press('G').press(' ').press('a').press('1').set_change_state(0, ChangeState::Queued);
+    console.wait(std::time::Duration::from_secs(1)).update(Msg::HistoryRead { id: number_id(3), lines: Vec::new() });
+    let pane: Vec<String> =
+        console.screen().lines().skip(3).map(|line| line.chars().skip(82).collect::<String>()).take(24).collect();
+    let expected = [
+        "4 selected, 1 hidden by the filter",
+        "",
+        "Two-step        not set 3",
+        "                on 1",
+        "WABA            uk-retail 4",
+        "Left out        1",
+        "",
+        "Hidden by the filter",
+        "+1 555-010-0141  Acme Support",
+        "",
+        "Under the cursor",
+        "+1 555-010-0143  Acme Support",
+        "Two-step        not set, read 14:03:09",
+        "Last set here   never",
+        "phone number ID 200000000000003",
+        "WABA            uk-retail",
+        "                102290129340398",
+        "",
+        "p set PIN for 4  n none",
+    ];
+    assert_eq!(pane[..expected.len()], expected, "\n{}", console.screen());
+}
+
+#[test]
+fn a_hidden_screen_ends_the_range_and_keeps_the_selection() {
+    let mut console = console();
+    console.press('v').press('j').wait(crate::support::app_fixture::HIDE_AFTER).sees("Hidden");
+    console.key(Key::Enter).update(Msg::TokenRead(Ok(()))).press('G');
+    let ids: Vec<PhoneNumberId> = console.app.roster().selection().ids();
+    assert_eq!((ids.len(), console.app.roster().selection().has_range()), (2, false));
+}
