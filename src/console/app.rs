@@ -147,11 +147,8 @@ impl App {
                 self.notify(&PageEvent::RecentSetsRead(question_id, &recent));
             }
             Msg::JobsChanged(jobs) => self.jobs_changed(&jobs),
-            Msg::JobRead(id, job) => {
-                let shared = &mut self.shared;
-                shared.jobs.open.set(id, job, shared.jobs.own.get(id));
-            }
-            Msg::JobsRead(jobs) => self.shared.jobs.list.set_summaries(jobs),
+            Msg::JobRead(id, job) => self.job_read(id, job),
+            Msg::JobsRead(jobs) => self.jobs_read(jobs),
             Msg::ClientSetupFailed(why) => self.shared.messages.push(now.utc, why.as_str()),
         }
         Vec::new()

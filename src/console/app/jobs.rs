@@ -15,6 +15,7 @@ use crate::domain::change::{ChangeState, JobId};
 use crate::domain::clock::TimePoint;
 use crate::domain::number::PhoneNumberId;
 use crate::domain::text::format_count;
+use crate::journal::{JobDetail, JobSummary};
 
 impl App {
     pub(super) fn job_started(
@@ -94,6 +95,20 @@ impl App {
         if shared.jobs.open.id().filter(is_of_others).is_some_and(|id| jobs.is_empty() || jobs.contains(&id)) {
             shared.jobs.open.mark_stale();
         }
+    }
+
+    pub(super) fn jobs_read(&mut self, mut jobs: Option<Vec<JobSummary>>) {
+        let shared = &mut self.shared;
+        jobs.iter_mut().flatten().for_each(|job| shared.jobs.own.correct_status(job));
+        shared.jobs.list.set_summaries(jobs);
+    }
+
+    pub(super) fn job_read(&mut self, id: JobId, mut job: Option<JobDetail>) {
+        let shared = &mut self.shared;
+        if let Some(job) = &mut job {
+            shared.jobs.own.correct_status(&mut job.summary);
+        }
+        shared.jobs.open.set(id, job, shared.jobs.own.get(id));
     }
 
     /// The reads that the open page needs.

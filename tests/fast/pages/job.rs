@@ -388,3 +388,15 @@ fn t_says_why_a_job_cannot_be_resumed() {
     let detail = sample_job(JobStatus::Interrupted, &left);
     open_job(&mut console, detail).press('t').assert_no_effects().sees("Different PINs need a file");
 }
+
+#[test]
+fn a_job_that_this_process_ended_is_not_running() {
+    let mut console = console_with_own_job((80, 24), 2);
+    let not_sent = ChangeState::NotSent(ONE_ATTEMPT, NotSentReason::Stopped);
+    console.update(progress(0, ChangeState::Set(ONE_ATTEMPT))).update(progress(1, not_sent));
+    // To the journal it runs as long as this process does.
+    let detail = sample_job(JobStatus::Running, &[SET, RecordedState::NotStarted]);
+    console.update(Msg::JobRead(JOB, Some(detail))).sees("not sent 1").does_not_see("nother process");
+    console.key(Key::Esc).update(Msg::JobsRead(Some(vec![job(JOB.get(), 60, JobStatus::Running, &[(SET, 2)])])));
+    console.does_not_see("running");
+}
