@@ -22,6 +22,9 @@ const HOUR: Duration = Duration::from_hours(1);
 const LATENCY: Duration = Duration::from_millis(120);
 const CONCURRENCY: usize = 16;
 
+/// The scopes of a job over all WABAs of the simulator, with the numbers that are in none.
+const SCOPES: i64 = 8;
+
 /// How often the counts of the job are read.
 const POLL_INTERVAL: Duration = Duration::from_mins(10);
 
@@ -108,7 +111,9 @@ impl QuotaCase {
         foreign.inspect(tokio::task::JoinHandle::abort);
         let throttled = "SELECT count(*) FROM audit WHERE json_extract(row, '$.outcome') = 'throttled'";
         let throttled = query_count(&fixture.state.state_path().join("journal.db"), throttled);
-        assert_eq!(throttled, 0, "the headers tell the usage, so no request is throttled");
+        // A reply that is dropped tells no usage. What it hid can cost each scope one throttled request.
+        let most = if self.faults.1 > 0 { SCOPES } else { 0 };
+        assert!(throttled <= most, "the headers tell the usage, so no request is throttled: {throttled}");
         let repeated = simulator.pin_request_count() - total;
         assert_eq!(repeated > 0, self.faults.1 > 0, "only dropped requests are repeated: {repeated}");
         let most = self.quota_time().mul_f64(1.03);
