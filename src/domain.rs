@@ -8,6 +8,7 @@ pub mod clock;
 pub mod number;
 pub mod operator;
 pub mod pin;
+pub mod number_arg;
 pub mod pin_plan;
 pub mod redact;
 pub mod outcome;

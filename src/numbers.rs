@@ -2,6 +2,9 @@
 //!
 //! It retries a read that may succeed the next time. It does not interpret other failures, and never sends a PIN.
 
+pub mod list;
+pub(crate) mod request_index;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

@@ -10,7 +10,6 @@ use crate::cli::args::GlobalArgs;
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::known_numbers::KnownNumbers;
-use crate::cli::number_arg::NumberArg;
 use crate::cli::output::audit_row::AuditTable;
 use crate::cli::output::stdio::{SCHEMA_VERSION, eprint_line, exit_code_after_print};
 use crate::cli::output::table::{self, TableStyle};
@@ -19,6 +18,7 @@ use crate::cli::when::{self, When};
 use crate::config::{self, Env, Overrides};
 use crate::domain::clock::{Clock, UtcTime};
 use crate::domain::number::PhoneNumberId;
+use crate::domain::number_arg::NumberArg;
 use crate::domain::text::CleanText;
 use crate::journal::{AuditRow, JournalError, JournalReader};
 

@@ -18,8 +18,7 @@ use crate::cli::confirm::Selection;
 use crate::cli::error::{CliError, plain_io_error};
 use crate::cli::exit_code::ExitCode;
 use crate::cli::lookup::{self, LookupResult};
-use crate::cli::number_arg::NumberArg;
-use crate::cli::number_list::NumberList;
+use crate::cli::number_list;
 use crate::cli::output::dry_run;
 use crate::cli::output::options::OutputOptions;
 use crate::cli::pauses;
@@ -32,15 +31,14 @@ use crate::cli::secret_stdin::STDIN_PATH;
 use crate::config::{self, Config, Env, Overrides, Profile};
 use crate::domain::clock::Clock;
 use crate::domain::number::Number;
+use crate::domain::number_arg::NumberArg;
 use crate::domain::pin_plan::PinPlan;
 use crate::domain::redact::redacted_path;
 use crate::domain::text::CleanText;
 use crate::graph::Graph;
 use crate::jobs::JobOptions;
+use crate::numbers::list::{MAX_LIST_BYTES, NumberList};
 use crate::pace::Pace;
-
-/// Enough for 100,000 IDs with comments.
-const MAX_LIST_BYTES: u64 = 16 << 20;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PinCommand {
@@ -231,7 +229,7 @@ impl RequestedNumbers {
         }
         let result = lookup::look_up(runtime, graph, pace, profile, self.number_list.requests());
         self.flag(profile, &result);
-        self.number_list.check(&self.source_name)?;
+        number_list::check(&self.number_list, &self.source_name)?;
         result.into_numbers(&profile.name, &profile.wabas)
     }
 
@@ -244,7 +242,7 @@ impl RequestedNumbers {
             let result = lookup::look_up(&runtime, &graph, &pace, profile, self.number_list.requests());
             self.flag(profile, &result);
         }
-        self.number_list.check(&self.source_name)
+        number_list::check(&self.number_list, &self.source_name)
     }
 
     /// Adds what is wrong with lines of the list, as far as Meta could be asked.

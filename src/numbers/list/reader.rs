@@ -5,8 +5,8 @@
 
 use serde::Deserialize;
 
-use crate::cli::number_arg::NumberArg;
 use crate::domain::number::{ParseIdError, PhoneNumberId};
+use crate::domain::number_arg::NumberArg;
 use crate::domain::text_problem::{TextProblem, is_utf16, without_bom};
 
 /// The heading of the column with the IDs, and their key in JSON.
