@@ -9,7 +9,7 @@ use std::io;
 
 use crate::cli::exit_code::ExitCode;
 use crate::config::ConfigError;
-use crate::domain::text::error_lines;
+use crate::domain::text::{error_lines, plain_io_error};
 use crate::escrow::RecipientsError;
 use crate::journal::JournalError;
 use crate::preflight::PreflightError;
@@ -87,12 +87,6 @@ impl fmt::Display for CliError {
         }
         self.details.iter().chain(&self.remedy).try_for_each(|line| write!(f, "\n  {line}"))
     }
-}
-
-/// The error without the number that only a programmer knows: `No space left on device`.
-pub(crate) fn plain_io_error(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
 /// These are the checks before the work.

@@ -256,6 +256,13 @@ pub fn truncate(text: &str, columns: usize) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// The error without the number that only a programmer knows: `No space left on device`.
+#[must_use]
+pub fn plain_io_error(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
+}
+
 /// Formats an error, followed by its sources: `cannot open the journal: disk I/O error`.
 #[must_use]
 pub fn error_chain(error: &dyn std::error::Error) -> CleanText {

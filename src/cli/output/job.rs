@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::cli::error::plain_io_error;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::number_index::NumberIndex;
 use crate::cli::output::names::{exact_names, name_cells};
@@ -24,7 +23,7 @@ use crate::domain::json_text::json_text;
 use crate::domain::number::{Number, PhoneNumberId};
 use crate::domain::outcome::ApiError;
 use crate::domain::standing::ChangeResult;
-use crate::domain::text::{CleanText, width};
+use crate::domain::text::{CleanText, plain_io_error, width};
 use crate::journal::RecordedState;
 use crate::policy::error_catalog::{Applied, Explanation};
 
