@@ -8,6 +8,7 @@ mod hiding;
 mod journal_updates;
 mod keys;
 mod msg;
+mod number_files;
 mod progress;
 mod reads;
 mod recording;
@@ -28,7 +29,9 @@ use crate::console::pages::copy::CopyPage;
 use crate::console::pages::filter::FilterPage;
 use crate::console::pages::hidden::HiddenPage;
 use crate::console::pages::list::ListPage;
+use crate::console::pages::listed_numbers::ListedNumbersPage;
 use crate::console::pages::number::NumberPage;
+use crate::console::pages::path::PathPage;
 use crate::console::pages::pin_form::PinFormPage;
 use crate::console::pages::quit::QuitPage;
 use crate::console::pages::recipients::RecipientsPage;
@@ -108,6 +111,7 @@ impl App {
             Msg::NumberRead { id, result } => return self.number_read(id, result, now),
             Msg::ProgressReceived(progress) => return self.progress_received(progress, now),
             Msg::TokenRead(result) => return self.token_read(result, now),
+            Msg::NumberListRead { path, result } => return self.number_list_read(&path, result, now),
             Msg::JournalFailed(why) => return self.journal_failed(why, now),
             Msg::TerminationRequested => {
                 return self.apply(Step::reset(Destination::ShuttingDown(QuitReason::Signal)), now);
@@ -210,6 +214,8 @@ impl App {
             Destination::Quit => Page::Quit(QuitPage::default()),
             Destination::ShuttingDown(reason) => Page::ShuttingDown(ShuttingDownPage { reason }),
             Destination::ManyPinsForm(ids) => self.open_many_pins_form(&ids),
+            Destination::Path(purpose) => Page::Path(PathPage::new(purpose)),
+            Destination::ListedNumbers(list) => Page::ListedNumbers(ListedNumbersPage { list, scroll: 0 }),
         };
         effects
     }

@@ -3,6 +3,8 @@
 //!
 //! Both are plain data that the pages build, and the runtime carries them on unchanged.
 
+use std::path::PathBuf;
+
 use crate::domain::number::{Number, PhoneNumberId};
 use crate::domain::pin_plan::PinPlan;
 use crate::domain::text::CleanText;
@@ -62,6 +64,8 @@ pub enum WorkCommand {
     RecordScreenShown,
     /// Send nothing new, and wait for requests in flight.
     StopSending,
+    /// Read a list of numbers from this file.
+    ReadNumberList(PathBuf),
 }
 
 /// A command for the runtime, which owns the terminal.

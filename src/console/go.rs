@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::console::effect::{Effect, ScreenCommand};
 use crate::console::pin_form::PinForm;
-use crate::console::shared::{BlockReason, Shared, TargetNotice, TokenProblem};
+use crate::console::shared::{BlockReason, ListedNumbers, Shared, TargetNotice, TokenProblem};
 use crate::domain::number::{Number, PhoneNumberId};
 use crate::domain::pin::PinChoice;
 use crate::domain::pin_plan::Targets;
@@ -74,6 +74,10 @@ pub enum Destination {
     ShuttingDown(QuitReason),
     /// The PIN form for these numbers, in the order of the list: at least two.
     ManyPinsForm(Vec<PhoneNumberId>),
+    /// The path of a file.
+    Path(PathPurpose),
+    /// The question whether the numbers of a list are selected.
+    ListedNumbers(ListedNumbers),
 }
 
 /// The PIN form and its numbers, which the form and its question hand to each other.
@@ -85,6 +89,13 @@ pub struct PinDraft {
     pub form: PinForm,
     /// What the operator must know about the numbers.
     pub notice: Option<TargetNotice>,
+}
+
+/// What the operator types the path of a file for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PathPurpose {
+    /// To select the numbers in it.
+    LoadNumbers,
 }
 
 /// A text for the clipboard.

@@ -10,7 +10,9 @@ pub mod filter;
 pub mod guard;
 pub mod hidden;
 pub mod list;
+pub mod listed_numbers;
 pub mod number;
+pub mod path;
 pub mod pin_form;
 pub mod quit;
 pub mod recipients;
@@ -299,6 +301,10 @@ pages! {
     Quit(quit::QuitPage),
     /// Waiting for requests in flight before the program ends.
     ShuttingDown(shutting_down::ShuttingDownPage),
+    /// Typing the path of a file.
+    Path(path::PathPage),
+    /// Asking whether the numbers of a list are selected.
+    ListedNumbers(listed_numbers::ListedNumbersPage),
 }
 
 /// Performs the action of a key, or passes the key on as text.

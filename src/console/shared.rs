@@ -7,6 +7,7 @@ mod change_message;
 mod escrow_command;
 mod idle_timer;
 mod in_doubt_list;
+mod listed_numbers;
 mod messages;
 mod pane;
 mod quick_filter;
@@ -18,6 +19,7 @@ mod target_notice;
 pub use block_reason::BlockReason;
 pub use escrow_command::EscrowCommand;
 pub use in_doubt_list::{InDoubtItem, InDoubtList};
+pub use listed_numbers::{ListSource, ListedNumbers};
 pub use messages::{Message, Messages};
 pub use status::{
     Connection, Environment, NAMES_WARNING, RETRY_INTERVAL, RecordingStatus, RefreshProgress, Session,
@@ -354,6 +356,7 @@ impl Shared {
                 self.roster.mark_acted_on(number);
             }
             WorkCommand::RefreshAll { .. }
+            | WorkCommand::ReadNumberList(_)
             | WorkCommand::AcceptRecipients
             | WorkCommand::ReadHistory(_)
             | WorkCommand::DropSecrets

@@ -27,6 +27,7 @@ mod selection_pane;
 mod list;
 mod messages;
 mod number;
+mod number_list;
 mod question;
 mod quit;
 mod recording;
@@ -106,6 +107,8 @@ impl View {
             }
             Page::Quit(_) => page(canvas, &quit::confirmation(app), 0),
             Page::ShuttingDown(state) => page(canvas, &quit::waiting(app, &state.reason), 0),
+            Page::Path(state) => page(canvas, &number_list::path(app, state), 0),
+            Page::ListedNumbers(state) => page(canvas, &number_list::listed_numbers(app, state), state.scroll),
         }
     }
 }

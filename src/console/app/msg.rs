@@ -1,5 +1,6 @@
 //! The input of [`super::App::update`]: what happened, in the past tense.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::console::input::decoder::PastedText;
@@ -11,6 +12,7 @@ use crate::domain::outcome::ReadFailure;
 use crate::domain::pin::Pin;
 use crate::domain::text::CleanText;
 use crate::journal::{HistoryEntry, NumberRecord};
+use crate::numbers::list::NumberList;
 use crate::pace::Pause;
 
 /// Something that happened: a key, a report of the worker, a signal or a timer.
@@ -93,6 +95,13 @@ pub enum Msg {
     },
     /// The HTTP client could not be set up, so nothing can be read or sent. The text tells the operator why.
     ClientSetupFailed(CleanText),
+    /// A list of numbers was read from a file, or the file cannot be used. The error is a sentence for the operator.
+    NumberListRead {
+        /// The file, as the operator typed it.
+        path: PathBuf,
+        /// What it has.
+        result: Result<NumberList, CleanText>,
+    },
     /// A signal ends the process, which waits for requests in flight first.
     TerminationRequested,
     /// The time of [`super::App::next_wake`] has come.

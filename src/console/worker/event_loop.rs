@@ -6,6 +6,7 @@
 mod fetch;
 mod follow;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc as blocking;
 
@@ -13,6 +14,7 @@ use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::AbortHandle;
 
 use super::number_cache::{NumberCache, WaitingReads};
+use super::number_files;
 use super::open_records::{self, OpenedRecords};
 use super::{ProgressMailbox, WorkerConfig, WorkerInput, WorkerReport};
 use crate::config::endpoint::Credentials;
@@ -154,6 +156,7 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
             WorkCommand::RecordScreenShown => self.record_event(AuditEvent::ScreenShown),
             WorkCommand::ResendPin(number) => self.with_jobs(|jobs| jobs.resend(number)),
             WorkCommand::StopSending => self.with_jobs(|jobs| drop(jobs.stop())),
+            WorkCommand::ReadNumberList(path) => self.read_number_list(path),
         }
     }
 
@@ -290,6 +293,14 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
         let (journal, events) = (recorder.journal.clone(), self.event_sender.clone());
         tokio::spawn(async move {
             events.send(WorkerEvent::RecipientsAccepted(journal.accept_recipients().await)).ok();
+        });
+    }
+
+    fn read_number_list(&self, path: PathBuf) {
+        let report = Arc::clone(&self.report);
+        tokio::task::spawn_blocking(move || {
+            let result = number_files::read_list(&path);
+            report(WorkerReport::Msg(Msg::NumberListRead { path, result }));
         });
     }
 

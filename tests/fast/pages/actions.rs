@@ -1,6 +1,7 @@
 //! Each action of each mode has a state in which it does something.
 
 use pindesk::console::app::Msg;
+use pindesk::console::input::decoder::PastedText;
 use pindesk::console::input::key::Key;
 use pindesk::console::input::keymap::{Keymap, Mode};
 use pindesk::console::shared::{RecordingStatus, Size};
@@ -8,7 +9,7 @@ use pindesk::domain::change::ChangeState;
 use pindesk::domain::outcome::ApiError;
 use pindesk::domain::text::CleanText;
 
-use crate::support::app_fixture::{AppFixture, ONE_ATTEMPT, PIN, READING_TIME, recording_with_escrow};
+use crate::support::app_fixture::{AppFixture, ONE_ATTEMPT, PIN, READING_TIME, number_id, recording_with_escrow};
 
 /// So small that every page of text scrolls.
 const SMALL: (u16, u16) = (40, 10);
@@ -79,7 +80,9 @@ fn console_in(mode: Mode) -> AppFixture {
         | Mode::Quit
         | Mode::ShuttingDown
         | Mode::TokenOverPage
-        | Mode::TooSmall => loaded(SMALL),
+        | Mode::TooSmall
+        | Mode::Path
+        | Mode::ListedNumbers => loaded(SMALL),
     };
     // Row 1 has rows above and below it.
     console.key(Key::Down);
@@ -159,6 +162,13 @@ fn console_in(mode: Mode) -> AppFixture {
         Mode::TooSmall => {
             console.update(Msg::Resized(Size { width: 20, height: 5 }));
         }
+        Mode::Path => {
+            console.press('+');
+        }
+        Mode::ListedNumbers => {
+            let lines = format!("{}\n{}", number_id(0), "x\n".repeat(20));
+            console.update(Msg::Pasted(PastedText::new(lines)));
+        }
     }
     console.wait(READING_TIME);
     console
@@ -170,7 +180,7 @@ fn prepare(console: &mut AppFixture, mode: Mode, action: &str) {
         (Mode::List, "clear-filter") => {
             console.press('/').type_text("Acme").key(Key::Enter);
         }
-        (Mode::Filter | Mode::ResolutionNote, "clear-field") => {
+        (Mode::Filter | Mode::ResolutionNote | Mode::Path, "clear-field") => {
             console.type_text("Acme");
         }
         (Mode::Filter, "complete-word") => {
@@ -197,7 +207,8 @@ fn prepare(console: &mut AppFixture, mode: Mode, action: &str) {
             | Mode::JournalUnavailable
             | Mode::Messages
             | Mode::Help
-            | Mode::Copied,
+            | Mode::Copied
+            | Mode::ListedNumbers,
             "up" | "page-up" | "first",
         ) => {
             console.key(Key::Down);

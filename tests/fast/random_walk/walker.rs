@@ -23,6 +23,7 @@ use pindesk::domain::number::{PhoneNumberId, TwoStep, Waba};
 use pindesk::domain::pin::Pin;
 use pindesk::domain::text::CleanText;
 use pindesk::journal::HistoryEntry;
+use pindesk::numbers::list::NumberList;
 use pindesk::policy::rotation::Rotation;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -32,7 +33,7 @@ use crate::support::app_fixture::operator;
 use self::invariants::is_only_in_memory;
 use self::pending_question::PendingQuestion;
 use super::samples::{
-    GENERATED_PIN, PINS, RECORDING_STATUS_COUNT, change_state, number, number_id, pause, read_failure,
+    GENERATED_PIN, LIST_FILE, PINS, RECORDING_STATUS_COUNT, change_state, number, number_id, pause, read_failure,
     recording_status, wabas,
 };
 use super::step::WalkStep;
@@ -255,7 +256,7 @@ impl Walker {
 
     fn paste(&mut self, text: &str) {
         // A text field shows what is pasted into it, even a PIN.
-        if matches!(self.app.mode(), Mode::Filter | Mode::ResolutionNote) && text.contains(PINS[0]) {
+        if matches!(self.app.mode(), Mode::Filter | Mode::ResolutionNote | Mode::Path) && text.contains(PINS[0]) {
             return;
         }
         self.record_input(None);
@@ -333,6 +334,10 @@ impl Walker {
                 Effect::Screen(ScreenCommand::Suspend) => {
                     self.question = None;
                     self.update(Msg::Resumed, None);
+                }
+                Effect::Work(WorkCommand::ReadNumberList(path)) => {
+                    let result = Ok(NumberList::parse(LIST_FILE));
+                    self.update(Msg::NumberListRead { path, result }, None);
                 }
                 Effect::Screen(ScreenCommand::ReadToken) => self.update(Msg::TokenRead(Ok(())), None),
                 Effect::Work(

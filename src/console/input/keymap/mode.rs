@@ -61,6 +61,10 @@ pub enum Mode {
     NothingNamed,
     /// A window smaller than 40x10.
     TooSmall,
+    /// Typing the path of a file.
+    Path,
+    /// Asking whether the numbers of a list are selected.
+    ListedNumbers,
 }
 
 /// The printable keys that a mode accepts although the table does not bind them.
@@ -76,7 +80,7 @@ pub enum TextInput {
 
 impl Mode {
     /// Every mode.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 30] = [
         Self::List,
         Self::Filter,
         Self::Sort,
@@ -105,5 +109,7 @@ impl Mode {
         Self::NoNumbers,
         Self::NothingNamed,
         Self::TooSmall,
+        Self::Path,
+        Self::ListedNumbers,
     ];
 }
