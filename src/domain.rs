@@ -2,6 +2,7 @@
 
 pub mod ascii;
 pub mod text;
+pub mod csv_cell;
 pub mod json_text;
 pub mod text_problem;
 pub mod clock;

@@ -14,7 +14,7 @@ use crate::cli::exit_code::ExitCode;
 use crate::cli::lookup;
 use crate::cli::ordered_reads::OrderedReads;
 use crate::cli::output::number_table::{self, LastRequests, TableOptions};
-use crate::cli::output::numbers::{DueFilter, NumberFilter, NumberPrinter, NumberRecord, NumberWriter, UnreadWaba};
+use crate::cli::output::numbers::{DueFilter, NumberFilter, NumberPrinter, NumberWriter, UnreadWaba};
 use crate::cli::output::options::OutputOptions;
 use crate::cli::output::stdio::{eprint_line, exit_code_after_print, print_json};
 use crate::cli::output::table::TableStyle;
@@ -29,6 +29,7 @@ use crate::domain::number::{Number, TwoStep, WabaId};
 use crate::domain::number_arg::NumberArg;
 use crate::domain::text::CleanText;
 use crate::graph::Graph;
+use crate::numbers::record::NumberData;
 use crate::numbers::{self, NumberSources, NumbersEvent};
 use crate::pace::Pace;
 use crate::policy::error_catalog::Explanation;
@@ -241,7 +242,7 @@ fn show(
     let pace = pauses::new_pace(profile, profile.concurrency, OutputOptions::new(false, global));
     let mut number = read_shown_number(arg, profile, graph, &pace)?;
     let printed = if is_json {
-        print_json(&NumberRecord::exact(&number))
+        print_json(&NumberData::exact(&number))
     } else {
         use_config_names(slice::from_mut(&mut number), profile);
         print_fields(&number)
@@ -270,7 +271,7 @@ fn read_shown_number(arg: &NumberArg, profile: &Profile, graph: &Graph, pace: &P
 
 fn print_fields(number: &Number) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    let record = NumberRecord::from(number);
+    let record = NumberData::from(number);
     let waba = record.waba_id.unwrap_or("Meta does not report it for a single number");
     for (label, value) in [
         ("Number", record.display_phone_number),

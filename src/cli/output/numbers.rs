@@ -2,91 +2,16 @@
 //!
 //! It prints each number once, as it was read. It does not report what could not be read.
 
-use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::io::{self, BufWriter, Write};
 
 use serde::Serialize;
 
-use crate::cli::output::csv_cell::csv_cell;
-use crate::cli::output::stdio::SCHEMA_VERSION;
 use crate::domain::clock::UtcTime;
-use crate::domain::json_text::write_json;
+use crate::domain::json_text::{SCHEMA_VERSION, write_json};
 use crate::domain::number::{Number, PhoneNumberId, TwoStep};
-use crate::domain::text::CleanText;
+use crate::numbers::record::{NumberData, write_csv_header, write_csv_row};
 use crate::policy::rotation::Rotation;
-
-/// A number as scripts see it: what is absent at Meta is null, and an unknown word is passed on unchanged.
-#[derive(Serialize)]
-pub(crate) struct NumberRecord<'a> {
-    schema: u8,
-    pub(crate) phone_number_id: &'a str,
-    pub(crate) waba_id: Option<&'a str>,
-    pub(crate) waba_name: Option<&'a str>,
-    pub(crate) display_phone_number: Option<&'a str>,
-    pub(crate) verified_name: Option<&'a str>,
-    pub(crate) two_step: &'static str,
-    pub(crate) status: Option<&'a str>,
-    pub(crate) quality_rating: Option<&'a str>,
-    pub(crate) code_verification_status: Option<&'a str>,
-    pub(crate) name_status: Option<&'a str>,
-    pub(crate) platform_type: Option<&'a str>,
-    pub(crate) account_mode: Option<&'a str>,
-}
-
-impl<'a> From<&'a Number> for NumberRecord<'a> {
-    /// Cleaned texts, for people.
-    fn from(number: &'a Number) -> Self {
-        Self::new(number, CleanText::as_str)
-    }
-}
-
-impl<'a> NumberRecord<'a> {
-    /// Meta's texts exactly, for JSON.
-    pub(crate) fn exact(number: &'a Number) -> Self {
-        Self::new(number, CleanText::original)
-    }
-
-    fn new(number: &'a Number, text_of: fn(&CleanText) -> &str) -> Self {
-        let text = |value: &'a Option<CleanText>| value.as_ref().map(text_of);
-        let waba = number.waba.as_deref();
-        Self {
-            schema: SCHEMA_VERSION,
-            phone_number_id: number.id.as_str(),
-            waba_id: waba.map(|waba| waba.id.as_str()),
-            waba_name: waba.and_then(|waba| waba.name.as_ref()).map(text_of),
-            display_phone_number: text(&number.display_number),
-            verified_name: text(&number.name),
-            two_step: number.two_step.json_value(),
-            status: text(&number.details.status),
-            quality_rating: text(&number.details.quality_rating),
-            code_verification_status: text(&number.details.code_verification_status),
-            name_status: text(&number.details.name_status),
-            platform_type: text(&number.details.platform_type),
-            account_mode: text(&number.details.account_mode),
-        }
-    }
-
-    /// The cells in the order of [`CSV_HEADER`].
-    fn csv_row(&self) -> [Cow<'a, str>; CSV_HEADER.len()] {
-        let optional = |text: Option<&'a str>| csv_cell(text.unwrap_or_default());
-        [
-            Cow::Owned(self.schema.to_string()),
-            csv_cell(self.phone_number_id),
-            optional(self.waba_id),
-            optional(self.waba_name),
-            optional(self.display_phone_number),
-            optional(self.verified_name),
-            csv_cell(self.two_step),
-            optional(self.status),
-            optional(self.quality_rating),
-            optional(self.code_verification_status),
-            optional(self.name_status),
-            optional(self.platform_type),
-            optional(self.account_mode),
-        ]
-    }
-}
 
 #[derive(Serialize)]
 struct NumbersSummary {
@@ -157,15 +82,14 @@ impl NumberWriter {
     fn write_number(&mut self, number: Number, is_first: bool) -> io::Result<()> {
         match self {
             Self::Json(out) => {
-                write_json(&mut *out, &NumberRecord::exact(&number))?;
+                write_json(&mut *out, &NumberData::exact(&number))?;
                 writeln!(out)
             }
             Self::Csv(out) => {
                 if is_first {
-                    out.write_record(CSV_HEADER).map_err(csv_error)?;
+                    write_csv_header(out)?;
                 }
-                let record = NumberRecord::from(&number);
-                out.write_record(record.csv_row().iter().map(|cell| cell.as_bytes())).map_err(csv_error)
+                write_csv_row(out, &number)
             }
             Self::Table(numbers) => {
                 numbers.push(number);
@@ -212,32 +136,10 @@ impl NumberPrinter {
                 write_json(&mut *out, &summary)?;
                 writeln!(out)?;
             }
-            NumberWriter::Csv(out) if self.total == 0 => out.write_record(CSV_HEADER).map_err(csv_error)?,
+            NumberWriter::Csv(out) if self.total == 0 => write_csv_header(out)?,
             NumberWriter::Csv(_) | NumberWriter::Table(_) => {}
         }
         self.writer.flush()?;
         if let NumberWriter::Table(numbers) = self.writer { Ok(numbers) } else { Ok(Vec::new()) }
     }
-}
-
-/// The names of the columns.
-const CSV_HEADER: [&str; 13] = [
-    "schema",
-    "phone_number_id",
-    "waba_id",
-    "waba_name",
-    "display_phone_number",
-    "verified_name",
-    "two_step",
-    "status",
-    "quality_rating",
-    "code_verification_status",
-    "name_status",
-    "platform_type",
-    "account_mode",
-];
-
-fn csv_error(error: csv::Error) -> io::Error {
-    let message = error.to_string();
-    if let csv::ErrorKind::Io(error) = error.into_kind() { error } else { io::Error::other(message) }
 }

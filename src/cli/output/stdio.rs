@@ -8,9 +8,6 @@ use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::domain::json_text::json_text;
 
-/// The version of every JSON object that commands print.
-pub(crate) const SCHEMA_VERSION: u8 = 1;
-
 /// Prints a message to standard error. A closed standard error is not a reason to fail.
 pub(crate) fn eprint_line(text: &str) {
     writeln!(io::stderr(), "{text}").ok();
