@@ -111,6 +111,7 @@ impl App {
             Msg::NumberRead { id, result } => return self.number_read(id, result, now),
             Msg::ProgressReceived(progress) => return self.progress_received(progress, now),
             Msg::TokenRead(result) => return self.token_read(result, now),
+            Msg::NumbersExported { path, result } => return self.numbers_exported(&path, result, now),
             Msg::NumberListRead { path, result } => return self.number_list_read(&path, result, now),
             Msg::JournalFailed(why) => return self.journal_failed(why, now),
             Msg::TerminationRequested => {

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use crate::domain::number::{Number, PhoneNumberId};
 use crate::domain::pin_plan::PinPlan;
 use crate::domain::text::CleanText;
+use crate::numbers::record::ExportFormat;
 
 /// The maximum length of a copied text. Terminals drop longer ones, some with what follows.
 pub const MAX_CLIPBOARD_BYTES: usize = 4 * 1024;
@@ -66,6 +67,15 @@ pub enum WorkCommand {
     StopSending,
     /// Read a list of numbers from this file.
     ReadNumberList(PathBuf),
+    /// Write these numbers to a new file.
+    ExportNumbers {
+        /// The file, as the operator typed it.
+        path: PathBuf,
+        /// Its format.
+        format: ExportFormat,
+        /// The numbers, in order.
+        numbers: Vec<Number>,
+    },
 }
 
 /// A command for the runtime, which owns the terminal.

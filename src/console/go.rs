@@ -96,6 +96,13 @@ pub struct PinDraft {
 pub enum PathPurpose {
     /// To select the numbers in it.
     LoadNumbers,
+    /// To write numbers to it.
+    Export {
+        /// The numbers, frozen, in the order of the list.
+        ids: Vec<PhoneNumberId>,
+        /// True if they are selected; false if they are what the list showed.
+        is_selection: bool,
+    },
 }
 
 /// A text for the clipboard.

@@ -357,6 +357,7 @@ impl Shared {
             }
             WorkCommand::RefreshAll { .. }
             | WorkCommand::ReadNumberList(_)
+            | WorkCommand::ExportNumbers { .. }
             | WorkCommand::AcceptRecipients
             | WorkCommand::ReadHistory(_)
             | WorkCommand::DropSecrets

@@ -102,6 +102,13 @@ pub enum Msg {
         /// What it has.
         result: Result<NumberList, CleanText>,
     },
+    /// Numbers were written to a file, or could not be. The error is a sentence for the operator.
+    NumbersExported {
+        /// The file, as the operator typed it.
+        path: PathBuf,
+        /// How many numbers it has.
+        result: Result<usize, CleanText>,
+    },
     /// A signal ends the process, which waits for requests in flight first.
     TerminationRequested,
     /// The time of [`super::App::next_wake`] has come.

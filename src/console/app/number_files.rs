@@ -8,7 +8,7 @@ use crate::console::go::{Destination, Step};
 use crate::console::pages::Page;
 use crate::console::shared::ListSource;
 use crate::domain::clock::TimePoint;
-use crate::domain::text::CleanText;
+use crate::domain::text::{CleanText, format_count};
 use crate::numbers::list::NumberList;
 
 impl App {
@@ -32,5 +32,27 @@ impl App {
                 Vec::new()
             }
         }
+    }
+    /// Says what became of an export, also if its page was left meanwhile.
+    pub(super) fn numbers_exported(
+        &mut self,
+        path: &Path,
+        result: Result<usize, CleanText>,
+        now: TimePoint,
+    ) -> Vec<Effect> {
+        let label = CleanText::new(&path.display().to_string());
+        let waits = matches!(&self.page, Page::Path(page) if page.awaits(path));
+        match (result, &mut self.page) {
+            (Err(why), Page::Path(page)) if waits => page.refuse(why.to_string()),
+            (Err(why), _) => self.shared.messages.push(now.utc, format!("{label} was not exported. {why}")),
+            (Ok(count), _) => {
+                let noun = if count == 1 { "number" } else { "numbers" };
+                self.shared.messages.push(now.utc, format!("Exported {} {noun} to {label}.", format_count(count)));
+                if waits {
+                    return self.apply(Step::back(), now);
+                }
+            }
+        }
+        Vec::new()
     }
 }

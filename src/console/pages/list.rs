@@ -99,6 +99,7 @@ impl PageBehavior for ListPage {
             ListAction::SelectShown => self.select(shared, Roster::select_shown),
             ListAction::InvertShown => self.select(shared, Roster::invert_shown),
             ListAction::SelectNone => self.select(shared, Roster::clear_selection),
+            ListAction::Export => self.export(shared),
             ListAction::LoadNumbers => Step::open(self, Destination::Path(PathPurpose::LoadNumbers)),
         }
     }
@@ -175,6 +176,18 @@ impl ListPage {
         change(&mut shared.roster);
         shared.hint_selection();
         Step::stay(self)
+    }
+
+    /// Asks for a file for what is selected, or else for what is shown.
+    fn export(self, shared: &mut Shared) -> Step<Self> {
+        let selected = shared.roster.selection().ids();
+        let is_selection = !selected.is_empty();
+        let ids = if is_selection { selected } else { shared.roster.shown_ids() };
+        if ids.is_empty() {
+            shared.messages.set_hint("No number is shown, so there is nothing to export.");
+            return Step::stay(self);
+        }
+        Step::open(self, Destination::Path(PathPurpose::Export { ids, is_selection }))
     }
 
     /// Asks whether the numbers of a paste are selected.
@@ -281,6 +294,7 @@ const fn keeps_range(action: ListAction) -> bool {
         | ListAction::InvertShown
         | ListAction::SelectNone
         | ListAction::LoadNumbers
+        | ListAction::Export
         | ListAction::SetPin
         | ListAction::RefreshNumber
         | ListAction::RefreshAll

@@ -1,4 +1,4 @@
-//! The path of a file, being typed: a list of numbers to select.
+//! The path of a file, being typed: a list of numbers to select, or a new file for numbers.
 //!
 //! It reads and writes no file: the worker does, and the page waits for it.
 
@@ -14,6 +14,7 @@ use crate::console::input::key::Key;
 use crate::console::input::keymap::{KeyTable, PathAction, table};
 use crate::console::shared::Shared;
 use crate::domain::clock::TimePoint;
+use crate::numbers::record::ExportFormat;
 
 /// The path of a file.
 #[derive(Debug)]
@@ -46,21 +47,36 @@ impl PathPage {
         (self.awaited, self.note) = (None, Some(why));
     }
 
-    fn continue_with(mut self, text: &str) -> Step<Self> {
-        if text.is_empty() {
-            self.note = Some("Type the path of a file.".to_owned());
-            return Step::stay(self);
-        }
+    fn continue_with(mut self, text: &str, shared: &Shared) -> Step<Self> {
         let path = PathBuf::from(text);
         if self.awaits(&path) {
             return Step::stay(self);
         }
-        self.note = None;
-        self.awaited = Some(path.clone());
-        let command = match &self.purpose {
-            PathPurpose::LoadNumbers => WorkCommand::ReadNumberList(path),
-        };
-        Step::stay(self).with(command)
+        match self.command(path.clone(), shared) {
+            Ok(command) => {
+                (self.note, self.awaited) = (None, Some(path));
+                Step::stay(self).with(command)
+            }
+            Err(why) => {
+                self.refuse(why.to_owned());
+                Step::stay(self)
+            }
+        }
+    }
+
+    /// What the worker does with the file, or why the path cannot be used.
+    fn command(&self, path: PathBuf, shared: &Shared) -> Result<WorkCommand, &'static str> {
+        if path.as_os_str().is_empty() {
+            return Err("Type the path of a file.");
+        }
+        match &self.purpose {
+            PathPurpose::LoadNumbers => Ok(WorkCommand::ReadNumberList(path)),
+            PathPurpose::Export { ids, .. } => {
+                let format = ExportFormat::of_path(&path).ok_or("End the path with .csv or .json.")?;
+                let numbers = ids.iter().filter_map(|id| shared.number(id)).collect();
+                Ok(WorkCommand::ExportNumbers { path, format, numbers })
+            }
+        }
     }
 
     fn edited(&mut self) {
@@ -76,11 +92,11 @@ impl PageBehavior for PathPage {
         &table::PATH
     }
 
-    fn on_action(mut self, action: PathAction, _shared: &mut Shared, _now: TimePoint) -> Step<Self> {
+    fn on_action(mut self, action: PathAction, shared: &mut Shared, _now: TimePoint) -> Step<Self> {
         match action {
             PathAction::Continue => {
                 let text = self.input.value().trim().to_owned();
-                self.continue_with(&text)
+                self.continue_with(&text, shared)
             }
             PathAction::ClearField => {
                 self.edited();

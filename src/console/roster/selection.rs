@@ -150,6 +150,12 @@ impl Roster {
         self.store.rows().iter()
     }
 
+    /// The numbers that rows show, from the top.
+    #[must_use]
+    pub fn shown_ids(&self) -> Vec<PhoneNumberId> {
+        self.visible.iter().map(|slot| self.store.row(slot).id).collect()
+    }
+
     /// Adds these numbers to the selection, shown or not. A number that is not listed is left out. Applies the updates.
     pub fn select_ids<'a>(&mut self, ids: impl IntoIterator<Item = &'a PhoneNumberId>) {
         // A selected number has its place in the order.

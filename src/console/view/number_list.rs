@@ -20,12 +20,21 @@ const LINE_WIDTH: usize = 10;
 
 pub(super) fn path(app: &App, page: &PathPage) -> Sheet {
     let heading = match &page.purpose {
-        PathPurpose::LoadNumbers => "Select the numbers of a file",
+        PathPurpose::LoadNumbers => "Select the numbers of a file".to_owned(),
+        PathPurpose::Export { ids, is_selection } => {
+            let what = if *is_selection { "selected" } else { "shown" };
+            let noun = if ids.len() == 1 { "number" } else { "numbers" };
+            format!("Export {} {what} {noun}", format_count(ids.len()))
+        }
     };
     let mut sheet = Sheet::for_question(app, heading);
     match &page.purpose {
         PathPurpose::LoadNumbers => {
             sheet.text("One phone number ID or phone number a line, or the CSV or JSON of `pindesk numbers list`.");
+        }
+        PathPurpose::Export { .. } => {
+            sheet.text("A new file that ends with .csv or .json: what Meta reports of each number, without PINs.");
+            sheet.optional_text("Only you can read it. A file that exists is not replaced.");
         }
     }
     sheet.optional_blank_line();

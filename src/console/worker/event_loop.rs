@@ -6,7 +6,6 @@
 mod fetch;
 mod follow;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc as blocking;
 
@@ -156,7 +155,14 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
             WorkCommand::RecordScreenShown => self.record_event(AuditEvent::ScreenShown),
             WorkCommand::ResendPin(number) => self.with_jobs(|jobs| jobs.resend(number)),
             WorkCommand::StopSending => self.with_jobs(|jobs| drop(jobs.stop())),
-            WorkCommand::ReadNumberList(path) => self.read_number_list(path),
+            WorkCommand::ReadNumberList(path) => self.use_number_file(move || {
+                let result = number_files::read_list(&path);
+                Msg::NumberListRead { path, result }
+            }),
+            WorkCommand::ExportNumbers { path, format, numbers } => self.use_number_file(move || {
+                let result = number_files::export(&path, format, &numbers);
+                Msg::NumbersExported { path, result }
+            }),
         }
     }
 
@@ -296,12 +302,10 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
         });
     }
 
-    fn read_number_list(&self, path: PathBuf) {
+    /// Reads or writes a file while nothing waits for it.
+    fn use_number_file(&self, work: impl FnOnce() -> Msg + Send + 'static) {
         let report = Arc::clone(&self.report);
-        tokio::task::spawn_blocking(move || {
-            let result = number_files::read_list(&path);
-            report(WorkerReport::Msg(Msg::NumberListRead { path, result }));
-        });
+        tokio::task::spawn_blocking(move || report(WorkerReport::Msg(work())));
     }
 
     fn record_event(&self, event: AuditEvent) {

@@ -1,16 +1,21 @@
-//! Files with numbers that the operator names: it reads lists.
+//! Files with numbers that the operator names: it reads lists, and writes exports.
 //!
-//! It waits for no pipe, and repeats nothing of a file in an error.
+//! It waits for no pipe, replaces no file, and repeats nothing of a file in an error.
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, BufWriter, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
+use crate::domain::number::Number;
 use crate::domain::text::{CleanText, plain_io_error};
 use crate::numbers::list::{MAX_LIST_BYTES, NumberList};
+use crate::numbers::record::ExportFormat;
+
+/// The mode of an exported file.
+const OWNER_ONLY: u32 = 0o600;
 
 /// Reads a list of numbers. The error is a sentence for the operator.
 pub(super) fn read_list(path: &Path) -> Result<NumberList, CleanText> {
@@ -33,6 +38,26 @@ pub(super) fn read_list(path: &Path) -> Result<NumberList, CleanText> {
     Ok(NumberList::parse(&bytes))
 }
 
+/// Writes numbers to a new file that only its owner can read. Returns how many. The error is a sentence for the operator.
+pub(super) fn export(path: &Path, format: ExportFormat, numbers: &[Number]) -> Result<usize, CleanText> {
+    let path = expand_home(path);
+    let refuse = |error: &io::Error| {
+        CleanText::new(&if error.kind() == io::ErrorKind::AlreadyExists {
+            "A file with this name exists already: choose another name.".to_owned()
+        } else {
+            format!("The file cannot be written: {}.", plain_io_error(error))
+        })
+    };
+    let file = File::options().write(true).create_new(true).mode(OWNER_ONLY).open(&path).map_err(|e| refuse(&e))?;
+    let written = format.write(BufWriter::new(&file), numbers).and_then(|()| file.sync_all());
+    written.map_err(|error| {
+        // Half of the numbers would look like all of them.
+        std::fs::remove_file(&path).ok();
+        refuse(&error)
+    })?;
+    Ok(numbers.len())
+}
+
 /// The path with the home directory in place of `~`, as operators type it for a shell.
 fn expand_home(path: &Path) -> PathBuf {
     match (path.strip_prefix("~"), std::env::home_dir()) {
@@ -43,7 +68,10 @@ fn expand_home(path: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
+    use crate::domain::number_arg::NumberArg;
 
     #[test]
     fn a_list_is_read_from_a_file_only() {
@@ -57,5 +85,37 @@ mod tests {
         std::fs::remove_file(&path).expect("the pipe");
         std::fs::write(&path, "200000000000001\n").expect("a file");
         assert_eq!(problem(&path), Ok(NumberList::parse(b"200000000000001\n")));
+    }
+
+    #[test]
+    fn an_export_is_a_new_file_of_its_owner() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let id = "200000000000001".parse().expect("an ID");
+        let number = Number::from_config(id, Some(CleanText::new("=Acme")));
+        let read = |name: &str| std::fs::read_to_string(dir.path().join(name)).expect("a file");
+        let export = |name: &str| {
+            let path = dir.path().join(name);
+            let format = ExportFormat::of_path(&path).expect("a format");
+            export(&path, format, std::slice::from_ref(&number)).map_err(|error| error.to_string())
+        };
+        assert_eq!((export("a.csv"), export("a.JSON")), (Ok(1), Ok(1)));
+        assert_eq!(
+            read("a.csv"),
+            "schema,phone_number_id,waba_id,waba_name,display_phone_number,verified_name,two_step,status,\
+             quality_rating,code_verification_status,name_status,platform_type,account_mode\n\
+             1,200000000000001,,,,'=Acme,unknown,,,,,,\n"
+        );
+        assert!(read("a.JSON").starts_with("{\"schema\":1,\"phone_number_id\":\"200000000000001\""));
+        for name in ["a.csv", "a.JSON"] {
+            let bytes = read(name);
+            assert_eq!(NumberList::parse(bytes.as_bytes()).requests(), [NumberArg::Id(id)], "it can be loaded");
+        }
+        let mode = std::fs::metadata(dir.path().join("a.csv")).expect("a file").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        std::os::unix::fs::symlink("target.csv", dir.path().join("link.csv")).expect("a link");
+        let exists = Err("A file with this name exists already: choose another name.".to_owned());
+        assert_eq!((export("a.csv"), export("link.csv")), (exists.clone(), exists));
+        let missing = Err("The file cannot be written: No such file or directory.".to_owned());
+        assert_eq!(export("no/such.csv"), missing);
     }
 }

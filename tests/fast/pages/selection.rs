@@ -10,6 +10,7 @@ use pindesk::domain::change::ChangeState;
 use pindesk::domain::number::{Number, PhoneNumberId};
 use pindesk::domain::text::CleanText;
 use pindesk::numbers::list::NumberList;
+use pindesk::numbers::record::ExportFormat;
 
 use crate::support::app_fixture::{
     AppFixture, ONE_ATTEMPT, number, number_id, recording_with_changed_keys, recording_with_escrow, set_pin_effect,
@@ -174,7 +175,7 @@ fn the_pane_names_what_the_filter_hides() {
         "WABA            uk-retail",
         "                102290129340398",
         "",
-        "p set PIN for 4  n none",
+        "p set PIN for 4  n none  e export",
     ];
     assert_eq!(pane[..expected.len()], expected, "\n{}", console.screen());
 }
@@ -250,4 +251,30 @@ fn several_pasted_lines_are_offered_as_a_selection() {
         console.sees("Paste ignored: it is too long, and its end is missing. + reads a file.");
     }
     assert_selected(&console, [0, 3]);
+}
+
+#[test]
+fn an_export_has_what_is_selected_or_else_what_is_shown() {
+    let mut console = console();
+    let export = |indexes: &[usize], path: &str| WorkCommand::ExportNumbers {
+        path: path.into(),
+        format: ExportFormat::Csv,
+        numbers: indexes.iter().map(|index| number(*index)).collect(),
+    };
+    console.press('/').type_text("support").key(Key::Enter).press('e').sees("Export 2 shown numbers");
+    console.type_text("a.txt").key(Key::Enter).assert_no_effects().sees("End the path with .csv or .json.");
+    console.key(Key::Ctrl('u')).type_text("/x/a.csv").key(Key::Enter);
+    console.assert_effects([export(&[1, 3], "/x/a.csv")]);
+    console.update(Msg::NumbersExported { path: "/x/a.csv".into(), result: Ok(2) });
+    assert_eq!(message_line(&console), "Exported 2 numbers to /x/a.csv.");
+    console.press('g').press(' ').key(Key::Esc).press('e').sees("Export 1 selected number");
+    console.type_text("/x/a.csv").key(Key::Enter).assert_effects([export(&[1], "/x/a.csv")]);
+    let exists = || Err(CleanText::new("A file with this name exists already: choose another name."));
+    console.update(Msg::NumbersExported { path: "/x/a.csv".into(), result: exists() });
+    console.sees("A file with this name exists already: choose another name.").sees("File: /x/a.csv");
+    console.key(Key::Enter).key(Key::Esc);
+    console.update(Msg::NumbersExported { path: "/x/a.csv".into(), result: exists() });
+    console.sees("/x/a.csv was not exported. A file with this name exists already");
+    console.press('/').type_text("zzz").key(Key::Enter).press('n').press('e');
+    assert_eq!(message_line(&console), "No number is shown, so there is nothing to export.");
 }

@@ -77,7 +77,7 @@ fn key() -> impl Strategy<Value = Key> {
         Key::Ctrl('s'),
     ];
     prop_oneof![
-        4 => select("pppyyynqsrumcdovg/?1234twwhhzaiv  +y".chars().collect::<Vec<_>>()).prop_map(Key::Char),
+        4 => select("pppyyynqsrumcdovg/?1234twwhhzaiv  +ye".chars().collect::<Vec<_>>()).prop_map(Key::Char),
         3 => select(named),
         1 => any::<char>().prop_filter("a key is no control character", |c| !c.is_control()).prop_map(Key::Char),
         1 => select(('0'..='9').collect::<Vec<_>>()).prop_map(Key::Char),

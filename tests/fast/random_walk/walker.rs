@@ -335,6 +335,9 @@ impl Walker {
                     self.question = None;
                     self.update(Msg::Resumed, None);
                 }
+                Effect::Work(WorkCommand::ExportNumbers { path, numbers, .. }) => {
+                    self.update(Msg::NumbersExported { path, result: Ok(numbers.len()) }, None);
+                }
                 Effect::Work(WorkCommand::ReadNumberList(path)) => {
                     let result = Ok(NumberList::parse(LIST_FILE));
                     self.update(Msg::NumberListRead { path, result }, None);

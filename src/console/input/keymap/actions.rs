@@ -40,6 +40,7 @@ pub enum ListAction {
     InvertShown,
     SelectNone,
     LoadNumbers,
+    Export,
     SetPin,
     RefreshNumber,
     RefreshAll,

@@ -97,6 +97,10 @@ pub static LIST: KeyTable<ListAction> = KeyTable {
         bind(ListAction::ShowInDoubt, SHOW_IN_DOUBT),
         bind(ListAction::Messages, MESSAGES),
         bind(ListAction::HideScreen, HIDE_SCREEN),
+        bind(
+            ListAction::Export,
+            KeyRow::new("export", &[Char('e')], "export what is selected, or else what is shown", Tool),
+        ),
     ],
 };
 
