@@ -24,6 +24,9 @@ const CONFIRM_REFRESH_ABOVE: usize = 1_000;
 /// How many numbers one call to Meta returns.
 const NUMBERS_PER_CALL: usize = 100;
 
+/// The response to a paste that is no number.
+const PASTE_IGNORED: &str = "Paste ignored. Open a field first.";
+
 /// The number list.
 #[derive(Debug, Default)]
 pub struct ListPage {
@@ -118,7 +121,7 @@ impl PageBehavior for ListPage {
         } else if has_several_lines(text) {
             return self.ask_about_lines(text, shared);
         } else if extract_number_digits(text).is_none_or(|digits| shared.set_filter(&digits).is_err()) {
-            shared.messages.set_hint("Paste ignored. Open a field first.");
+            shared.messages.set_hint(PASTE_IGNORED);
         }
         Step::stay(self)
     }
@@ -198,13 +201,14 @@ impl ListPage {
             shared.messages.set_hint(hint);
             return Step::stay(self);
         }
-        match shared.find_listed(ListSource::Paste, NumberList::parse(unix_lines(text).as_bytes())) {
-            Ok(list) if !list.ids.is_empty() => Step::open(self, Destination::ListedNumbers(list)),
-            Ok(_) | Err(_) => {
-                shared.messages.set_hint("Paste ignored: none of its lines is a number of this list.");
-                Step::stay(self)
-            }
+        let list = NumberList::parse(unix_lines(text).as_bytes());
+        let has_numbers = !list.requests().is_empty();
+        match shared.find_listed(ListSource::Paste, list) {
+            Ok(list) if !list.ids.is_empty() => return Step::open(self, Destination::ListedNumbers(list)),
+            Ok(_) if has_numbers => shared.messages.set_hint("Paste ignored. None of its numbers is in this list."),
+            Ok(_) | Err(_) => shared.messages.set_hint(PASTE_IGNORED),
         }
+        Step::stay(self)
     }
 
     fn open_under_cursor(self, shared: &mut Shared, page: fn(PhoneNumberId) -> Destination) -> Step<Self> {

@@ -245,7 +245,9 @@ fn several_pasted_lines_are_offered_as_a_selection() {
     console.sees("The paste has 1 number: select it?").press('n');
     assert_selected(&console, [0, 3]);
     paste(&mut console, "409726\n409726\n");
-    console.sees("Paste ignored: none of its lines is a number of this list.");
+    console.sees("Paste ignored. None of its numbers is in this list.");
+    paste(&mut console, "p409726\ry");
+    console.sees("Paste ignored. Open a field first.");
     for size in [4 * 1024, 16 * 1024] {
         paste(&mut console, &"200000000000001\n".repeat(size / 16));
         console.sees("Paste ignored: it is too long, and its end is missing. + reads a file.");
