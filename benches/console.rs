@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use divan::Bencher;
 use pindesk::console::app::{App, Msg};
+use pindesk::console::go::Destination;
 use pindesk::console::input::key::Key;
 use pindesk::console::input::keymap::Keymap;
-use pindesk::console::shared::{Environment, EscrowCommand, Session, Size};
+use pindesk::console::shared::{Environment, EscrowCommand, RecordingStatus, Session, Size};
 use pindesk::console::theme::{TerminalEnv, Theme};
 use pindesk::console::view::View;
 use pindesk::domain::change::{ChangeId, ChangeState, JobId, Progress, ProgressSource};
@@ -60,6 +61,8 @@ fn session(waba: &Arc<Waba>) -> Session {
         wabas: vec![Arc::clone(waba)],
         show_pin_for: Some(Duration::from_secs(10)),
         may_suspend: true,
+        concurrency: 8,
+        is_in_multiplexer: true,
         rotation: None,
         bell: false,
         names_warning: None,
@@ -189,6 +192,30 @@ fn progress_one_by_one(bencher: Bencher<'_, '_>) {
             for progress in all_progress {
                 console.update(Msg::ProgressReceived(vec![progress]));
             }
+            console.draw();
+        });
+}
+
+/// From 12,408 selected numbers to the question about them, with the frames of the form and the question.
+#[divan::bench]
+fn question_about_many(bencher: Bencher<'_, '_>) {
+    let console = ConsoleBench::loaded();
+    let status = RecordingStatus::Ready { recipients: vec![CleanText::new("age1ops")] };
+    console.borrow_mut().update(Msg::RecordsOpened { status, unresolved: Vec::new(), findings: Vec::new() });
+    // Of every third number, two-step verification is not set.
+    let ids: Vec<_> = (0..12_408).map(|n| id(n * 3 + 1)).collect();
+    bencher
+        .with_inputs(|| {
+            let mut console = console.borrow_mut();
+            console.update(Msg::KeyPressed(Key::Esc));
+            console.update(Msg::KeyPressed(Key::Esc));
+            ids.clone()
+        })
+        .bench_local_values(|ids| {
+            let mut console = console.borrow_mut();
+            divan::black_box(console.app.open(Destination::ManyPinsForm(ids), Clock::System.now()));
+            console.draw();
+            console.update(Msg::KeyPressed(Key::Enter));
             console.draw();
         });
 }

@@ -164,6 +164,8 @@ fn session(wabas: Vec<Arc<Waba>>) -> Session {
         wabas,
         show_pin_for: None,
         may_suspend: false,
+        concurrency: 8,
+        is_in_multiplexer: true,
         rotation: None,
         bell: false,
         names_warning: None,

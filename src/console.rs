@@ -8,6 +8,7 @@ pub mod roster;
 pub mod pin_form;
 pub mod effect;
 pub mod shared;
+pub mod many_pins;
 pub mod go;
 pub mod pages;
 pub mod app;

@@ -15,3 +15,4 @@ pub mod redact;
 pub mod outcome;
 pub mod standing;
 pub mod change;
+pub mod batch_plan;

@@ -90,6 +90,7 @@ enum ActorCommand {
         /// Gets a message when nothing is in flight.
         idle: blocking::Sender<()>,
     },
+    StopJob(JobId),
     ResolveManually(PhoneNumberId, CleanText),
     StatusRead(StatusRead),
     HandleUpdates(Vec<NumberUpdate>),
@@ -200,6 +201,12 @@ impl JobsHandle {
     #[must_use = "drop it if no caller waits"]
     pub fn shut_down(&self) -> InFlight {
         self.send_stop(true)
+    }
+
+    /// Stops one job: its queued numbers end as not sent (or stay in doubt). Requests in flight continue, and so do other
+    /// jobs.
+    pub fn stop_job(&self, job: JobId) {
+        self.send(ActorCommand::StopJob(job));
     }
 
     /// Records that an operator checked this number manually, and reports it as resolved. Does nothing if the number is

@@ -40,6 +40,7 @@ pub use model::{
     PinSource, RecipientsStatus, RecordCursor, RecordedChange, RecordedState, RecoveryReport, ReplySummary, SentChange,
     UnresolvedChange,
 };
+pub use rules::recent_sets::{RecentJob, RecentSets};
 pub use sqlite::reader::{JournalReader, VerifiedAudit};
 pub use watch::JournalWatch;
 

@@ -11,8 +11,10 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::domain::clock::{Clock, TimePoint, UtcTime};
-use crate::domain::number::{Number, PhoneNumberId};
-use crate::policy::quota::{Budgets, CallEnd, CallTarget, CallTicket, Hold, PauseCause, QuotaScope, ScopePause};
+use crate::domain::number::{Number, PhoneNumberId, WabaId};
+use crate::policy::quota::{
+    Budgets, CallEnd, CallTarget, CallTicket, CallsLeft, Hold, PauseCause, QuotaScope, ScopePause,
+};
 
 /// The pace of all calls with one access token. A clone shares the budgets.
 #[derive(Clone)]
@@ -63,20 +65,34 @@ impl Pause {
     /// What is paused, until when and why, for an operator. `label` is the name of the WABA or number.
     #[must_use]
     pub fn sentence(&self, label: Option<&str>, now: UtcTime) -> String {
-        let what = match (label, self.scope) {
-            (_, QuotaScope::App) => "Calls of this app are paused".to_owned(),
-            (_, QuotaScope::Token) => "Calls with this access token are paused".to_owned(),
-            (_, QuotaScope::Waba(None)) => "Numbers without a known WABA are paused".to_owned(),
-            (Some(label), QuotaScope::Waba(_) | QuotaScope::Number(_)) => format!("{label} is paused"),
-            (None, QuotaScope::Waba(Some(waba))) => format!("WABA {waba} is paused"),
-            (None, QuotaScope::Number(number)) => format!("Number {number} is paused"),
-        };
+        let (what, is_plural) = self.subject(label);
+        let verb = if is_plural { "are" } else { "is" };
         let why = match self.cause {
             PauseCause::Throttled(code) => format!("Meta asks to go slower (code {code})"),
             PauseCause::QuotaUsedUp => "the calls for this hour are used up".to_owned(),
         };
         let minutes = now.until(self.until.utc).as_secs().div_ceil(60).max(1);
-        format!("{what} until {} UTC ({minutes} min): {why}.", self.until.utc.format_hour_minute())
+        format!("{what} {verb} paused until {} ({minutes} min): {why}.", self.until.utc)
+    }
+
+    /// What goes on after the pause, for an operator. `label` is the name of the WABA or number.
+    #[must_use]
+    pub fn end_sentence(&self, label: Option<&str>) -> String {
+        let (what, is_plural) = self.subject(label);
+        let verb = if is_plural { "go" } else { "goes" };
+        format!("{what} {verb} on: the pause has ended.")
+    }
+
+    /// What is paused, and whether it is more than one thing.
+    fn subject(&self, label: Option<&str>) -> (String, bool) {
+        match (label, self.scope) {
+            (_, QuotaScope::App) => ("Calls of this app".to_owned(), true),
+            (_, QuotaScope::Token) => ("Calls with this access token".to_owned(), true),
+            (_, QuotaScope::Waba(None)) => ("Numbers without a known WABA".to_owned(), true),
+            (Some(label), QuotaScope::Waba(_) | QuotaScope::Number(_)) => (label.to_owned(), false),
+            (None, QuotaScope::Waba(Some(waba))) => (format!("WABA {waba}"), false),
+            (None, QuotaScope::Number(number)) => (format!("Number {number}"), false),
+        }
     }
 }
 
@@ -133,6 +149,12 @@ impl Pace {
     pub fn is_throttled(&self, target: CallTarget) -> bool {
         let pause = self.with_budgets(|budgets, now| budgets.pause(target, now));
         pause.is_some_and(|pause| pause.cause != PauseCause::QuotaUsedUp)
+    }
+
+    /// What is left of the calls of a WABA; `None` if Meta told nothing of them in the last hour.
+    #[must_use]
+    pub fn calls_left(&self, waba: WabaId) -> Option<CallsLeft> {
+        self.with_budgets(|budgets, now| budgets.calls_left(waba, now))
     }
 
     /// Forgets the pause of the access token, because it was replaced.
@@ -238,16 +260,18 @@ mod tests {
         let (throttled, used_up) = (PauseCause::Throttled(80_008), PauseCause::QuotaUsedUp);
         let slower = "Meta asks to go slower (code 80008).";
         let cases = [
-            (QuotaScope::App, None, throttled, "Calls of this app are paused", slower),
-            (QuotaScope::Token, None, throttled, "Calls with this access token are paused", slower),
-            (waba, Some("uk-retail"), used_up, "uk-retail is paused", "the calls for this hour are used up."),
-            (waba, None, throttled, "WABA 100000000000001 is paused", slower),
-            (QuotaScope::Waba(None), None, throttled, "Numbers without a known WABA are paused", slower),
-            (number, Some("+1 555-010-0143"), throttled, "+1 555-010-0143 is paused", slower),
+            (QuotaScope::App, None, throttled, "Calls of this app", ["are", "go"], slower),
+            (QuotaScope::Token, None, throttled, "Calls with this access token", ["are", "go"], slower),
+            (waba, Some("uk-retail"), used_up, "uk-retail", ["is", "goes"], "the calls for this hour are used up."),
+            (waba, None, throttled, "WABA 100000000000001", ["is", "goes"], slower),
+            (QuotaScope::Waba(None), None, throttled, "Numbers without a known WABA", ["are", "go"], slower),
+            (number, Some("+1 555-010-0143"), throttled, "+1 555-010-0143", ["is", "goes"], slower),
         ];
-        for (scope, label, cause, what, why) in cases {
-            let expected = format!("{what} until 14:20 UTC (21 min): {why}");
-            assert_eq!(pause(scope, cause).sentence(label, now), expected);
+        for (scope, label, cause, what, [paused, goes], why) in cases {
+            let pause = pause(scope, cause);
+            let expected = format!("{what} {paused} paused until 14:20:01 UTC (21 min): {why}");
+            assert_eq!(pause.sentence(label, now), expected);
+            assert_eq!(pause.end_sentence(label), format!("{what} {goes} on: the pause has ended."));
         }
     }
 }

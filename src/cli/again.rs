@@ -1,10 +1,8 @@
-//! The jobs that set numbers of a list lately: the list may have been given twice by mistake.
+//! Asks about a list of which jobs set numbers lately: it may have been given twice by mistake.
 //!
-//! It knows only jobs of this journal, and does not decide what is sent.
+//! It does not decide which sets count (the journal does), and not what is sent.
 
-use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
-use std::time::Duration;
 
 use crate::cli::checks::Unconfirmed;
 use crate::cli::confirm;
@@ -13,13 +11,9 @@ use crate::cli::exit_code::ExitCode;
 use crate::cli::output::table;
 use crate::cli::records;
 use crate::cli::rerun::RerunOptions;
-use crate::domain::change::JobId;
 use crate::domain::clock::UtcTime;
 use crate::domain::number::Number;
-use crate::journal::JobSet;
-
-/// How long a second job for the same numbers counts as a mistake.
-const WINDOW: Duration = Duration::from_hours(24);
+use crate::journal::{RecentJob, RecentSets};
 
 /// How many jobs a message names before it counts the rest.
 const MAX_LISTED_JOBS: usize = 5;
@@ -27,32 +21,23 @@ const MAX_LISTED_JOBS: usize = 5;
 /// The option that confirms it.
 pub(crate) const OPTION: &str = "--again";
 
-/// The numbers of a list that jobs set lately.
+/// A list of numbers, and the jobs that set some of them lately.
 #[derive(Debug, Default)]
-pub(crate) struct RecentSets {
-    /// How many each job set, and when the last of them.
-    by_job: BTreeMap<JobId, (usize, UtcTime)>,
+pub(crate) struct RepeatedList {
+    recent: RecentSets,
     total: usize,
 }
 
-impl RecentSets {
+impl RepeatedList {
     /// Reads what the journal has about these numbers. There is none on a machine where nothing was set yet.
     pub(crate) fn read(state_dir: &Path, numbers: &[Number], now: UtcTime) -> Result<Self, CliError> {
         let Some(journal) = records::open_existing(state_dir, false)? else { return Ok(Self::default()) };
-        let listed: HashSet<_> = numbers.iter().map(|number| number.id).collect();
-        let mut recent = Self { total: numbers.len(), ..Self::default() };
-        // A set in the future is from a wrong clock, and would be asked about for as long as that clock was ahead.
-        let is_recent = |set: &JobSet| set.at <= now && listed.contains(&set.number);
-        for set in journal.sets_since(now.minus(WINDOW))?.into_iter().filter(is_recent) {
-            let (count, last) = recent.by_job.entry(set.job).or_insert((0, set.at));
-            *count += 1;
-            *last = set.at.max(*last);
-        }
-        Ok(recent)
+        let listed = numbers.iter().map(|number| number.id).collect();
+        Ok(Self { recent: journal.recent_sets(&listed, now)?, total: numbers.len() })
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.by_job.is_empty()
+        self.recent.is_empty()
     }
 
     /// Asks whether they are set again, or refuses, if `--again` is missing.
@@ -75,12 +60,13 @@ impl RecentSets {
 
     /// A line for each job, newest first.
     fn lines(&self) -> Vec<String> {
-        let line = |(job, (count, last)): (&JobId, &(usize, UtcTime))| {
+        let line = |RecentJob { job, count, last }| {
             let numbers = table::numbers_label(self.total);
             format!("job {job} set {count} of {numbers}, the last at {}", last.format_date_time())
         };
-        let mut lines: Vec<String> = self.by_job.iter().rev().take(MAX_LISTED_JOBS).map(line).collect();
-        let rest = self.by_job.len().saturating_sub(MAX_LISTED_JOBS);
+        let jobs = self.recent.newest_first();
+        let rest = jobs.len().saturating_sub(MAX_LISTED_JOBS);
+        let mut lines: Vec<String> = jobs.take(MAX_LISTED_JOBS).map(line).collect();
         lines.extend((rest > 0).then(|| format!("and {rest} more")));
         lines
     }

@@ -26,12 +26,14 @@ pub(crate) fn error_message(
     command: &clap::Command,
     arguments: impl Iterator<Item = String>,
 ) -> String {
+    let arguments: Vec<String> = arguments.collect();
     let arg = context_text(error, ContextKind::InvalidArg).map(plain_name).unwrap_or_default();
     let kind = error.kind();
     let what = if kind == ErrorKind::UnknownArgument {
-        unknown_argument(context_text(error, ContextKind::InvalidArg).unwrap_or_default(), error)
+        let name = context_text(error, ContextKind::InvalidArg).unwrap_or_default();
+        misplaced(name, command, &arguments).unwrap_or_else(|| unknown_argument(name, error))
     } else if kind == ErrorKind::InvalidSubcommand {
-        unknown_command(error)
+        unknown_command(error, command, &arguments)
     } else if kind == ErrorKind::ValueValidation {
         let reason = error.source().map_or_else(|| "this value cannot be used".to_owned(), ToString::to_string);
         format!("{arg}: {reason}")
@@ -47,7 +49,7 @@ pub(crate) fn error_message(
         // These name arguments only.
         return error.render().to_string().trim_end().to_owned();
     };
-    let path = command_path(error).unwrap_or_else(|| typed_path(command, arguments));
+    let path = command_path(error).unwrap_or_else(|| typed_path(command, &arguments).0);
     format!("pindesk: {what}\nSee pindesk {path}--help.")
 }
 
@@ -84,22 +86,43 @@ fn command_path(error: &clap::Error) -> Option<String> {
     Some(path)
 }
 
-/// The commands among the arguments, each with a blank after it. It repeats names of commands only.
-fn typed_path(mut command: &clap::Command, arguments: impl Iterator<Item = String>) -> String {
+/// The commands among the arguments, each with a blank after it, and the last of them. It repeats names of commands only.
+fn typed_path<'a>(mut command: &'a clap::Command, arguments: &[String]) -> (String, &'a clap::Command) {
     let mut path = String::new();
     for argument in arguments {
-        if let Some(found) = command.find_subcommand(&argument) {
+        if let Some(found) = command.find_subcommand(argument) {
             path.push_str(found.get_name());
             path.push(' ');
             command = found;
         }
     }
-    path
+    (path, command)
 }
 
-fn unknown_command(error: &clap::Error) -> String {
+/// The message for an option of a command that is given before the command.
+fn misplaced(name: &str, command: &clap::Command, arguments: &[String]) -> Option<String> {
+    let (path, last) = typed_path(command, arguments);
+    let is_option =
+        last.get_arguments().filter_map(clap::Arg::get_long).any(|long| name.strip_prefix("--") == Some(long));
+    (is_option && !path.is_empty()).then(|| format!("put {name} after the command: pindesk {path}{name}"))
+}
+
+/// The commands whose last word this is: `pin set` for `set`. One whose first word is among the arguments comes alone.
+fn commands_ending_with(word: &str, command: &clap::Command, arguments: &[String]) -> Vec<String> {
+    let parents = || command.get_subcommands().filter(|parent| parent.find_subcommand(word).is_some());
+    let typed = |parent: &&clap::Command| arguments.iter().any(|argument| argument == parent.get_name());
+    let typed: Vec<_> = parents().filter(typed).collect();
+    let found = if typed.is_empty() { parents().collect() } else { typed };
+    found.iter().map(|parent| format!("{} {word}", parent.get_name())).collect()
+}
+
+fn unknown_command(error: &clap::Error, command: &clap::Command, arguments: &[String]) -> String {
     let word = context_text(error, ContextKind::InvalidSubcommand).and_then(safe_to_echo);
     let what = word.map_or_else(|| "unknown command".to_owned(), |word| format!("unknown command '{word}'"));
+    let longer = word.map_or_else(Vec::new, |word| commands_ending_with(word, command, arguments));
+    if !longer.is_empty() {
+        return did_you_mean(&what, &longer.join("', '"));
+    }
     match error.get(ContextKind::SuggestedSubcommand) {
         Some(ContextValue::Strings(commands)) if !commands.is_empty() => did_you_mean(&what, &commands[0]),
         Some(ContextValue::String(command)) => did_you_mean(&what, command),

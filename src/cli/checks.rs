@@ -4,9 +4,10 @@
 //! Flags confirm a command. Without them the operator is asked on a terminal, if that is allowed, and refused elsewhere.
 
 use crate::cli::args::GlobalArgs;
-use crate::cli::confirm::{self, Selection, may_have_pin};
+use crate::cli::confirm::{self, QuestionNotes, Selection, may_have_pin};
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
+use crate::cli::late_arrivals::LateArrivals;
 use crate::cli::output::table;
 use crate::cli::terminal;
 use crate::config::Profile;
@@ -22,8 +23,8 @@ pub(crate) struct ConfirmFlags<'a> {
     pub(crate) confirm: Option<&'a str>,
     /// What happens without `--confirm`.
     pub(crate) unconfirmed: Unconfirmed,
-    /// `--first`
-    pub(crate) send_first: Option<usize>,
+    /// What the question says besides the numbers.
+    pub(crate) notes: QuestionNotes<'a>,
 }
 
 /// What happens without `--confirm`.
@@ -102,35 +103,56 @@ pub(crate) fn check_numbers(
     flags: ConfirmFlags<'_>,
 ) -> Result<(), CliError> {
     check_strength(pins, numbers)?;
+    if flags.confirm.is_none() && flags.unconfirmed != Unconfirmed::Accept {
+        check_late_arrivals(numbers, flags.notes.late)?;
+    }
     check_replacement(numbers, flags.may_replace)?;
     let expected = expected_confirmation(selection, numbers);
+    let mismatch = |what: &str, given: &str| {
+        let verb = if is_number(given) { "does not match" } else { "is not a number. It must be" };
+        CliError::new(ExitCode::NotConfirmed, format!("{what} {verb} {}", confirm::what_confirms(selection, numbers)))
+            .nothing_sent()
+            .remedy(DRY_RUN_HINT)
+    };
     match (flags.confirm, flags.unconfirmed) {
         (Some(given), _) if is_confirmed_by(selection, given, &expected) => Ok(()),
         (None, Unconfirmed::Accept) => Ok(()),
         (None, Unconfirmed::Ask) => {
-            let answer = confirm::ask(&confirm::question(profile, pins, selection, numbers, flags.send_first))?;
+            let answer = confirm::ask(&confirm::question(profile, pins, selection, numbers, flags.notes))?;
             if is_confirmed_by(selection, &answer, &expected) {
                 Ok(())
             } else if answer.is_empty() {
                 Err(confirm::canceled())
             } else {
-                Err(unconfirmed_error("what you typed"))
+                Err(mismatch("what you typed", &answer))
             }
         }
         (None, Unconfirmed::Refuse) => {
-            let hint = match selection {
-                Selection::One => "To send it, add --confirm with the last 4 digits of the number.",
-                Selection::Many => "To send them, add --confirm with the count of numbers.",
+            let them = match selection {
+                Selection::One => "it",
+                Selection::Many => "them",
             };
+            let what = confirm::what_confirms(selection, numbers);
+            let hint = format!("To send {them}, add --confirm with {what}.");
             Err(CliError::new(ExitCode::NotConfirmed, "not confirmed").nothing_sent().remedy(hint).remedy(DRY_RUN_HINT))
         }
-        (Some(_), _) => Err(unconfirmed_error("--confirm")),
+        (Some(given), _) => Err(mismatch("--confirm", given)),
     }
 }
 
-/// The right value is not printed: it would be typed without a look at the numbers.
-fn unconfirmed_error(what: &str) -> CliError {
-    CliError::new(ExitCode::NotConfirmed, format!("{what} does not match")).nothing_sent().remedy(DRY_RUN_HINT)
+/// True for what can be a number. The right value is never printed: it would be typed without a look at the numbers.
+fn is_number(given: &str) -> bool {
+    given.chars().any(|c| c.is_ascii_digit()) && given.chars().all(|c| c.is_ascii_digit() || matches!(c, ',' | ' '))
+}
+
+/// Refuses to ask for numbers of which the actor would refuse each.
+fn check_late_arrivals(numbers: &[Number], late: Option<LateArrivals>) -> Result<(), CliError> {
+    let Some(late) = late.filter(|late| late.count == numbers.len()) else { return Ok(()) };
+    let what = format!("{}: {}", table::numbers_label(late.count), late.reason());
+    Err(CliError::new(ExitCode::NoAnswer, what)
+        .nothing_sent()
+        .details(confirm::list_numbers(&numbers.iter().collect::<Vec<_>>()))
+        .remedy("Run this command again then."))
 }
 
 const DRY_RUN_HINT: &str = "To see what would be sent, and the command that sends it, add --dry-run.";

@@ -34,8 +34,12 @@ pub(crate) fn run_console(setup: ConsoleSetup) -> Result<ConsoleExit, CliError> 
 /// The exit code of a console that ended.
 pub(crate) fn exit_code(exit: ConsoleExit) -> ExitCode {
     match exit {
-        ConsoleExit::Quit { in_doubt } => {
-            // The terminal keeps this line, so it names no number.
+        ConsoleExit::Quit { in_doubt, not_sent } => {
+            // The terminal keeps these lines, so they name no number.
+            if not_sent > 0 {
+                let numbers = if not_sent == 1 { "1 PIN was".to_owned() } else { format!("{not_sent} PINs were") };
+                eprint_line(&format!("pindesk: {numbers} not sent. To find them: /request:not-sent in the console."));
+            }
             if in_doubt > 0 {
                 let numbers = if in_doubt == 1 { "1 number is".to_owned() } else { format!("{in_doubt} numbers are") };
                 eprint_line(&format!(
@@ -119,13 +123,15 @@ pub(crate) fn recording_config(
     }
 }
 
+/// True if the console goes on when the line drops, because tmux or screen keeps its terminal.
+pub(crate) fn is_in_multiplexer() -> bool {
+    ["TMUX", "STY"].iter().any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
+}
+
 /// The name of the user for the title. It proves nothing.
 pub(crate) fn user_name() -> String {
-    let name = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
-    name.map_or_else(
-        |_| format!("uid {}", rustix::process::getuid().as_raw()),
-        |name| CleanText::new(&name).to_string(),
-    )
+    let Operator { uid, user, .. } = Operator::from_process();
+    user.map_or_else(|| format!("uid {uid}"), |name| name.to_string())
 }
 
 /// What to say of names that are not shown, if only ASCII is shown because of the locale, which an operator can change.

@@ -9,7 +9,7 @@ use std::io;
 
 use crate::cli::exit_code::ExitCode;
 use crate::config::ConfigError;
-use crate::domain::text::{error_lines, plain_io_error};
+use crate::domain::text::{error_lines, plain_io_error, without_error_number};
 use crate::escrow::RecipientsError;
 use crate::journal::JournalError;
 use crate::preflight::PreflightError;
@@ -28,7 +28,8 @@ pub(crate) struct CliError {
 impl CliError {
     /// `what` says what happened, in one or two sentences.
     pub(crate) fn new(exit_code: ExitCode, what: impl Into<String>) -> Self {
-        Self { exit_code, what: what.into(), is_nothing_sent: false, details: Vec::new(), remedy: Vec::new() }
+        let what = without_error_number(&what.into());
+        Self { exit_code, what, is_nothing_sent: false, details: Vec::new(), remedy: Vec::new() }
     }
 
     /// The command line, or what it names, cannot be used.
@@ -66,6 +67,11 @@ impl CliError {
     pub(crate) fn remedy(mut self, line: impl Into<String>) -> Self {
         self.remedy.push(line.into());
         self
+    }
+
+    /// Adds a line that says what to do, if there is one.
+    pub(crate) fn optional_remedy(self, line: Option<String>) -> Self {
+        line.into_iter().fold(self, Self::remedy)
     }
 
     /// Adds lines that say what to do, step by step.
@@ -108,6 +114,8 @@ mod tests {
 
     #[test]
     fn an_error_says_what_happened_what_changed_and_what_to_do() {
+        let system = CliError::usage("cannot read x: Not a directory (os error 20). Nothing was changed.").to_string();
+        assert_eq!(system, "cannot read x: Not a directory. Nothing was changed.");
         let error = CliError::usage("ids.txt has 1 error")
             .nothing_sent()
             .details(["line 3: not a phone number ID".to_owned()])

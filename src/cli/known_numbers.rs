@@ -6,6 +6,7 @@
 use crate::cli::error::CliError;
 use crate::cli::output::names::name_cells;
 use crate::cli::output::stdio::eprint_line;
+use crate::cli::rerun::RerunOptions;
 use crate::domain::number::{Number, PhoneNumberId};
 use crate::domain::number_arg::NumberArg;
 use crate::domain::text::CleanText;
@@ -42,20 +43,27 @@ impl KnownNumbers {
     ///
     /// # Errors
     /// If no known number, or more than one, has this display number.
-    pub(crate) fn resolve(&self, arg: &NumberArg) -> Result<PhoneNumberId, CliError> {
+    pub(crate) fn resolve(&self, arg: &NumberArg, rerun: &RerunOptions) -> Result<PhoneNumberId, CliError> {
         let found: Vec<&Number> = self.0.iter().filter(|number| arg.names(number)).collect();
         match (&found[..], arg.id()) {
             ([number], _) => Ok(number.id),
             ([], Some(id)) => Ok(id),
-            ([], None) => Err(CliError::usage(format!("this state directory has no number {}", arg.label()))
-                .remedy("Give its phone number ID: pindesk numbers list shows it.")),
+            ([], None) => Err(self.unknown_error(arg, rerun)),
             (several, _) => Err(ambiguous_error(arg, several)),
         }
     }
 
-    /// As [`Self::resolve`], for several numbers.
-    pub(crate) fn resolve_all(&self, args: &[NumberArg]) -> Result<Vec<PhoneNumberId>, CliError> {
-        args.iter().map(|arg| self.resolve(arg)).collect()
+    /// Refuses a number that the journal does not know.
+    pub(crate) fn unknown_error(&self, arg: &NumberArg, rerun: &RerunOptions) -> CliError {
+        CliError::usage(format!("this state directory has no number {}", arg.label()))
+            .optional_remedy(self.hint(arg))
+            .remedy(format!("To see the numbers and their IDs: {}", rerun.command("numbers list")))
+    }
+
+    /// What to do about a number that is not known.
+    pub(crate) fn hint(&self, arg: &NumberArg) -> Option<String> {
+        let similar: Vec<Number> = self.0.iter().filter(|number| arg.is_end_of(number)).cloned().collect();
+        arg.hint(&similar)
     }
 }
 
@@ -87,7 +95,7 @@ mod tests {
             number("200000000000002", "+44 7700 900002"),
             number("200000000000003", "+44 7700-900002"),
         ]);
-        let resolve = |text: &str| known.resolve(&text.parse().expect("a number"));
+        let resolve = |text: &str| known.resolve(&text.parse().expect("a number"), &RerunOptions::default());
         for (text, id) in [
             ("+44 7700 900001", "200000000000001"),
             ("200000000000002", "200000000000002"),
@@ -97,15 +105,15 @@ mod tests {
         }
         assert_eq!(
             resolve("+44 7700 900002").expect_err("two numbers").to_string(),
-            "+447700900002 fits 2 numbers\n  \
+            "+44 7700 900002 fits 2 numbers\n  \
              200000000000002  +44 7700 900002  Acme\n  \
              200000000000003  +44 7700-900002  Acme\n  \
              Give the phone number ID of the one that you mean."
         );
         assert_eq!(
             resolve("+44 7700 900003").expect_err("no number").to_string(),
-            "this state directory has no number +447700900003\n  \
-             Give its phone number ID: pindesk numbers list shows it."
+            "this state directory has no number +44 7700 900003\n  \
+             To see the numbers and their IDs: pindesk numbers list"
         );
     }
 }

@@ -13,6 +13,7 @@ use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::known_numbers::ambiguous_error;
 use crate::cli::read_failure::{self, waba_label};
+use crate::cli::rerun::RerunOptions;
 use crate::config::Profile;
 use crate::domain::number::{Number, PhoneNumberId, Waba};
 use crate::domain::number_arg::{self, NumberArg};
@@ -33,6 +34,8 @@ pub(crate) struct LookupResult {
     found: Vec<Option<Number>>,
     /// Further numbers that fit a request, with its position.
     also_found: Vec<(usize, Number)>,
+    /// Numbers that end with the digits of the request, if there is only one.
+    similar: Vec<Number>,
     /// How many requests were not found by an ID.
     missing_count: usize,
     /// Numbers of the config that could not be read.
@@ -81,10 +84,11 @@ pub(crate) fn find_number(
     pace: &Pace,
     profile: &Profile,
     arg: &NumberArg,
+    rerun: &RerunOptions,
 ) -> Result<Number, CliError> {
-    let mut numbers =
-        look_up(runtime, graph, pace, profile, vec![arg.clone()]).into_numbers(&profile.name, &profile.wabas)?;
-    numbers.pop().ok_or_else(|| unknown_error(arg, &profile.name, &profile.wabas))
+    let result = look_up(runtime, graph, pace, profile, vec![arg.clone()]);
+    let mut numbers = result.into_numbers(&profile.name, &profile.wabas, rerun)?;
+    numbers.pop().ok_or_else(|| CliError::usage(arg.unknown_text(&profile.name, &profile.wabas)))
 }
 
 fn lock(shared: &Mutex<LookupResult>) -> MutexGuard<'_, LookupResult> {
@@ -99,6 +103,7 @@ impl LookupResult {
             index,
             found: vec![None; missing_count],
             also_found: Vec::new(),
+            similar: Vec::new(),
             missing_count,
             unread_numbers: Vec::new(),
             unread_wabas: Vec::new(),
@@ -133,6 +138,13 @@ impl LookupResult {
         let positions: Vec<usize> = by_id.into_iter().chain(by_digits).collect();
         for position in positions {
             self.insert_at(position, number.clone());
+        }
+        // A list may have as many requests as there are numbers, and nobody reads a suggestion for each.
+        if let [request] = &self.requests[..]
+            && request.is_end_of(number)
+            && self.similar.iter().all(|similar| similar.id != number.id)
+        {
+            self.similar.push(number.clone());
         }
     }
 
@@ -171,12 +183,22 @@ impl LookupResult {
     ///
     /// # Errors
     /// If a request fits no number of the profile, or more than one, or if what may have it could not be read.
-    pub(crate) fn into_numbers(self, profile: &CleanText, wabas: &[Arc<Waba>]) -> Result<Vec<Number>, CliError> {
+    pub(crate) fn into_numbers(
+        self,
+        profile: &CleanText,
+        wabas: &[Arc<Waba>],
+        rerun: &RerunOptions,
+    ) -> Result<Vec<Number>, CliError> {
         self.require_read()?;
         for (position, request) in self.requests.iter().enumerate() {
             match &self.candidates(position)[..] {
                 [_] => {}
-                [] => return Err(unknown_error(request, profile, wabas)),
+                [] => {
+                    return Err(CliError::usage(request.unknown_text(profile, wabas))
+                        .nothing_sent()
+                        .optional_remedy(request.hint(&self.similar))
+                        .remedy(format!("To see the numbers: {}", rerun.command("numbers list"))));
+                }
                 several => return Err(ambiguous_error(request, several).nothing_sent()),
             }
         }
@@ -203,12 +225,6 @@ impl LookupResult {
         let unread: Vec<_> = wabas.chain(self.unread_numbers.iter().map(label)).collect();
         require_all_read(&unread)
     }
-}
-
-fn unknown_error(request: &NumberArg, profile: &CleanText, wabas: &[Arc<Waba>]) -> CliError {
-    CliError::usage(request.unknown_text(profile, wabas))
-        .nothing_sent()
-        .remedy("To see the numbers: pindesk numbers list")
 }
 
 /// Refuses to send without the current status.
@@ -247,7 +263,9 @@ mod tests {
             let waba = Arc::new(Waba { id: waba.parse().expect("an ID"), name: None });
             result.handle(NumbersEvent::WabaFinished(waba, Err(ReadFailure::NoAnswer)));
         }
-        let numbers = result.into_numbers(&CleanText::new("acme"), &[]).map_err(|error| error.to_string())?;
+        let numbers = result
+            .into_numbers(&CleanText::new("acme"), &[], &RerunOptions::default())
+            .map_err(|error| error.to_string())?;
         Ok(numbers.iter().map(|number| number.id.to_string()).collect())
     }
 
@@ -273,12 +291,34 @@ mod tests {
         assert_eq!(search("+44 7700 900001", &numbers, &[]), Ok("1001".to_owned()));
         assert_eq!(search("1002", &numbers, &[]), Ok("1002".to_owned()));
         let refused = search("+44 7700 900002", &numbers, &[]).expect_err("two numbers");
-        let expected = "+447700900002 fits 2 numbers. Nothing was sent.\n  1002  +44 7700 900002  Acme\n  \
+        let expected = "+44 7700 900002 fits 2 numbers. Nothing was sent.\n  1002  +44 7700 900002  Acme\n  \
                         1003  +44 7700 900002  Acme\n  Give the phone number ID of the one that you mean.";
         assert_eq!(refused, expected);
         let unknown =
-            "no number +447700900003 in profile acme. Nothing was sent.\n  To see the numbers: pindesk numbers list";
+            "no number +44 7700 900003 in profile acme. Nothing was sent.\n  To see the numbers: pindesk numbers list";
         assert_eq!(search("+44 7700 900003", &numbers, &[]), Err(unknown.to_owned()));
+    }
+
+    #[test]
+    fn a_number_without_its_country_code_is_suggested() {
+        let numbers = [("1001", "+1 217-555-0135"), ("1002", "+1 217-555-0136"), ("1003", "+44 217 555 0136")];
+        let refused = |arg: &str| search(arg, &numbers, &[]).expect_err("no such number");
+        let end = "\n  To see the numbers: pindesk numbers list";
+        let hint = "Start a phone number with + and the country code, as in +44 7700 900001.";
+        for (arg, expected) in [
+            ("2175550135", "Did you mean +1 217-555-0135?"),
+            ("0217 555-0135", "Did you mean +1 217-555-0135?"),
+            ("(217) 555 0136", hint),
+            ("5550199", hint),
+        ] {
+            let expected = format!("no number {arg} in profile acme. Nothing was sent.\n  {expected}{end}");
+            assert_eq!(refused(arg), expected);
+        }
+        for (arg, label) in
+            [("+49 30 5550135", "+49 30 5550135"), ("200000000009999", "200000000009999"), ("550135", "(six digits)")]
+        {
+            assert_eq!(refused(arg), format!("no number {label} in profile acme. Nothing was sent.{end}"));
+        }
     }
 
     #[test]

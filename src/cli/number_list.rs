@@ -1,6 +1,6 @@
 //! The file of `pin set --from`: what a message says of the errors in it.
 //!
-//! It reads nothing, and repeats nothing of the file.
+//! It reads nothing, and repeats nothing of the file that the list itself does not.
 
 use crate::cli::error::CliError;
 use crate::numbers::list::NumberList;
@@ -88,9 +88,9 @@ mod tests {
         assert_eq!(
             error(&list),
             "ids.txt has errors. Nothing was sent.\n  \
-             line 2: +447700900001: duplicate of line 1\n  \
+             line 2: +44 7700 900001: duplicate of line 1\n  \
              line 3: 447700900002 fits 2 numbers: 200000000000002 Acme, 200000000000003 Acme. Give the phone number ID\n  \
-             line 4: no number +447700900003 in profile acme\n  \
+             line 4: no number 0044 7700 900003 in profile acme\n  \
              line 5: no number (six digits) in profile acme"
         );
         let mut list = NumberList::parse(b"+44 7700 900003\n");

@@ -1,8 +1,11 @@
-//! Tells that calls wait because Meta limits them: one line for each pause, or one JSON event.
+//! Tells that calls wait because Meta limits them: one line for each pause, or one JSON event, and one line when it ends.
 //!
 //! It does not decide when a pause starts or ends.
 
 use std::collections::HashMap;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Instant;
 
 use serde::Serialize;
 
@@ -44,6 +47,9 @@ impl From<&Pause> for PauseRecord {
 /// The pace of a command, which tells its pauses.
 pub(crate) fn new_pace(profile: &Profile, concurrency: usize, options: OutputOptions) -> Pace {
     let labels: HashMap<_, _> = profile.wabas.iter().map(|waba| (waba.id, waba.label().to_owned())).collect();
+    let (ends, started) = mpsc::channel();
+    // Without the thread, only the ends are not told.
+    thread::Builder::new().name("pauses".to_owned()).spawn(move || tell_ends(&started)).ok();
     Pace::new(concurrency, Clock::System, move |pause| {
         if options.is_json {
             // The reader may have closed the pipe. The work goes on all the same.
@@ -55,6 +61,29 @@ pub(crate) fn new_pace(profile: &Profile, concurrency: usize, options: OutputOpt
                 QuotaScope::App | QuotaScope::Token | QuotaScope::Number(_) => None,
             };
             eprint_line(&format!("pindesk: {}", pause.sentence(label, UtcTime::now())));
+            ends.send((pause, pause.end_sentence(label))).ok();
         }
     })
+}
+
+/// Prints the sentence of each pause when it ends, until the sender is dropped. A later pause of the same scope takes the
+/// place of the earlier one.
+fn tell_ends(started: &mpsc::Receiver<(Pause, String)>) {
+    let mut pauses: HashMap<QuotaScope, (Instant, String)> = HashMap::new();
+    loop {
+        let received = match pauses.values().map(|(until, _)| *until).min() {
+            Some(until) => started.recv_timeout(until.saturating_duration_since(Instant::now())),
+            None => started.recv().map_err(RecvTimeoutError::from),
+        };
+        match received {
+            Ok((pause, end)) => drop(pauses.insert(pause.scope, (pause.until.instant, end))),
+            Err(RecvTimeoutError::Timeout) => {
+                let now = Instant::now();
+                for (_, (_, end)) in pauses.extract_if(|_, (until, _)| *until <= now) {
+                    eprint_line(&format!("pindesk: {end}"));
+                }
+            }
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+    }
 }

@@ -1,9 +1,83 @@
-//! How commands report numbers and WABAs that cannot be read: the exit code and the name.
+//! How commands report numbers and WABAs that cannot be read: the exit code, the name, and one message for all that have
+//! the same reason.
+//!
+//! It prints nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::cli::exit_code::ExitCode;
-use crate::domain::number::Waba;
+use crate::cli::output::table;
+use crate::domain::number::{PhoneNumberId, Waba};
 use crate::domain::outcome::{ApiError, ListDefect, ReadFailure};
-use crate::policy::error_catalog::{self, ErrorScope};
+use crate::policy::error_catalog::{self, ErrorScope, Explanation};
+
+/// How many names a message lists before it counts the rest.
+const MAX_LISTED_NAMES: usize = 5;
+
+/// What could not be read, in the order of the reads.
+#[derive(Debug, Default)]
+pub(crate) struct ReadFailures {
+    pub(crate) wabas: Vec<(Arc<Waba>, String)>,
+    numbers: Vec<(PhoneNumberId, String)>,
+    codes: Vec<ExitCode>,
+}
+
+impl ReadFailures {
+    pub(crate) fn add_waba(&mut self, waba: Arc<Waba>, failure: &ReadFailure) {
+        let reason = self.add(failure);
+        self.wabas.push((waba, reason));
+    }
+
+    pub(crate) fn add_number(&mut self, id: PhoneNumberId, failure: &ReadFailure) {
+        let reason = self.add(failure);
+        self.numbers.push((id, reason));
+    }
+
+    fn add(&mut self, failure: &ReadFailure) -> String {
+        self.codes.push(exit_code(failure));
+        Explanation::for_read_failure(failure).reason.into_owned()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.codes.is_empty()
+    }
+
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        ExitCode::first_that_applies(self.codes.iter().copied())
+    }
+
+    /// One message for each reason. `waba_count` is how many WABAs were to be read.
+    pub(crate) fn messages(&self, waba_count: usize) -> Vec<String> {
+        let wabas = names_by_reason(self.wabas.iter().map(|(waba, reason)| (waba_label(waba), reason.as_str())));
+        let numbers = names_by_reason(self.numbers.iter().map(|(id, reason)| (id.to_string(), reason.as_str())));
+        let waba_message = |(reason, names): (&str, Vec<String>)| match names.len() {
+            count if count > 1 && count == waba_count => format!("none of the {count} WABAs could be read. {reason}"),
+            _ => format!("{} could not be read. {reason}", named("WABA", &names)),
+        };
+        let number_message =
+            |(reason, names): (&str, Vec<String>)| format!("{} could not be read. {reason}", named("number", &names));
+        wabas.into_iter().map(waba_message).chain(numbers.into_iter().map(number_message)).collect()
+    }
+}
+
+/// The names of each reason.
+fn names_by_reason<'a>(failures: impl Iterator<Item = (String, &'a str)>) -> BTreeMap<&'a str, Vec<String>> {
+    let mut names: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    failures.for_each(|(name, reason)| names.entry(reason).or_default().push(name));
+    names
+}
+
+/// `WABA a`, or `2 WABAs (a, b)`.
+fn named(kind: &str, names: &[String]) -> String {
+    if let [name] = names {
+        return format!("{kind} {name}");
+    }
+    let listed = names[..names.len().min(MAX_LISTED_NAMES)].join(", ");
+    let rest = names.len().saturating_sub(MAX_LISTED_NAMES);
+    let more = if rest > 0 { format!(", and {rest} more") } else { String::new() };
+    format!("{} ({listed}{more})", table::pluralize(names.len(), kind))
+}
 
 /// The exit code of a read that failed.
 pub(crate) fn exit_code(failure: &ReadFailure) -> ExitCode {
@@ -39,4 +113,40 @@ const fn is_missing_permission(error: &ApiError) -> bool {
 /// The name of a WABA with its ID, or the ID alone.
 pub(crate) fn waba_label(waba: &Waba) -> String {
     waba.name.as_ref().map_or_else(|| waba.id.to_string(), |name| format!("{name} ({})", waba.id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::outcome::ListDefect;
+
+    fn failures(lost_wabas: usize, looping_wabas: usize, numbers: usize) -> ReadFailures {
+        let waba = |n: usize| Arc::new(Waba { id: (1_001 + n).to_string().parse().expect("an ID"), name: None });
+        let mut failures = ReadFailures::default();
+        (0..lost_wabas).for_each(|n| failures.add_waba(waba(n), &ReadFailure::NoAnswer));
+        let looping = ReadFailure::IncompleteList(ListDefect::Loop);
+        (lost_wabas..lost_wabas + looping_wabas).for_each(|n| failures.add_waba(waba(n), &looping));
+        let number = |n: usize| (2_001 + n).to_string().parse().expect("an ID");
+        (0..numbers).for_each(|n| failures.add_number(number(n), &ReadFailure::NoAnswer));
+        failures
+    }
+
+    #[test]
+    fn what_has_the_same_reason_is_told_in_one_message() {
+        let reason = Explanation::for_read_failure(&ReadFailure::NoAnswer).reason;
+        let cases = [
+            (failures(7, 0, 0), format!("none of the 7 WABAs could be read. {reason}")),
+            (failures(1, 0, 0), format!("WABA 1001 could not be read. {reason}")),
+            (failures(2, 0, 0), format!("2 WABAs (1001, 1002) could not be read. {reason}")),
+            (
+                failures(0, 0, 6),
+                format!("6 numbers (2001, 2002, 2003, 2004, 2005, and 1 more) could not be read. {reason}"),
+            ),
+        ];
+        for (failures, expected) in cases {
+            assert_eq!(failures.messages(7), [expected]);
+        }
+        assert_eq!(failures(3, 4, 1).messages(7).len(), 3);
+        assert!(failures(0, 0, 0).is_empty());
+    }
 }

@@ -10,12 +10,15 @@ use crate::cli::config_keys::keymap_from_config;
 use crate::cli::console_setup::recording_config;
 use crate::cli::error::CliError;
 use crate::cli::known_numbers::KnownNumbers;
+use crate::cli::late_arrivals::LateArrivals;
 use crate::cli::output::stdio::eprint_line;
 use crate::cli::output::table;
+use crate::cli::rerun::RerunOptions;
 use crate::cli::suspend::SuspendHandler;
 use crate::config::{self, Config, Env, Overrides};
 use crate::domain::clock::Clock;
 use crate::domain::number::Number;
+use crate::domain::redact::redacted_path;
 use crate::domain::text::CleanText;
 use crate::escrow::{Fingerprint, Recipients};
 use crate::journal::{
@@ -31,9 +34,18 @@ pub(crate) struct JournalSession {
     pub(crate) report: RecoveryReport,
     pub(crate) recipients: Option<Arc<Recipients>>,
     pub(crate) suspend_handler: SuspendHandler,
+    /// The state directory, if it had no records before.
+    pub(crate) new_state_dir: Option<CleanText>,
 }
 
 impl JournalSession {
+    /// Says that the state directory is new, because its name may be mistyped.
+    pub(crate) fn announce_new_state_dir(&self, is_quiet: bool) {
+        if let Some(dir) = self.new_state_dir.as_ref().filter(|_| !is_quiet) {
+            eprint_line(&format!("pindesk: new state directory: {dir}"));
+        }
+    }
+
     /// Caches numbers as they were read now. Nothing depends on it, so nobody waits for it.
     pub(crate) fn cache_numbers(&self, profile: &CleanText, numbers: &[Number]) {
         drop(self.journal.cache_numbers(profile.as_str(), numbers.to_vec()));
@@ -68,7 +80,11 @@ pub(crate) fn require_numbers(config: &Config) -> Result<(), CliError> {
 pub(crate) fn config_not_found(overrides: &Overrides, env: &Env) -> CliError {
     let paths: Vec<_> = config::search_paths(overrides, env).iter().map(|path| path.display().to_string()).collect();
     let paths = CleanText::new(&paths.join(", "));
-    CliError::not_ready(format!("no config file found ({paths})")).remedy("To try pindesk safely: pindesk --demo")
+    CliError::not_ready(format!("no config file found ({paths})"))
+        .remedy("To try pindesk safely: pindesk --demo")
+        .remedy("To use a file elsewhere: --config FILE")
+        .remedy("To make one: the section Configure of the README, or for commands")
+        .remedy("on made-up numbers its section Against the simulator")
 }
 
 /// Opens the journal of real numbers.
@@ -82,11 +98,12 @@ pub(crate) fn open_journal(state_dir: &Path, config: &Config, sync_writes: bool)
     };
     #[cfg(not(debug_assertions))]
     let _ = sync_writes;
+    let new_state_dir = (!has_records(state_dir)).then(|| redacted_path(state_dir));
     let suspend_handler = SuspendHandler::listen()
         .map_err(|error| CliError::machine("cannot watch for signals", &error).nothing_sent())?;
     let Records { journal, report, recipients } =
         suspend_handler.open_records(|| preflight::open_records(&recording, Clock::System))?;
-    Ok(JournalSession { journal, report, recipients, suspend_handler })
+    Ok(JournalSession { journal, report, recipients, suspend_handler, new_state_dir })
 }
 
 /// What a command that sends has, or would have.
@@ -94,6 +111,21 @@ pub(crate) struct SendRecords {
     /// `None` for a dry run.
     pub(crate) session: Option<JournalSession>,
     pub(crate) has_escrow: bool,
+    /// What a dry run found.
+    inspected: RecoveryReport,
+}
+
+impl SendRecords {
+    /// The numbers among these to which no new PIN may be sent yet.
+    pub(crate) fn late_arrivals(&self, numbers: &[Number]) -> Option<LateArrivals> {
+        let report = self.session.as_ref().map_or(&self.inspected, |session| &session.report);
+        LateArrivals::among(&report.unresolved, numbers.iter().map(|number| number.id), Clock::System.now())
+    }
+
+    /// The state directory, if it had no records before.
+    pub(crate) fn new_state_dir(&self) -> Option<&CleanText> {
+        self.session.as_ref()?.new_state_dir.as_ref()
+    }
 }
 
 /// Opens the journal of a command that sends; inspects it for a dry run. Refuses while an operator must look at something.
@@ -102,18 +134,18 @@ pub(crate) fn prepare_to_send(
     config: &Config,
     is_dry_run: bool,
     sync_writes: bool,
-    is_quiet: bool,
+    rerun: &RerunOptions,
 ) -> Result<SendRecords, CliError> {
     if is_dry_run {
         let (report, recipients) = preflight::inspect_records(state_dir, &config.escrow)?;
-        check_report(&report, DRY_RUN_RERUN_HINT)?;
-        warn_unresolved(&report, is_quiet);
-        return Ok(SendRecords { session: None, has_escrow: recipients.is_some() });
+        check_report(&report, DRY_RUN_RERUN_HINT, rerun)?;
+        warn_unresolved(&report, rerun);
+        return Ok(SendRecords { session: None, has_escrow: recipients.is_some(), inspected: report });
     }
     let session = open_journal(state_dir, config, sync_writes)?;
-    check_report(&session.report, RERUN_HINT)?;
+    check_report(&session.report, RERUN_HINT, rerun)?;
     let has_escrow = session.recipients.is_some();
-    Ok(SendRecords { session: Some(session), has_escrow })
+    Ok(SendRecords { session: Some(session), has_escrow, inspected: RecoveryReport::default() })
 }
 
 /// How to continue after a finding was printed.
@@ -124,7 +156,7 @@ const DRY_RUN_RERUN_HINT: &str =
     "A dry run prints this each time. The run itself prints it once: run it a second time.";
 
 /// Refuses to set anything while an operator must look at a finding, or must accept changed recipients.
-fn check_report(report: &RecoveryReport, how_to_continue: &str) -> Result<(), CliError> {
+fn check_report(report: &RecoveryReport, how_to_continue: &str, rerun: &RerunOptions) -> Result<(), CliError> {
     if !report.findings.is_empty() {
         return Err(CliError::not_ready("look at the state directory first")
             .nothing_sent()
@@ -142,7 +174,7 @@ fn check_report(report: &RecoveryReport, how_to_continue: &str) -> Result<(), Cl
             } else {
                 error
             };
-            Err(error.remedy("If these keys are right, run: pindesk escrow ack"))
+            Err(error.remedy(format!("If these keys are right, run: {}", rerun.command("escrow ack"))))
         }
     }
 }
@@ -158,11 +190,11 @@ pub(crate) fn recipient_diff(previous: &[Fingerprint], current: &[Fingerprint]) 
 }
 
 /// Warns of numbers that an earlier run left in doubt: a new PIN does not resolve them by itself.
-pub(crate) fn warn_unresolved(report: &RecoveryReport, is_quiet: bool) {
+pub(crate) fn warn_unresolved(report: &RecoveryReport, rerun: &RerunOptions) {
     let count = report.unresolved.len();
-    if count > 0 && !is_quiet {
+    if count > 0 && !rerun.is_quiet() {
         let changes = table::pluralize(count, "earlier change");
-        eprint_line(&format!("pindesk: {changes} in doubt. To resolve them, open the console (pindesk) and press w."));
+        eprint_line(&format!("pindesk: {changes} in doubt. {}", rerun.resolve_hint("them")));
     }
 }
 
@@ -233,6 +265,17 @@ pub(crate) fn open_existing(state_dir: &Path, is_explicit: bool) -> Result<Optio
         Err(error) => Err(error.into()),
     }
 }
+
+/// True if the directory has a journal or an escrow file, or cannot be read.
+fn has_records(state_dir: &Path) -> bool {
+    match StateDir::open(state_dir) {
+        Ok(dir) => RECORD_FILES.iter().any(|name| dir.has_file(name).unwrap_or(true)),
+        Err(error) => !error.is_missing(),
+    }
+}
+
+/// Either of these files means that the state directory was used before.
+const RECORD_FILES: [&str; 2] = ["journal.db", "escrow.jsonl"];
 
 /// True if pindesk has never written to the directory. Otherwise, a missing journal was deleted.
 fn is_empty(dir: &StateDir) -> bool {

@@ -18,6 +18,7 @@ pub(crate) struct RerunOptions {
     global: String,
     /// Those of a command that sends, each after a blank.
     sending: String,
+    is_quiet: bool,
 }
 
 impl RerunOptions {
@@ -28,7 +29,7 @@ impl RerunOptions {
             push_option(&mut text, option, path.as_deref().map(shell_quote).as_ref());
         }
         push_option(&mut text, "--profile", global.profile.as_deref().map(shell_quoted).as_ref());
-        Self { global: text, sending: String::new() }
+        Self { global: text, sending: String::new(), is_quiet: global.quiet }
     }
 
     /// Adds the file of the PIN, if the job has one PIN.
@@ -47,9 +48,24 @@ impl RerunOptions {
         self
     }
 
+    /// True if the operator wants no hints.
+    pub(crate) const fn is_quiet(&self) -> bool {
+        self.is_quiet
+    }
+
     /// A command that sends nothing, such as `jobs list`.
     pub(crate) fn command(&self, words: &str) -> String {
         format!("pindesk {words}{}", self.global)
+    }
+
+    /// How numbers in doubt are resolved by hand.
+    pub(crate) fn resolve_hint(&self, them: &str) -> String {
+        format!("To resolve {them}, open the console ({}) and press w.", self.console())
+    }
+
+    /// The command that opens the console.
+    pub(crate) fn console(&self) -> String {
+        format!("pindesk{}", self.global)
     }
 
     /// The command that sends the rest of a job.
@@ -91,6 +107,10 @@ mod tests {
         assert_eq!(
             options.command("jobs show 3"),
             r"pindesk jobs show 3 --state-dir '/srv/it'\''s here' --profile acme"
+        );
+        assert_eq!(
+            options.resolve_hint("them"),
+            r"To resolve them, open the console (pindesk --state-dir '/srv/it'\''s here' --profile acme) and press w."
         );
         assert_eq!(
             options.resume_command(JobId::new(3), 45),

@@ -4,13 +4,15 @@
 //! records. This module does not decide what may be sent.
 
 use std::collections::HashSet;
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
+use std::time::Instant;
 
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::cli::confirm;
+use crate::cli::early_shutdown::EarlyShutdown;
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::output::job::ResultPrinter;
@@ -18,6 +20,7 @@ use crate::cli::output::options::OutputOptions;
 use crate::cli::output::stdio::eprint_line;
 use crate::cli::output::table;
 use crate::cli::output::tally::Tally;
+use crate::cli::progress_line::ProgressLine;
 use crate::cli::records::JournalSession;
 use crate::cli::refusal_question;
 use crate::cli::rerun::RerunOptions;
@@ -53,6 +56,8 @@ pub(crate) struct ConfirmedJob {
     pub(crate) rerun: RerunOptions,
     /// Whether the operator can be asked while the job runs.
     pub(crate) can_ask: bool,
+    /// What listens for signals until the job does.
+    pub(crate) early: EarlyShutdown,
 }
 
 /// What the work reports.
@@ -63,10 +68,10 @@ enum JobEvent {
 
 /// Records the job, sends the PINs, and returns the exit code when every number has a result.
 pub(crate) fn run(confirmed: ConfirmedJob, runtime: Runtime, options: OutputOptions) -> Result<ExitCode, CliError> {
-    let ConfirmedJob { profile, start, plan, graph, pace, session, concurrency, rerun, can_ask } = confirmed;
-    let JournalSession { journal, report, recipients, suspend_handler } = session;
+    let ConfirmedJob { profile, start, plan, graph, pace, session, concurrency, rerun, can_ask, early } = confirmed;
+    let JournalSession { journal, report, recipients, suspend_handler, .. } = session;
     let escrow_hint = escrow_hint(&plan.pins, recipients.is_some(), &rerun);
-    let mut results = ResultPrinter::new(options, plan.targets.shared(), rerun);
+    let mut results = ResultPrinter::new(options, plan.targets.shared(), rerun.clone());
     let handle = runtime.handle().clone();
     let (jobs, mut progress) = {
         let _guard = runtime.enter();
@@ -75,8 +80,10 @@ pub(crate) fn run(confirmed: ConfirmedJob, runtime: Runtime, options: OutputOpti
     };
     // The actor reports what an earlier run left in doubt before it does anything else.
     while progress.try_recv().is_ok() {}
-    let shutdown = ShutdownHandler::listen(jobs.clone())
+    let mut line = ProgressLine::new(plan.targets.len(), options, Instant::now());
+    let shutdown = ShutdownHandler::listen(jobs.clone(), line.in_flight(), rerun, options.is_quiet)
         .map_err(|error| CliError::machine("cannot watch for signals", &error).nothing_sent())?;
+    early.end();
     suspend_handler.watch(jobs.clone());
     let questions = if can_ask { jobs.ask_about_refusals() } else { unbounded_channel().1 };
     let events = spawn_worker(runtime, progress, questions)?;
@@ -91,15 +98,9 @@ pub(crate) fn run(confirmed: ConfirmedJob, runtime: Runtime, options: OutputOpti
         }
     };
     shutdown.set_job(job);
-    for event in events {
-        let progress = match event {
-            JobEvent::Progress(progress) => progress,
-            JobEvent::Question(question) => {
-                refusal_question::ask(question, &jobs);
-                continue;
-            }
-        };
+    while let Some(progress) = next_progress(&events, &mut line, &jobs) {
         let has_ended = results.handle_progress(&progress);
+        line.record(&progress, has_ended, Instant::now());
         pending -= usize::from(has_ended);
         if pending == 0 {
             break;
@@ -121,7 +122,7 @@ pub(crate) fn run(confirmed: ConfirmedJob, runtime: Runtime, options: OutputOpti
     let show = results.rerun.command(&format!("jobs show {job}"));
     let code = results.finish(code, &format!("The journal has all of them: {show}"));
     journal.close();
-    if pending == 0 { Ok(code) } else { Err(lost_numbers_error(pending)) }
+    if pending == 0 { Ok(code) } else { Err(lost_numbers_error(pending, &show)) }
 }
 
 async fn start_job(jobs: &JobsHandle, start: StartMode, plan: PinPlan) -> Result<JobId, RecordError> {
@@ -190,7 +191,7 @@ fn spawn_worker(
     runtime: Runtime,
     mut progress: UnboundedReceiver<Progress>,
     mut questions: UnboundedReceiver<UnknownRefusals>,
-) -> Result<impl IntoIterator<Item = JobEvent>, CliError> {
+) -> Result<mpsc::Receiver<JobEvent>, CliError> {
     let (sender, receiver) = mpsc::channel();
     let worker = thread::Builder::new().name("work".to_owned()).spawn(move || {
         runtime.block_on(async {
@@ -214,9 +215,30 @@ fn spawn_worker(
     }
 }
 
+/// The next progress; `None` after the last one. While it waits, it prints how far the job is, and asks what the work asks.
+fn next_progress(events: &mpsc::Receiver<JobEvent>, line: &mut ProgressLine, jobs: &JobsHandle) -> Option<Progress> {
+    loop {
+        let received = match line.due_in(Instant::now()) {
+            Some(time) => events.recv_timeout(time),
+            None => events.recv().map_err(RecvTimeoutError::from),
+        };
+        match received {
+            Ok(JobEvent::Progress(progress)) => return Some(progress),
+            Ok(JobEvent::Question(question)) => {
+                line.pause_for_question();
+                refusal_question::ask(question, jobs);
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                line.take_line(Instant::now()).iter().for_each(|text| eprint_line(&format!("pindesk: {text}")));
+            }
+            Err(RecvTimeoutError::Disconnected) => return None,
+        }
+    }
+}
+
 /// The actor ended without a result for these.
-fn lost_numbers_error(count: usize) -> CliError {
+fn lost_numbers_error(count: usize, show: &str) -> CliError {
     let numbers = table::numbers_label(count);
     CliError::new(ExitCode::Bug, format!("the work ended by a bug before {numbers} had a result; they are in doubt"))
-        .remedy("See pindesk jobs list.")
+        .remedy(format!("See {show}."))
 }

@@ -14,8 +14,10 @@ use signal_hook::iterator::Signals;
 
 use crate::cli::exit_code::ExitCode;
 use crate::cli::output::stdio::eprint_line;
+use crate::cli::progress_line::InFlightCount;
+use crate::cli::rerun::RerunOptions;
 use crate::domain::change::JobId;
-use crate::jobs::{InFlight, JobsHandle};
+use crate::jobs::{IN_FLIGHT_TIMEOUT, InFlight, JobsHandle};
 use crate::process;
 
 /// How long the last lines may take to print: their reader may have stopped reading.
@@ -36,14 +38,21 @@ struct ShutdownState {
     /// The signal that requested the end, or 0.
     signal: AtomicI32,
     job: OnceLock<JobId>,
+    /// For the commands that the last message names.
+    rerun: RerunOptions,
 }
 
 impl ShutdownHandler {
-    /// Starts to listen, until the process ends.
-    pub(crate) fn listen(jobs: JobsHandle) -> io::Result<Self> {
+    /// Starts to listen, until the process ends. `in_flight` is told to the operator, unless the command is quiet.
+    pub(crate) fn listen(
+        jobs: JobsHandle,
+        in_flight: InFlightCount,
+        rerun: RerunOptions,
+        is_quiet: bool,
+    ) -> io::Result<Self> {
         let watched = process::TERMINATION_SIGNALS.into_iter().chain(process::UNUSED_FATAL_SIGNALS);
         let mut signals = Signals::new(watched.filter(|signal| !process::is_ignored(*signal)))?;
-        let handler = Self::default();
+        let handler = Self(Arc::new(ShutdownState { rerun, ..ShutdownState::default() }));
         let state = Arc::clone(&handler.0);
         thread::Builder::new().name("signals".to_owned()).spawn(move || {
             let mut requested_at: Option<Instant> = None;
@@ -53,8 +62,11 @@ impl ShutdownHandler {
                         requested_at = Some(Instant::now());
                         state.signal.store(signal, Ordering::SeqCst);
                         begin_shutdown(signal, &jobs);
+                        if !is_quiet {
+                            print_stopping(in_flight.get());
+                        }
                     }
-                    Some(at) if is_second_request(signal, at.elapsed()) => exit_now(signal, state.job.get()),
+                    Some(at) if is_second_request(signal, at.elapsed()) => exit_now(signal, &state),
                     Some(_) => {}
                 }
             }
@@ -87,15 +99,27 @@ fn begin_shutdown(signal: i32, jobs: &JobsHandle) {
     exit_after_drain(signal, jobs.shut_down(), OUTPUT_TIMEOUT);
 }
 
+/// Says what the command waits for, on a thread of its own, so that a full pipe delays nothing.
+fn print_stopping(in_flight: usize) {
+    let awaited = match in_flight {
+        0 => String::new(),
+        1 => format!(" 1 request in flight is awaited, at most {} s.", IN_FLIGHT_TIMEOUT.as_secs()),
+        count => format!(" {count} requests in flight are awaited, at most {} s.", IN_FLIGHT_TIMEOUT.as_secs()),
+    };
+    let print = move || eprint_line(&format!("pindesk: stopping.{awaited} Nothing new is sent."));
+    // If no thread can be started, the message is not printed.
+    thread::Builder::new().spawn(print).ok();
+}
+
 /// Ends the process with requests in flight, and says what that means if the message can be printed.
-fn exit_now(signal: i32, job: Option<&JobId>) -> ! {
+fn exit_now(signal: i32, state: &ShutdownState) -> ! {
     let (sender, printed) = mpsc::channel();
     // A job that was recorded just now may already be at work.
-    let command = job.map_or_else(|| "list".to_owned(), |job| format!("show {job}"));
+    let words = state.job.get().map_or_else(|| "jobs list".to_owned(), |job| format!("jobs show {job}"));
+    let (command, resolve) = (state.rerun.command(&words), state.rerun.resolve_hint("them"));
     let print = move || {
         eprint_line(&format!(
-            "pindesk: exited at once: numbers whose requests were in flight are in doubt. Which ones: pindesk jobs \
-             {command}. To resolve them, open the console (pindesk) and press w."
+            "pindesk: exited at once: numbers whose requests were in flight are in doubt. Which ones: {command}. {resolve}"
         ));
         sender.send(()).ok();
     };

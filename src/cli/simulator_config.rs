@@ -1,11 +1,13 @@
-//! Writes a config for a running simulator, with an access token and an escrow key, so that every command can be tried.
+//! The directory with a config for a simulator, an access token and an escrow key, so that every command can be tried. A
+//! later simulator uses the same files again.
 //!
 //! It never writes over a file, and changes the mode of nothing that exists.
 
-use std::fs::{DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write as _};
+use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use age::secrecy::ExposeSecret as _;
 use age::x25519;
@@ -18,42 +20,113 @@ use crate::simulator;
 const CONFIG_FILE: &str = "config.toml";
 const TOKEN_FILE: &str = "token";
 const KEY_FILE: &str = "key.txt";
+const FILES: [&str; 3] = [CONFIG_FILE, TOKEN_FILE, KEY_FILE];
 
-/// Writes the files for the simulator at `url` into a directory, which is created if it does not exist. Returns the
-/// commands that use them.
-///
-/// # Errors
-/// If one of the files exists, or cannot be written.
-pub(crate) fn write_config(dir: &Path, url: &str) -> Result<String, CliError> {
-    let failed = |error: io::Error| CliError::usage(format!("cannot write to {}: {error}", redacted_path(dir)));
-    let dir = std::path::absolute(dir).map_err(failed)?;
-    DirBuilder::new().recursive(true).mode(0o700).create(&dir).map_err(failed)?;
-    for name in [CONFIG_FILE, TOKEN_FILE, KEY_FILE] {
-        let path = dir.join(name);
-        if path.symlink_metadata().is_ok() {
-            let path = redacted_path(&path);
-            return Err(CliError::usage(format!("{path} exists, and is not written over"))
-                .remedy("Name another directory, or leave out --write-config."));
+/// The first line of a config that this module wrote.
+const HEADER: &str = "# Made by pindesk simulator. Its numbers are made up, and it listens only while it runs.";
+
+/// What the line with the address begins and ends with.
+const ADDRESS_LINE: [&str; 2] = ["graph_url = \"http://", "\""];
+
+/// The directory of `--write-config`.
+#[derive(Debug)]
+pub(crate) struct ConfigDir {
+    dir: PathBuf,
+    /// The directory as the operator gave it.
+    given: PathBuf,
+    /// Where the simulator listens, if an earlier one wrote the files.
+    address: Option<SocketAddr>,
+}
+
+impl ConfigDir {
+    /// Looks at a directory, which may not exist. Writes nothing.
+    ///
+    /// # Errors
+    /// If one of the files exists, and an earlier simulator did not write all of them.
+    pub(crate) fn open(given: &Path) -> Result<Self, CliError> {
+        let dir = std::path::absolute(given).map_err(|error| cannot_write(given, &error))?;
+        let existing = FILES.map(|name| dir.join(name)).into_iter().find(|path| path.symlink_metadata().is_ok());
+        let address = written_address(&dir);
+        match existing {
+            Some(path) if address.is_none() => {
+                let path = redacted_path(&path);
+                Err(CliError::usage(format!("{path} exists, and is not written over"))
+                    .remedy("Name another directory, or leave out --write-config."))
+            }
+            Some(_) | None => Ok(Self { dir, given: given.to_owned(), address }),
         }
     }
-    let key = x25519::Identity::generate();
-    let config = config_text(&dir, url, &key.to_public().to_string()).map_err(failed)?;
-    for (name, text) in [
-        (TOKEN_FILE, simulator::FULL_ACCESS_TOKEN),
-        (KEY_FILE, key.to_string().expose_secret()),
-        (CONFIG_FILE, config.as_str()),
-    ] {
-        let mut options = OpenOptions::new();
-        let file = options.write(true).create_new(true).mode(0o600).open(dir.join(name));
-        file.and_then(|mut file| writeln!(file, "{text}")).map_err(failed)?;
+
+    /// Where the simulator has to listen, if an earlier one wrote the files.
+    ///
+    /// # Errors
+    /// If `listen` is another address. Port 0 is every port.
+    pub(crate) fn address(&self, listen: Option<SocketAddr>) -> Result<Option<SocketAddr>, CliError> {
+        let fits = |written: SocketAddr, listen: SocketAddr| {
+            written == listen || (listen.port() == 0 && written.ip() == listen.ip())
+        };
+        match (self.address, listen) {
+            (Some(written), Some(listen)) if !fits(written, listen) => {
+                let config = redacted_path(&self.given.join(CONFIG_FILE)).to_string();
+                Err(CliError::usage(format!("--listen {listen}: {config} is for {written}"))
+                    .remedy("Leave out --listen, or name another directory."))
+            }
+            (written, _) => Ok(written),
+        }
     }
-    let (config, state, key) = (dir.join(CONFIG_FILE), dir.join("state"), dir.join(KEY_FILE));
-    let options = format!("--config {} --state-dir {}", shell_quote(&config), shell_quote(&state));
-    Ok(format!(
-        "To use it, in another terminal:\n  pindesk {options}\n  pindesk {options} numbers list\n\
-         To decrypt the PINs that were set:\n  pindesk {options} escrow open --identity {}",
-        shell_quote(&key)
-    ))
+
+    /// Writes the files for the simulator at `url`, if no earlier one did. Returns the commands that use them.
+    ///
+    /// # Errors
+    /// If they cannot be written.
+    pub(crate) fn write(&self, url: &str) -> Result<String, CliError> {
+        if self.address.is_none() {
+            self.write_files(url).map_err(|error| cannot_write(&self.given, &error))?;
+        }
+        let [config, state, key] =
+            [CONFIG_FILE, "state", KEY_FILE].map(|name| shell_quote(&self.dir.join(name)).to_string());
+        let again = self.address.map(|_| format!("{} is used again.\n", redacted_path(&self.given.join(CONFIG_FILE))));
+        Ok(format!(
+            "{}To use it, in another terminal:\n  \
+             export PINDESK_CONFIG={config} PINDESK_STATE_DIR={state}\n  \
+             pindesk numbers list\n\
+             To decrypt the PINs that were set:\n  \
+             pindesk escrow open --identity {key}\n\
+             A restart of the simulator forgets its PINs: its numbers are as at the first start.",
+            again.unwrap_or_default()
+        ))
+    }
+
+    fn write_files(&self, url: &str) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
+        let key = x25519::Identity::generate();
+        let config = config_text(&self.dir, url, &key.to_public().to_string())?;
+        for (name, text) in [
+            (TOKEN_FILE, simulator::FULL_ACCESS_TOKEN),
+            (KEY_FILE, key.to_string().expose_secret()),
+            (CONFIG_FILE, config.as_str()),
+        ] {
+            let mut options = OpenOptions::new();
+            let file = options.write(true).create_new(true).mode(0o600).open(self.dir.join(name));
+            file.and_then(|mut file| writeln!(file, "{text}"))?;
+        }
+        Ok(())
+    }
+}
+
+fn cannot_write(dir: &Path, error: &io::Error) -> CliError {
+    CliError::usage(format!("cannot write to {}: {error}", redacted_path(dir)))
+}
+
+/// The address in the config that an earlier simulator wrote, if all of its files are there.
+fn written_address(dir: &Path) -> Option<SocketAddr> {
+    if !FILES.iter().all(|name| dir.join(name).is_file()) {
+        return None;
+    }
+    let config = fs::read_to_string(dir.join(CONFIG_FILE)).ok()?;
+    let config = config.strip_prefix(HEADER)?;
+    let [start, end] = ADDRESS_LINE;
+    config.lines().find_map(|line| line.strip_prefix(start)?.strip_suffix(end)?.parse().ok())
 }
 
 fn config_text(dir: &Path, url: &str, recipient: &str) -> io::Result<String> {
@@ -64,7 +137,7 @@ fn config_text(dir: &Path, url: &str, recipient: &str) -> io::Result<String> {
         .iter()
         .map(|waba| format!("\n[[profile.simulator.waba]]\nid = \"{}\"\nname = \"{}\"\n", waba.id, waba.label()));
     Ok(format!(
-        "# Made by pindesk simulator. Its numbers are made up, and it listens only while it runs.\n\
+        "{HEADER}\n\
          [profile.simulator]\nlive = false\ngraph_url = \"{url}\"\ntoken_file = {token}\n{}\n\
          [escrow]\nrecipients = [\"{recipient}\"]",
         tables.collect::<Vec<_>>().concat()

@@ -19,19 +19,23 @@ pub(crate) const DEMO_LATENCY_MS: u64 = 120;
 /// What a fault file is, in the help of the simulator and the demo.
 pub(crate) const FAULT_FILE_HELP: &str = "\
 Fault file (TOML; the first fault that fits a request applies):
-  [[fault]]
-  number = \"200000000000003\"    # or waba = \"ID\", or every = 100
-  times = 2                     # left out: always
-  answer = { code = 131016, status = 500 }
+  [[fault]]                     # a throttle of one WABA, for 3 minutes
+  waba = \"100000000000001\"      # or number = \"ID\", or every = 100
+  for = \"3m\"                    # or times = 2; left out: always
+  answer = { code = 80007 }
 
-  [[fault]]
-  every = 10                    # each 10th request to set a PIN
-  answer = \"timeout\"            # in place of a code
+  [[fault]]                     # the access token expires at the 10th request
+  every = 10
+  answer = { code = 190 }       # with status = 400: not the status of Meta
 
-  Answers: timeout, reset-before, reset-after, truncate, html, success-false,
-  redirect, slow. After timeout, reset-after, truncate and slow the PIN is in
-  force, and its outcome is in doubt. Other keys: after = N (so many succeed
-  first), call = \"list\" or \"read\" (left out: to set a PIN).";
+  [[fault]]                     # the PIN is in force, and no answer comes
+  number = \"200000000000003\"
+  answer = \"timeout\"
+
+  Answers without a code: timeout, reset-before, reset-after, truncate, html,
+  success-false, redirect, slow. After timeout, reset-after, truncate and slow
+  the PIN is in force, and its outcome is in doubt. Other keys: after = N (so
+  many succeed first), call = \"list\" or \"read\" (left out: to set a PIN).";
 
 /// Describes a simulator with generated numbers and these faults.
 pub(crate) fn simulator_spec(numbers: usize, seed: u64, latency_ms: u64, faults: FaultPlan) -> SimulatorSpec {

@@ -1,6 +1,7 @@
 //! The terminal of a command: whether there is one, how wide it is, and whether it shows colors.
 
 use std::io::{self, IsTerminal as _};
+use std::os::fd::BorrowedFd;
 
 use crate::console::theme::TerminalEnv;
 
@@ -19,8 +20,17 @@ pub(crate) fn terminal_env(no_color: bool) -> TerminalEnv {
 
 /// The columns of the terminal that standard output is; `None` if it is not a terminal.
 pub(crate) fn stdout_columns() -> Option<usize> {
-    io::stdout().is_terminal().then(|| {
-        let size = rustix::termios::tcgetwinsize(rustix::stdio::stdout());
+    columns(rustix::stdio::stdout())
+}
+
+/// The columns of the terminal that standard error is; `None` if it is not a terminal.
+pub(crate) fn stderr_columns() -> Option<usize> {
+    columns(rustix::stdio::stderr())
+}
+
+fn columns(output: BorrowedFd<'_>) -> Option<usize> {
+    output.is_terminal().then(|| {
+        let size = rustix::termios::tcgetwinsize(output);
         size.map_or(DEFAULT_COLUMNS, |size| if size.ws_col == 0 { DEFAULT_COLUMNS } else { usize::from(size.ws_col) })
     })
 }

@@ -5,6 +5,7 @@
 //! those below to return to.
 
 mod hiding;
+mod jobs;
 mod journal_updates;
 mod keys;
 mod msg;
@@ -13,6 +14,7 @@ mod progress;
 mod reads;
 mod recording;
 mod timers;
+mod many_pins;
 
 pub use msg::Msg;
 
@@ -28,8 +30,14 @@ use crate::console::pages::copied::CopiedPage;
 use crate::console::pages::copy::CopyPage;
 use crate::console::pages::filter::FilterPage;
 use crate::console::pages::hidden::HiddenPage;
+use crate::console::pages::job::JobPage;
+use crate::console::pages::job_resume::JobResumePage;
+use crate::console::pages::job_stop::JobStopPage;
+use crate::console::pages::jobs::JobsPage;
 use crate::console::pages::list::ListPage;
 use crate::console::pages::listed_numbers::ListedNumbersPage;
+use crate::console::pages::many_pins::ManyPinsPage;
+use crate::console::pages::many_pins_list::ManyPinsListPage;
 use crate::console::pages::number::NumberPage;
 use crate::console::pages::path::PathPage;
 use crate::console::pages::pin_form::PinFormPage;
@@ -90,10 +98,12 @@ impl App {
         self.shared.idle_timer.start(now.instant);
         self.shared.roster.set_today(now.utc);
         self.shared.roster.end_pauses(|_, until| until <= now.instant);
+        self.shared.jobs.own.end_limits(|pause| pause.until.instant <= now.instant);
         self.shared.last_update = Some(now);
         let mut effects = self.handle_msg(msg, now);
         effects.extend(self.open_due_pages(now));
         effects.extend(self.record_screen_shown());
+        effects.extend(self.read_shown_jobs());
         for effect in &effects {
             if let Effect::Work(command) = effect {
                 self.shared.mark_acted_on(command);
@@ -108,6 +118,7 @@ impl App {
         match msg {
             Msg::KeyPressed(key) => return self.key_pressed(key, now),
             Msg::Pasted(paste) => return self.pasted(&paste, now),
+            Msg::JobStarted { job, numbers, send_first } => return self.job_started(job, numbers, send_first, now),
             Msg::NumberRead { id, result } => return self.number_read(id, result, now),
             Msg::ProgressReceived(progress) => return self.progress_received(progress, now),
             Msg::TokenRead(result) => return self.token_read(result, now),
@@ -118,6 +129,7 @@ impl App {
                 return self.apply(Step::reset(Destination::ShuttingDown(QuitReason::Signal)), now);
             }
             Msg::TimerFired => return self.timer_fired(now),
+            Msg::CallsPaused(pause) => return self.calls_paused(&pause, now),
             Msg::PageReceived { refresh_id, numbers } => self.page_received(refresh_id, &numbers),
             Msg::WabaRead { refresh_id, waba, result } => self.waba_read(refresh_id, waba, result, now),
             Msg::RefreshFinished { refresh_id } => self.refresh_finished(refresh_id, now),
@@ -135,7 +147,16 @@ impl App {
             }
             Msg::RecipientsAccepted(result) => self.recipients_accepted(result, now),
             Msg::HistoryRead { id, lines } => self.history_read(id, lines),
-            Msg::CallsPaused(pause) => self.calls_paused(&pause, now),
+            Msg::CallsLeftRead(left) => self.notify(&PageEvent::CallsLeftRead(&left)),
+            Msg::RecentSetsRead { question_id, recent } => {
+                self.notify(&PageEvent::RecentSetsRead(question_id, &recent));
+            }
+            Msg::JobsChanged(jobs) => self.jobs_changed(&jobs),
+            Msg::JobRead(id, job) => {
+                let shared = &mut self.shared;
+                shared.jobs.open.set(id, job, shared.jobs.own.get(id));
+            }
+            Msg::JobsRead(jobs) => self.shared.jobs.list.set_summaries(jobs),
             Msg::ClientSetupFailed(why) => self.shared.messages.push(now.utc, why.as_str()),
         }
         Vec::new()
@@ -184,7 +205,7 @@ impl App {
             Destination::Home if shared.idle_timer.is_hiding_recorded => Page::Hidden(HiddenPage::new(None)),
             Destination::List | Destination::Home => Page::List(ListPage::default()),
             Destination::Token(problem) => Page::Token(TokenPage { problem, is_first: self.below.is_empty() }),
-            Destination::Filter => Page::Filter(FilterPage::new(&shared.filter)),
+            Destination::Filter => Page::Filter(FilterPage::new(&shared.filter, shared.quick_filter().is_some())),
             Destination::Sort => Page::Sort(SortPage),
             Destination::Number(id) => {
                 effects.push(WorkCommand::ReadHistory(id).into());
@@ -210,21 +231,26 @@ impl App {
             Destination::Copy(id) => Page::Copy(CopyPage { id }),
             Destination::Copied(copied) => Page::Copied(CopiedPage { copied, scroll: 0 }),
             Destination::JournalUnavailable => text_page(PageText::JournalUnavailable),
+            Destination::Offline => text_page(PageText::Offline),
             Destination::Messages => text_page(PageText::Messages),
             Destination::Help => text_page(PageText::Help),
             Destination::Quit => Page::Quit(QuitPage::default()),
             Destination::ShuttingDown(reason) => Page::ShuttingDown(ShuttingDownPage { reason }),
-            Destination::ManyPinsForm(ids) => self.open_many_pins_form(&ids),
             Destination::Path(purpose) => Page::Path(PathPage::new(purpose)),
             Destination::ListedNumbers(list) => Page::ListedNumbers(ListedNumbersPage { list, scroll: 0 }),
+            Destination::ManyPinsForm(ids) => self.many_pins_form(&ids, &mut effects),
+            Destination::EditManyPins(draft) => Page::ManyPins(ManyPinsPage::reopen(*draft)),
+            Destination::ConfirmMany(request) => self.confirm_many(request, &mut effects),
+            Destination::ManyPinsList(frozen) => Page::ManyPinsList(ManyPinsListPage { frozen, scroll: 0 }),
+            Destination::Job(id) => Page::Job(JobPage::new(id)),
+            Destination::ResumeJob(request) => Page::JobResume(JobResumePage::new(request)),
+            Destination::StopJob(id) => Page::JobStop(JobStopPage::new(id)),
+            Destination::Jobs => {
+                self.shared.jobs.list.mark_stale();
+                Page::Jobs(JobsPage)
+            }
         };
         effects
-    }
-
-    /// Stays on the page that asked for the form.
-    fn open_many_pins_form(&mut self, _ids: &[PhoneNumberId]) -> Page {
-        self.shared.messages.set_hint("Setting many PINs at once is not built yet.");
-        self.below.pop().unwrap_or_else(|| Page::List(ListPage::default()))
     }
 
     /// Opens a page that the operator did not ask for, unless they are in the middle of something.
@@ -238,9 +264,14 @@ impl App {
         // It names numbers.
         let may_open = self.page.may_be_interrupted() && !self.hides_numbers();
         if self.shared.in_doubt_list.is_due && may_open {
-            effects.extend(self.step(now, |page, _| Step::open(page, Destination::Unresolved)));
+            effects.extend(self.open(Destination::Unresolved, now));
         }
         effects
+    }
+
+    /// Opens a page on top of the open one.
+    pub fn open(&mut self, destination: Destination, now: TimePoint) -> Vec<Effect> {
+        self.step(now, |page, _| Step::open(page, destination))
     }
 
     /// Says on top of the open page that there is no working access token. A page that says so already, that waits for
@@ -334,7 +365,7 @@ impl App {
     /// True if an open form or question is about this number, on the screen or below another page.
     #[must_use]
     pub fn is_asked_about(&self, id: &PhoneNumberId) -> bool {
-        self.pages().any(|page| page.asks() && page.number() == Some(*id))
+        self.pages().any(|page| page.asks() && page.is_about(id))
     }
 
     /// The page on the screen.
@@ -352,7 +383,7 @@ impl App {
     /// True if the history of the page's number is shown beside it.
     #[must_use]
     pub fn has_page_pane(&self) -> bool {
-        self.has_pane() && self.page.number().is_some() && !self.hides_numbers()
+        self.has_pane() && self.page.has_pane() && !self.hides_numbers()
     }
 
     /// The current mode, which decides what keys mean.

@@ -3,9 +3,12 @@
 //!
 //! Both are plain data that the pages build, and the runtime carries them on unchanged.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
-use crate::domain::number::{Number, PhoneNumberId};
+use crate::domain::change::JobId;
+use crate::domain::clock::UtcTime;
+use crate::domain::number::{Number, PhoneNumberId, WabaId};
 use crate::domain::pin_plan::PinPlan;
 use crate::domain::text::CleanText;
 use crate::numbers::record::ExportFormat;
@@ -44,8 +47,34 @@ pub enum WorkCommand {
     },
     /// Refresh this number, of which the list knows this.
     RefreshNumber(Number),
+    /// The same, but not before the second in which a PIN was set has passed: the journal compares whole seconds, and the
+    /// status must certainly be newer than the PIN.
+    RefreshNumberAfter {
+        /// The number.
+        number: Number,
+        /// When the PIN was set.
+        set_at: UtcTime,
+    },
     /// Set these PINs. Only a confirmation creates this command.
     SetPins(PinPlan),
+    /// Start a job for many numbers. Only a typed count creates this command.
+    StartJob {
+        /// The numbers that were counted, and their PINs.
+        plan: PinPlan,
+        /// What the job is for.
+        note: Option<CleanText>,
+        /// How many numbers are sent before the job waits; `None` if it does not wait.
+        send_first: Option<usize>,
+    },
+    /// Read what is left of the calls of these WABAs.
+    ReadCallsLeft(Vec<WabaId>),
+    /// Read which jobs set some of these numbers lately.
+    ReadRecentSets {
+        /// Identifies the question, so that a late answer to an older one is recognized.
+        question_id: u32,
+        /// The numbers.
+        numbers: HashSet<PhoneNumberId>,
+    },
     /// Send the PIN in doubt of this number again. Only a confirmation creates this command.
     ResendPin(PhoneNumberId),
     /// Record that the operator checked this number manually. Only a confirmed note creates this command.
@@ -65,6 +94,25 @@ pub enum WorkCommand {
     RecordScreenShown,
     /// Send nothing new, and wait for requests in flight.
     StopSending,
+    /// Read the jobs of the journal.
+    ReadJobs,
+    /// Send nothing new until [`WorkCommand::ContinueSending`]. Requests in flight end.
+    PauseSending,
+    /// Send again.
+    ContinueSending,
+    /// Send the numbers that jobs hold back.
+    SendHeld,
+    /// Send nothing more of this job. Only a confirmation creates this command.
+    StopJob(JobId),
+    /// Send what a job left, with new PINs. Only a confirmation by the count creates this command.
+    ResumeJob {
+        /// The job.
+        job: JobId,
+        /// The numbers that are left, and their PINs.
+        plan: PinPlan,
+    },
+    /// Read a job number by number.
+    ReadJob(JobId),
     /// Read a list of numbers from this file.
     ReadNumberList(PathBuf),
     /// Write these numbers to a new file.

@@ -5,8 +5,11 @@
 use std::time::Duration;
 
 use crate::console::effect::{Effect, ScreenCommand};
+use crate::console::many_pins::{ManyPinsDraft, ManyPinsRequest};
 use crate::console::pin_form::PinForm;
 use crate::console::shared::{BlockReason, ListedNumbers, Shared, TargetNotice, TokenProblem};
+use crate::domain::batch_plan::FrozenBatch;
+use crate::domain::change::JobId;
 use crate::domain::number::{Number, PhoneNumberId};
 use crate::domain::pin::PinChoice;
 use crate::domain::pin_plan::Targets;
@@ -58,6 +61,8 @@ pub enum Destination {
     Recipients,
     /// Why nothing can be set.
     JournalUnavailable,
+    /// Meta does not answer, so nothing can be set now.
+    Offline,
     /// The hidden screen, after this time without a key; `None` if the operator hides it.
     Hidden(Option<Duration>),
     /// The values of a number that can be copied.
@@ -72,8 +77,22 @@ pub enum Destination {
     Quit,
     /// Waiting for requests in flight before the program ends.
     ShuttingDown(QuitReason),
-    /// The PIN form for these numbers, in the order of the list: at least two.
+    /// The form for many selected numbers.
     ManyPinsForm(Vec<PhoneNumberId>),
+    /// The same form again, as it was left.
+    EditManyPins(Box<ManyPinsDraft>),
+    /// The question about many numbers.
+    ConfirmMany(Box<ManyPinsRequest>),
+    /// The whole list of many numbers.
+    ManyPinsList(FrozenBatch),
+    /// The jobs of the journal.
+    Jobs,
+    /// One job.
+    Job(JobId),
+    /// The question before what is left of a job is sent.
+    ResumeJob(ResumeRequest),
+    /// The question before a job is stopped.
+    StopJob(JobId),
     /// The path of a file.
     Path(PathPurpose),
     /// The question whether the numbers of a list are selected.
@@ -135,6 +154,17 @@ pub enum ConfirmRequest {
         /// What the operator found.
         note: CleanText,
     },
+}
+
+/// What is left of a job, to be sent.
+#[derive(Debug)]
+pub struct ResumeRequest {
+    /// The job.
+    pub job: JobId,
+    /// The numbers, frozen.
+    pub targets: Targets,
+    /// True if Meta refused all of them.
+    pub have_failed: bool,
 }
 
 /// Why the program ends.
@@ -239,5 +269,6 @@ fn explain(reason: BlockReason, shared: &mut Shared) -> Option<Destination> {
         BlockReason::TokenRefused(problem) => Destination::Token(problem),
         BlockReason::Recipients => Destination::Recipients,
         BlockReason::JournalUnavailable => Destination::JournalUnavailable,
+        BlockReason::Offline => Destination::Offline,
     })
 }

@@ -9,6 +9,10 @@ pub mod copy;
 pub mod filter;
 pub mod guard;
 pub mod hidden;
+pub mod job;
+pub mod job_resume;
+pub mod job_stop;
+pub mod jobs;
 pub mod list;
 pub mod listed_numbers;
 pub mod number;
@@ -23,7 +27,12 @@ pub mod text;
 pub mod token;
 pub mod unresolved;
 pub mod welcome;
+pub mod typed_digits;
+pub mod many_pins;
+pub mod many_pins_list;
+pub mod confirm_many;
 
+mod batch_event;
 mod text_field;
 
 use std::time::Instant;
@@ -33,8 +42,10 @@ use crate::console::input::key::Key;
 use crate::console::input::keymap::{FooterKey, KeyTable, Mode};
 use crate::console::shared::{Shared, TargetNotice};
 use crate::domain::clock::TimePoint;
-use crate::domain::number::{Number, PhoneNumberId};
+use crate::domain::number::{Number, PhoneNumberId, WabaId};
 use crate::domain::pin::Pin;
+use crate::journal::RecentSets;
+use crate::policy::quota::CallsLeft;
 
 /// Something that happened while the page was open.
 #[derive(Debug)]
@@ -49,6 +60,10 @@ pub(super) enum PageEvent<'a> {
     ChangedElsewhere(PhoneNumberId, &'a TargetNotice),
     /// A random PIN was generated; `None` if the system has no random numbers.
     PinGenerated(Option<&'a Pin>, Instant),
+    /// What is left of the calls of some WABAs was read.
+    CallsLeftRead(&'a [(WabaId, Option<CallsLeft>)]),
+    /// Which jobs set numbers of a list lately was read, for the question with this ID.
+    RecentSetsRead(u32, &'a RecentSets),
 }
 
 /// What every page answers. A default is what most pages do.
@@ -125,6 +140,16 @@ pub(super) trait PageBehavior: Sized {
     /// The number that the page is about. A wide window shows its history beside the page.
     fn number(&self) -> Option<PhoneNumberId> {
         None
+    }
+
+    /// True if the page is about this number, alone or among others.
+    fn is_about(&self, id: &PhoneNumberId) -> bool {
+        self.number() == Some(*id)
+    }
+
+    /// True if a wide window shows more beside the page.
+    fn has_pane(&self) -> bool {
+        self.number().is_some()
     }
 
     /// True if the page shows the history of this number, so that a change of it must be loaded.
@@ -257,6 +282,18 @@ macro_rules! pages {
                 }
             }
 
+            pub(super) fn is_about(&self, id: &PhoneNumberId) -> bool {
+                match self {
+                    $(Self::$name(page) => page.is_about(id),)+
+                }
+            }
+
+            pub(super) fn has_pane(&self) -> bool {
+                match self {
+                    $(Self::$name(page) => page.has_pane(),)+
+                }
+            }
+
             pub(super) fn shows_history_of(&self, id: &PhoneNumberId, shared: &Shared) -> bool {
                 match self {
                     $(Self::$name(page) => page.shows_history_of(id, shared),)+
@@ -305,6 +342,20 @@ pages! {
     Path(path::PathPage),
     /// Asking whether the numbers of a list are selected.
     ListedNumbers(listed_numbers::ListedNumbersPage),
+    /// Choosing the PINs of many numbers.
+    ManyPins(many_pins::ManyPinsPage),
+    /// Asking for the count of many numbers before something is sent.
+    ConfirmMany(confirm_many::ConfirmManyPage),
+    /// The whole list of many numbers.
+    ManyPinsList(many_pins_list::ManyPinsListPage),
+    /// The jobs of the journal.
+    Jobs(jobs::JobsPage),
+    /// One job, number by number.
+    Job(job::JobPage),
+    /// Asking before a job is stopped.
+    JobStop(job_stop::JobStopPage),
+    /// Asking before what is left of a job is sent.
+    JobResume(job_resume::JobResumePage),
 }
 
 /// Performs the action of a key, or passes the key on as text.

@@ -20,6 +20,7 @@ mod order;
 mod pauses;
 mod request_counts;
 mod row_store;
+mod selected_rows;
 mod selection;
 mod visible_rows;
 

@@ -82,6 +82,8 @@ pub enum ConsoleExit {
     Quit {
         /// How many numbers are in doubt, and will be at the next start.
         in_doubt: usize,
+        /// How many numbers have a last change that this console did not send.
+        not_sent: usize,
     },
     /// The operator quit, and the journal has not recorded everything, because it failed.
     QuitWithLostRecords,

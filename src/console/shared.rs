@@ -2,11 +2,13 @@
 //!
 //! It knows no page. A page changes it, and the views read it.
 
+mod acted_on;
 mod block_reason;
 mod change_message;
 mod escrow_command;
 mod idle_timer;
 mod in_doubt_list;
+mod jobs;
 mod listed_numbers;
 mod messages;
 mod pane;
@@ -15,10 +17,14 @@ mod reading;
 mod selection;
 mod status;
 mod target_notice;
+mod batch;
+mod scroll;
+mod started_jobs;
 
 pub use block_reason::BlockReason;
 pub use escrow_command::EscrowCommand;
 pub use in_doubt_list::{InDoubtItem, InDoubtList};
+pub use jobs::{JobCounts, JobList, JobNumbers, JobPhase, JobRow, OpenJob, OwnJob, OwnJobs};
 pub use listed_numbers::{ListSource, ListedNumbers};
 pub use messages::{Message, Messages};
 pub use status::{
@@ -29,12 +35,13 @@ pub use target_notice::TargetNotice;
 
 pub(super) use change_message::SendTimes;
 pub(super) use idle_timer::IdleTimer;
+pub(super) use jobs::JobMilestone;
 pub(super) use pane::DetailsPane;
+pub(super) use started_jobs::StartedJobs;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use crate::console::effect::WorkCommand;
 use crate::console::input::key::Key;
 use crate::console::input::keymap::{Keymap, Mode, Motion, TextInput};
 use crate::console::roster::{FilterError, Roster};
@@ -102,6 +109,9 @@ pub struct Shared {
     pub(super) new_token_problem: Option<TokenProblem>,
     pub(super) recording_status: RecordingStatus,
     pub(super) in_doubt_list: InDoubtList,
+    /// The numbers whose last change here was not sent, though nothing of it was refused.
+    pub(super) unsent: HashSet<PhoneNumberId>,
+    pub(super) jobs: jobs::JobsState,
     /// The histories that open pages show.
     pub(super) histories: HashMap<PhoneNumberId, Vec<HistoryEntry>>,
     pub(super) pane: DetailsPane,
@@ -114,6 +124,10 @@ pub struct Shared {
     pub(super) filter: String,
     /// What the key of the active quick filter restores.
     filter_before_quick: String,
+    /// The numbers that other processes are sending a PIN to, as far as the journal tells.
+    pub(super) sent_elsewhere: HashSet<PhoneNumberId>,
+    /// The jobs for many numbers that this console started.
+    pub(super) started_jobs: StartedJobs,
     /// When the last message was handled; `None` before the first.
     pub(super) last_update: Option<TimePoint>,
 }
@@ -131,6 +145,8 @@ impl Shared {
             new_token_problem: None,
             recording_status: RecordingStatus::Opening,
             in_doubt_list: InDoubtList::default(),
+            unsent: HashSet::new(),
+            jobs: jobs::JobsState::default(),
             histories: HashMap::default(),
             pane: DetailsPane::default(),
             idle_timer: IdleTimer::default(),
@@ -140,6 +156,8 @@ impl Shared {
             size,
             filter: String::new(),
             filter_before_quick: String::new(),
+            sent_elsewhere: HashSet::new(),
+            started_jobs: StartedJobs::default(),
             last_update: None,
         }
     }
@@ -265,6 +283,20 @@ impl Shared {
         self.last_update.map_or(UtcTime::from_unix_seconds(0), |now| now.utc)
     }
 
+    pub(super) fn note_unsent(&mut self, id: PhoneNumberId, state: &ChangeState) {
+        if matches!(state, ChangeState::NotSent(_, why) if !why.is_local_refusal()) {
+            self.unsent.insert(id);
+        } else {
+            self.unsent.remove(&id);
+        }
+    }
+
+    /// How many numbers have a last change that this console was to send, and did not.
+    #[must_use]
+    pub fn not_sent_here(&self) -> usize {
+        self.unsent.len()
+    }
+
     /// How many changes are in progress.
     #[must_use]
     pub fn running_count(&self) -> usize {
@@ -343,29 +375,6 @@ impl Shared {
         Some(id)
     }
 
-    /// Keeps the rows in the list that a command works on: those that a PIN is set for, and those that are read by
-    /// themselves. The operator waits for the outcome in the row, and a row that vanished with it would hide it.
-    pub(super) fn mark_acted_on(&mut self, command: &WorkCommand) {
-        match command {
-            WorkCommand::SetPins(plan) => {
-                plan.targets.iter().for_each(|number| self.roster.mark_acted_on(&number.id));
-                self.end_selection_of(plan);
-            }
-            WorkCommand::RefreshNumber(number) => self.roster.mark_acted_on(&number.id),
-            WorkCommand::ResendPin(number) | WorkCommand::ResolveManually { number, .. } => {
-                self.roster.mark_acted_on(number);
-            }
-            WorkCommand::RefreshAll { .. }
-            | WorkCommand::ReadNumberList(_)
-            | WorkCommand::ExportNumbers { .. }
-            | WorkCommand::AcceptRecipients
-            | WorkCommand::ReadHistory(_)
-            | WorkCommand::DropSecrets
-            | WorkCommand::RecordScreenShown
-            | WorkCommand::StopSending => {}
-        }
-    }
-
     pub(super) fn move_cursor(&mut self, motion: Motion) {
         let page = isize::try_from(self.list_rows().saturating_sub(1).max(1)).unwrap_or(1);
         match motion {
@@ -396,27 +405,6 @@ impl Shared {
     pub(super) fn restore_filter(&mut self, text: &str) {
         if self.roster.set_filter(text, usize::MAX).is_ok() {
             text.clone_into(&mut self.filter);
-        }
-    }
-
-    /// By how many rows a page of text scrolls: as many as it shows, less one, so that no line is skipped.
-    pub(super) const fn page_rows(&self) -> u16 {
-        // Title, heading, rule, keys. A taller window has a blank line above the text.
-        let frame = if self.is_compact() { 4 } else { 5 };
-        let rows = self.size.height.saturating_sub(frame + 1);
-        if rows == 0 { 1 } else { rows }
-    }
-
-    /// The scroll position of a page of text after a motion. The page limits it to what it has when it is drawn.
-    pub(super) const fn scroll_after(&self, scroll: u16, motion: Motion) -> u16 {
-        let rows = self.page_rows();
-        match motion {
-            Motion::Up => scroll.saturating_sub(1),
-            Motion::Down => scroll.saturating_add(1),
-            Motion::PageUp => scroll.saturating_sub(rows),
-            Motion::PageDown => scroll.saturating_add(rows),
-            Motion::First => 0,
-            Motion::Last => u16::MAX,
         }
     }
 

@@ -194,6 +194,12 @@ impl Theme {
         self.glyph("▼", "v")
     }
 
+    /// What stands for values that do not fit.
+    #[must_use]
+    pub fn cut_mark(&self) -> &'static str {
+        self.glyph("…", "~")
+    }
+
     /// The cell of a progress bar that is done.
     #[must_use]
     pub fn bar_cell(&self) -> &'static str {

@@ -18,6 +18,14 @@ mod confirm;
 mod copy;
 mod details;
 mod in_doubt;
+mod row_scroll;
+mod jobs;
+mod job_row;
+mod job_head;
+mod job_pane;
+mod job;
+mod job_stop;
+mod job_resume;
 mod pin_form;
 mod help;
 mod hidden;
@@ -35,9 +43,14 @@ mod sheet;
 mod empty_state;
 mod status;
 mod unresolved;
+mod batch;
+mod many_pins;
+mod many_pins_list;
+mod confirm_many;
 
 use canvas::Canvas;
 use list::ListScroll;
+use row_scroll::RowScroll;
 use sheet::Sheet;
 
 /// The result of painting a frame.
@@ -54,13 +67,15 @@ pub struct PaintResult {
 pub struct View {
     theme: Theme,
     list: ListScroll,
+    jobs: RowScroll,
+    job: RowScroll,
 }
 
 impl View {
     /// Creates a view that has drawn nothing yet.
     #[must_use]
     pub const fn new(theme: Theme) -> Self {
-        Self { theme, list: ListScroll::new() }
+        Self { theme, list: ListScroll::new(), jobs: RowScroll::new(), job: RowScroll::new() }
     }
 
     /// Draws the state at the time `now` into an empty buffer.
@@ -77,8 +92,8 @@ impl View {
 
     fn paint_page(&mut self, app: &App, now: Instant, canvas: &mut Canvas<'_>) -> PaintResult {
         let page = |canvas: &mut Canvas<'_>, sheet: &Sheet, scroll: u16| {
-            if let Some(id) = app.page_number().filter(|_| app.has_page_pane()) {
-                details::paint_page_pane(app, id, canvas);
+            if app.has_page_pane() {
+                paint_pane(app, canvas);
             }
             sheet.paint(app, canvas, scroll)
         };
@@ -102,14 +117,33 @@ impl View {
                     PageText::Help => help::sheet(app, self.theme),
                     PageText::Messages => messages::sheet(app),
                     PageText::JournalUnavailable => recording::journal_unavailable(app),
+                    PageText::Offline => recording::offline(app),
                 };
                 page(canvas, &sheet, state.scroll)
             }
             Page::Quit(_) => page(canvas, &quit::confirmation(app), 0),
+            Page::ManyPins(state) => page(canvas, &many_pins::sheet(app, state, now), 0),
+            Page::ConfirmMany(state) => page(canvas, &confirm_many::sheet(app, state, now), 0),
+            Page::ManyPinsList(state) => many_pins_list::paint(app, state, canvas),
             Page::ShuttingDown(state) => page(canvas, &quit::waiting(app, &state.reason), 0),
             Page::Path(state) => page(canvas, &number_list::path(app, state), 0),
             Page::ListedNumbers(state) => page(canvas, &number_list::listed_numbers(app, state), state.scroll),
+            Page::JobResume(state) => page(canvas, &job_resume::sheet(app, state, now), 0),
+            Page::JobStop(state) => page(canvas, &job_stop::sheet(app, state), 0),
+            Page::Job(state) => job::paint(app, state, now, canvas, &mut self.job),
+            Page::Jobs(_) => jobs::paint(app, canvas, &mut self.jobs),
         }
+    }
+}
+
+/// Draws what belongs beside the page: the history of its number, or its list.
+fn paint_pane(app: &App, canvas: &mut Canvas<'_>) {
+    if let Page::ManyPins(state) = app.page() {
+        batch::paint_pane(app, state.draft.frozen(), canvas);
+    } else if let Page::ConfirmMany(state) = app.page() {
+        batch::paint_pane(app, &state.request.frozen, canvas);
+    } else if let Some(id) = app.page_number() {
+        details::paint_page_pane(app, id, canvas);
     }
 }
 

@@ -149,7 +149,7 @@ pub enum ChangeState {
     /// The PIN may be set or not.
     InDoubt(Box<InDoubtDetails>),
     /// It was in doubt, and an operator or a status read resolved it.
-    Resolved(Completion, Resolution),
+    Resolved(Completion, DoubtEnd),
 }
 
 /// What is known about a number in doubt, and what the operator can do about it.
@@ -206,6 +206,15 @@ pub enum SendHistory {
         /// When the PIN was encrypted.
         encrypted_at: UtcTime,
     },
+}
+
+/// When and how a doubt ended without a confirmation by Meta.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DoubtEnd {
+    /// When it was resolved.
+    pub at: UtcTime,
+    /// How.
+    pub how: Resolution,
 }
 
 /// How a doubt was resolved without a confirmation by Meta.
@@ -300,10 +309,8 @@ impl ChangeState {
     pub fn ended_at(&self) -> Option<UtcTime> {
         match self {
             Self::Queued | Self::Sending { .. } | Self::Waiting { .. } | Self::Paused { .. } => None,
-            Self::Set(completion)
-            | Self::Failed(completion, _)
-            | Self::NotSent(completion, _)
-            | Self::Resolved(completion, _) => Some(completion.at),
+            Self::Set(completion) | Self::Failed(completion, _) | Self::NotSent(completion, _) => Some(completion.at),
+            Self::Resolved(_, end) => Some(end.at),
             Self::InDoubt(details) => Some(details.send_history.last_known_at()),
         }
     }

@@ -124,6 +124,12 @@ impl UtcTime {
         self.format("%d %b %y")
     }
 
+    /// `02 Mar 14:03:09`, for a column whose heading says UTC.
+    #[must_use]
+    pub fn format_day_and_second(self) -> String {
+        self.format("%d %b %H:%M:%S")
+    }
+
     /// `14:03:09`, for a narrow column.
     #[must_use]
     pub fn format_time(self) -> String {

@@ -3,6 +3,8 @@
 //!
 //! It knows no numbers and guesses none: a part of a number is not a number.
 
+use std::hash::{Hash, Hasher};
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -23,8 +25,29 @@ pub enum NumberArg {
     Id(PhoneNumberId),
     /// Digits alone: an ID, or the digits of a display number.
     Digits(PhoneNumberId),
-    /// The digits of a display number.
-    Display(Box<str>),
+    /// A display number.
+    Display(DisplayNumber),
+}
+
+/// A display number as the operator wrote it. Two are equal if their digits are.
+#[derive(Debug, Clone)]
+pub struct DisplayNumber {
+    digits: Box<str>,
+    written: CleanText,
+}
+
+impl PartialEq for DisplayNumber {
+    fn eq(&self, other: &Self) -> bool {
+        self.digits == other.digits
+    }
+}
+
+impl Eq for DisplayNumber {}
+
+impl Hash for DisplayNumber {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.digits.hash(state);
+    }
 }
 
 /// The text is not a number.
@@ -44,7 +67,9 @@ impl FromStr for NumberArg {
         if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(ParseNumberError);
         }
-        Ok(text.parse().map_or_else(|_| Self::Display(digits.into()), Self::Digits))
+        let written = || text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).collect::<String>();
+        let display = || DisplayNumber { digits: digits.into(), written: CleanText::new(&written()) };
+        Ok(text.parse().map_or_else(|_| Self::Display(display()), Self::Digits))
     }
 }
 
@@ -64,7 +89,7 @@ impl NumberArg {
         match self {
             Self::Id(_) => None,
             Self::Digits(id) => Some(without_international_prefix(id.as_str())),
-            Self::Display(digits) => Some(digits),
+            Self::Display(number) => Some(&number.digits),
         }
     }
 
@@ -79,9 +104,45 @@ impl NumberArg {
     pub fn label(&self) -> String {
         match self {
             Self::Id(id) | Self::Digits(id) => id_label(*id),
-            Self::Display(digits) if digits.len() == PIN_DIGITS => SIX_DIGITS.to_owned(),
-            Self::Display(digits) => format!("+{digits}"),
+            Self::Display(number) if number.digits.len() == PIN_DIGITS => SIX_DIGITS.to_owned(),
+            Self::Display(number) => number.written.to_string(),
         }
+    }
+
+    /// True if the text may be this number without its country code.
+    #[must_use]
+    pub fn is_end_of(&self, number: &Number) -> bool {
+        let Some(end) = self.local_digits() else { return false };
+        let digits = display_digits(number);
+        digits.len() > end.len() && digits.ends_with(end)
+    }
+
+    /// True if the text may be a number without its country code.
+    #[must_use]
+    pub fn may_lack_country_code(&self) -> bool {
+        self.local_digits().is_some()
+    }
+
+    /// What to do about a number that is not known. `similar` are the known numbers that it is the end of.
+    #[must_use]
+    pub fn hint(&self, similar: &[Number]) -> Option<String> {
+        self.local_digits()?;
+        Some(match similar {
+            [number] => format!("Did you mean {}?", number.label()),
+            _ => "Start a phone number with + and the country code, as in +44 7700 900001.".to_owned(),
+        })
+    }
+
+    /// The digits of a number that may have no country code, without the zero that is dialed before it within a country.
+    fn local_digits(&self) -> Option<&str> {
+        let written = match self {
+            Self::Id(_) => return None,
+            Self::Digits(id) => id.as_str(),
+            Self::Display(number) => number.written.as_str(),
+        };
+        let is_international = written.starts_with('+') || written.starts_with(INTERNATIONAL_PREFIX);
+        let digits = self.display_digits()?.trim_start_matches('0');
+        (!is_international && LOCAL_LENGTHS.contains(&digits.len())).then_some(digits)
     }
 
     /// Why a profile with these WABAs does not have the number.
@@ -95,6 +156,9 @@ impl NumberArg {
         }
     }
 }
+
+/// How many digits a number without its country code has. Six may be a PIN, and an ID has more.
+const LOCAL_LENGTHS: RangeInclusive<usize> = 7..=12;
 
 fn without_international_prefix(digits: &str) -> &str {
     digits.strip_prefix(INTERNATIONAL_PREFIX).unwrap_or(digits)
@@ -162,6 +226,8 @@ mod tests {
         for text in ["409726", "+409726", "409 726"] {
             assert_eq!(text.parse::<NumberArg>().expect("a number").label(), "(six digits)", "{text:?}");
         }
-        assert_eq!("+44 7700 900001".parse::<NumberArg>().expect("a number").label(), "+447700900001");
+        for text in ["+44 7700 900001", "7700 900-001", "447700900001"] {
+            assert_eq!(text.parse::<NumberArg>().expect("a number").label(), text, "as it was written");
+        }
     }
 }

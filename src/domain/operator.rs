@@ -12,8 +12,9 @@ use crate::domain::text::CleanText;
 pub struct OperatorName(Arc<CleanText>);
 
 impl OperatorName {
-    /// The claimed `SUDO_USER` with a star, because several people may share the account (`ana*@web1`); otherwise the
-    /// claimed `USER` (`ana@web1`); otherwise the user ID (`uid 1000@web1`). The host is cut at its first dot.
+    /// The claimed `SUDO_USER` with a star, because several people may share the account (`ana*@web1`); otherwise `user`,
+    /// which the environment claims or the user ID has (`ana@web1`); otherwise the user ID (`uid 1000@web1`). The host is
+    /// cut at its first dot.
     #[must_use]
     pub fn new(uid: u32, user: Option<&CleanText>, sudo_user: Option<&CleanText>, host: &CleanText) -> Self {
         let user = match (sudo_user, user) {

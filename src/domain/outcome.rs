@@ -162,9 +162,10 @@ impl fmt::Display for DoubtReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TimedOut { waited } => write!(f, "sent, no answer in {} s", waited.as_secs()),
-            Self::ConnectionLost { after } => {
-                write!(f, "sent, then the connection was lost after {} s", after.as_secs())
-            }
+            Self::ConnectionLost { after } => match after.as_secs() {
+                0 => f.write_str("sent, then the connection was lost at once"),
+                seconds => write!(f, "sent, then the connection was lost after {seconds} s"),
+            },
             Self::ServerError(error) => write!(f, "Meta had a fault of its own, HTTP {}", error.http_status),
             Self::UnexpectedReply { http_status } => write!(f, "a reply that was not Meta's, HTTP {http_status}"),
             Self::SuccessNotTrue => f.write_str("Meta answered, but did not say success: true"),
@@ -261,5 +262,19 @@ impl fmt::Display for ReadFailure {
             Self::WrongKind { expected, .. } => write!(f, "this ID is not {}", expected.label()),
             Self::IncompleteList(defect) => write!(f, "{defect}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_that_is_lost_at_once_is_not_lost_after_0_s() {
+        let texts =
+            [0, 999, 3_000].map(|ms| DoubtReason::ConnectionLost { after: Duration::from_millis(ms) }.to_string());
+        let [at_once, soon, later] = texts;
+        assert_eq!(at_once, "sent, then the connection was lost at once");
+        assert_eq!((soon.as_str(), later.as_str()), (at_once.as_str(), "sent, then the connection was lost after 3 s"));
     }
 }

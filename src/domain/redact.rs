@@ -18,6 +18,22 @@ pub fn redacted_word(word: &str) -> &str {
     if is_pin || is_long { "…" } else { word }
 }
 
+/// True if a text may have a PIN, an access token or a private key in it, so that no message repeats any of it.
+#[must_use]
+pub fn may_have_secret(text: &str) -> bool {
+    let is_pin = |digits: &str| digits.len() == PIN_DIGITS;
+    let all_digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    let has_pin = is_pin(&all_digits) || text.split(|c: char| !c.is_ascii_digit()).any(is_pin);
+    let is_key = |word: &str| {
+        let word = word.to_ascii_uppercase();
+        redacted_word(&word) != word || SECRET_PREFIXES.iter().any(|prefix| word.starts_with(prefix))
+    };
+    has_pin || text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').any(is_key)
+}
+
+/// How access tokens of Meta and private keys of age begin.
+const SECRET_PREFIXES: [&str; 2] = ["EAA", "AGE-SECRET-KEY"];
+
 /// Returns a path as a message can show it; see [`redacted_word`].
 #[must_use]
 pub fn redacted_path(path: &Path) -> CleanText {
@@ -41,6 +57,18 @@ pub fn shell_quote(path: &Path) -> CleanText {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_with_digits_or_words_of_a_secret_is_found() {
+        for text in
+            ["409726", "409 726", "pin=409726", "EAAJtoken", "key: AGE-SECRET-KEY-1QQ", "abcdefghijklmnopqrstuvwxyz"]
+        {
+            assert!(may_have_secret(text), "{text}");
+        }
+        for text in ["", "Acme Retail", "name,number", "us-retail-2026", "+44 7700 9000011"] {
+            assert!(!may_have_secret(text), "{text}");
+        }
+    }
 
     #[test]
     fn a_path_in_a_command_is_one_word() {

@@ -153,6 +153,12 @@ pub enum NotSentReason {
 }
 
 impl NotSentReason {
+    /// True if pindesk refused it for a reason of its own, which the operator was told at once.
+    #[must_use]
+    pub const fn is_local_refusal(&self) -> bool {
+        matches!(self, Self::Failure(SendFailure::RefusedLocally(_)))
+    }
+
     /// The error that Graph reported for this number, if it did.
     #[must_use]
     pub const fn api_error(&self) -> Option<&ApiError> {

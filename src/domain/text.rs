@@ -259,8 +259,15 @@ pub fn truncate(text: &str, columns: usize) -> Cow<'_, str> {
 /// The error without the number that only a programmer knows: `No space left on device`.
 #[must_use]
 pub fn plain_io_error(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or_default().to_owned()
+    without_error_number(&error.to_string())
+}
+
+/// The text without such numbers, wherever they are.
+#[must_use]
+pub fn without_error_number(text: &str) -> String {
+    let mut parts = text.split(" (os error ");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + part.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start_matches(')'))
 }
 
 /// Formats an error, followed by its sources: `cannot open the journal: disk I/O error`.
@@ -298,6 +305,12 @@ pub fn format_count(count: usize) -> String {
         out.push(digit);
     }
     out
+}
+
+/// `1 number`, `2,433 numbers`.
+#[must_use]
+pub fn count_numbers(count: usize) -> String {
+    if count == 1 { "1 number".to_owned() } else { format!("{} numbers", format_count(count)) }
 }
 
 #[cfg(test)]

@@ -200,6 +200,7 @@ impl JobsActor {
                 self.cancel_all(&NotSentReason::Stopped);
                 self.idle_waiters.push(idle);
             }
+            ActorCommand::StopJob(job) => self.cancel_job(job, &NotSentReason::Stopped),
             ActorCommand::ResolveManually(number, note) => self.resolve(number, Resolution::Manual, Some(note)),
             ActorCommand::StatusRead(read) => {
                 let is_proof = self.in_doubt.state(read.number).is_some_and(|details| {

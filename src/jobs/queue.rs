@@ -116,6 +116,20 @@ impl SendQueue {
         taken.sort_by_key(QueueItem::place);
         taken
     }
+
+    /// Takes all numbers of a job, in order, with those that are held back.
+    pub(super) fn take_job(&mut self, job: JobId) -> Vec<QueueItem> {
+        let held = self.held.extract_if(.., |planned| planned.job() == job).map(QueueItem::Planned);
+        let mut taken: Vec<_> = held.collect();
+        for items in self.by_waba.values_mut() {
+            let (of_job, others): (VecDeque<_>, _) = mem::take(items).into_iter().partition(|item| item.job() == job);
+            *items = others;
+            taken.extend(of_job);
+        }
+        self.by_waba.retain(|_, items| !items.is_empty());
+        taken.sort_by_key(QueueItem::place);
+        taken
+    }
 }
 
 impl RecordedJob {

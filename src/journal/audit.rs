@@ -113,7 +113,7 @@ pub struct AuditRow {
 /// What the environment claims about the operator. Anyone can fake it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClaimedIdentity {
-    /// The value of `USER`.
+    /// The value of `USER`; without one, the name of the real user ID in the system's user database.
     pub user: Option<CleanText>,
     /// The value of `SUDO_USER`.
     pub sudo_user: Option<CleanText>,

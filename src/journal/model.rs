@@ -65,7 +65,7 @@ pub struct Operator {
     pub euid: u32,
     /// The terminal, if there is one.
     pub tty: Option<CleanText>,
-    /// The claimed value of `USER`.
+    /// The claimed value of `USER`; without one, the name of the real user ID in the system's user database.
     pub user: Option<CleanText>,
     /// The claimed value of `SUDO_USER`.
     pub sudo_user: Option<CleanText>,
@@ -336,14 +336,19 @@ impl Operator {
     /// Reads the operator of this process from the kernel and the environment.
     #[must_use]
     pub fn from_process() -> Self {
-        let claimed = |name| std::env::var_os(name).map(|value| CleanText::new(&value.to_string_lossy()));
+        let claimed = |name| {
+            let value = std::env::var_os(name).filter(|value| !value.is_empty());
+            value.map(|value| CleanText::new(&value.to_string_lossy()))
+        };
+        let uid = rustix::process::getuid().as_raw();
+        let login_name = || uzers::get_user_by_uid(uid).map(|user| CleanText::new(&user.name().to_string_lossy()));
         let tty = rustix::termios::ttyname(rustix::stdio::stdin(), Vec::new()).ok();
         Self {
             host: CleanText::new(&rustix::system::uname().nodename().to_string_lossy()),
-            uid: rustix::process::getuid().as_raw(),
+            uid,
             euid: rustix::process::geteuid().as_raw(),
             tty: tty.map(|name| CleanText::new(&name.to_string_lossy())),
-            user: claimed("USER"),
+            user: claimed("USER").or_else(login_name),
             sudo_user: claimed("SUDO_USER"),
             ssh_connection: claimed("SSH_CONNECTION"),
         }

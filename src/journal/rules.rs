@@ -4,6 +4,7 @@
 //! They read no rows, files or clocks, and write nothing.
 
 pub(super) mod change_state;
+pub(super) mod recent_sets;
 pub(super) mod recipients;
 pub(super) mod recovery;
 pub(super) mod send;

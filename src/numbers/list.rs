@@ -1,6 +1,7 @@
 //! A list of numbers that an operator has: a file or a paste, checked as a whole before one of them is used.
 //!
-//! It repeats no line that is not a number, and no digits that could be a PIN: the operator may have named the wrong file.
+//! It repeats no line that may have a secret, and no digits that could be a PIN: the operator may have named the wrong
+//! file.
 
 mod reader;
 
@@ -62,6 +63,12 @@ impl NumberList {
     #[must_use]
     pub fn requests(&self) -> Vec<NumberArg> {
         self.lines.iter().map(|(_, number)| number.clone()).collect()
+    }
+
+    /// How many numbers the list has.
+    #[must_use]
+    pub const fn number_count(&self) -> usize {
+        self.lines.len()
     }
 
     /// True if the file has numbers and no error was found so far.

@@ -1,17 +1,20 @@
 //! A number as data, for scripts and spreadsheets: JSON Lines and CSV.
 //!
-//! A record has no PIN. It says what Meta reported, and nothing of what pindesk did.
+//! A record has no PIN. It says what Meta reported, and apart from that what the journal knows.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::Path;
 
 use serde::Serialize;
 
+use crate::domain::clock::UtcTime;
 use crate::domain::csv_cell::csv_cell;
 use crate::domain::json_text::{SCHEMA_VERSION, write_json};
-use crate::domain::number::Number;
+use crate::domain::number::{Number, PhoneNumberId};
 use crate::domain::text::CleanText;
+use crate::journal::{JournalError, JournalReader, LastRequest, RecordedState};
 
 /// A number as scripts see it: what is absent at Meta is null, and an unknown word is passed on unchanged.
 #[derive(Serialize)]
@@ -64,8 +67,8 @@ impl<'a> NumberData<'a> {
         }
     }
 
-    /// The cells in the order of [`CSV_HEADER`].
-    fn csv_row(&self) -> [Cow<'a, str>; CSV_HEADER.len()] {
+    /// The cells in the order of [`CSV_HEADER`], without those of the journal.
+    fn csv_cells(&self) -> [Cow<'a, str>; CSV_HEADER.len() - JOURNAL_COLUMNS] {
         let optional = |text: Option<&'a str>| csv_cell(text.unwrap_or_default());
         [
             Cow::Owned(self.schema.to_string()),
@@ -85,8 +88,58 @@ impl<'a> NumberData<'a> {
     }
 }
 
+/// What the journal knows about numbers.
+#[derive(Debug, Default)]
+pub struct NumberHistory {
+    pub(crate) requests: LastRequests,
+    pub(crate) last_sets: HashMap<PhoneNumberId, UtcTime>,
+}
+
+/// The last request of each number.
+pub(crate) type LastRequests = HashMap<PhoneNumberId, LastRequest>;
+
+impl NumberHistory {
+    /// Reads it for every number.
+    ///
+    /// # Errors
+    /// If the journal cannot be read.
+    pub fn read(journal: &JournalReader) -> Result<Self, JournalError> {
+        let requests = journal.last_requests()?.into_iter().map(|request| (request.number, request)).collect();
+        Ok(Self { requests, last_sets: journal.last_sets()?.into_iter().collect() })
+    }
+}
+
+/// A number of a list, with what the journal knows about it.
+#[derive(Serialize)]
+struct ListedNumber<'a> {
+    #[serde(flatten)]
+    number: NumberData<'a>,
+    request: Option<&'static str>,
+    last_set_at: Option<String>,
+}
+
+impl<'a> ListedNumber<'a> {
+    fn new(number: NumberData<'a>, id: PhoneNumberId, history: &NumberHistory) -> Self {
+        let request = history.requests.get(&id).map(|request| recorded_json(request.state));
+        Self { number, request, last_set_at: history.last_sets.get(&id).map(|at| at.to_rfc3339()) }
+    }
+}
+
+/// The recorded state of a number for scripts. It says "resolved" where the table does.
+const fn recorded_json(state: RecordedState) -> &'static str {
+    match state {
+        RecordedState::NotStarted => "not_started",
+        RecordedState::Running => "sending",
+        RecordedState::Ended(result) => result.as_str(),
+        RecordedState::NotApplied | RecordedState::Resolved => "resolved",
+    }
+}
+
+/// How many of the columns the journal fills.
+const JOURNAL_COLUMNS: usize = 2;
+
 /// The names of the columns.
-const CSV_HEADER: [&str; 13] = [
+const CSV_HEADER: [&str; 15] = [
     "schema",
     "phone_number_id",
     "waba_id",
@@ -100,7 +153,15 @@ const CSV_HEADER: [&str; 13] = [
     "name_status",
     "platform_type",
     "account_mode",
+    "request",
+    "last_set_at",
 ];
+
+/// Writes a number as JSON on a line of its own.
+pub(crate) fn write_json_line(out: &mut impl Write, number: &Number, history: &NumberHistory) -> io::Result<()> {
+    write_json(&mut *out, &ListedNumber::new(NumberData::exact(number), number.id, history))?;
+    writeln!(out)
+}
 
 /// Writes the names of the columns.
 pub(crate) fn write_csv_header(out: &mut csv::Writer<impl Write>) -> io::Result<()> {
@@ -108,14 +169,30 @@ pub(crate) fn write_csv_header(out: &mut csv::Writer<impl Write>) -> io::Result<
 }
 
 /// Writes the cells of a number.
-pub(crate) fn write_csv_row(out: &mut csv::Writer<impl Write>, number: &Number) -> io::Result<()> {
-    let record = NumberData::from(number);
-    out.write_record(record.csv_row().iter().map(|cell| cell.as_bytes())).map_err(csv_error)
+pub(crate) fn write_csv_row(
+    out: &mut csv::Writer<impl Write>,
+    number: &Number,
+    history: &NumberHistory,
+) -> io::Result<()> {
+    let listed = ListedNumber::new(NumberData::from(number), number.id, history);
+    let (cells, last_set_at) = (listed.number.csv_cells(), listed.last_set_at.unwrap_or_default());
+    let journal_cells = [listed.request.unwrap_or_default(), &last_set_at];
+    let cells = cells.iter().map(|cell| cell.as_bytes());
+    out.write_record(cells.chain(journal_cells.map(str::as_bytes))).map_err(csv_error)
 }
 
 fn csv_error(error: csv::Error) -> io::Error {
     let message = error.to_string();
     if let csv::ErrorKind::Io(error) = error.into_kind() { error } else { io::Error::other(message) }
+}
+
+/// What a file has to which numbers were written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExportedNumbers {
+    /// How many numbers.
+    pub count: usize,
+    /// False if the journal could not be read, so that what it knows is left out.
+    pub has_history: bool,
 }
 
 /// The format of a file with numbers.
@@ -143,19 +220,16 @@ impl ExportFormat {
     ///
     /// # Errors
     /// If the writer fails.
-    pub fn write(self, mut out: impl Write, numbers: &[Number]) -> io::Result<()> {
+    pub fn write(self, mut out: impl Write, numbers: &[Number], history: &NumberHistory) -> io::Result<()> {
         match self {
             Self::Csv => {
                 let mut out = csv::Writer::from_writer(out);
                 write_csv_header(&mut out)?;
-                numbers.iter().try_for_each(|number| write_csv_row(&mut out, number))?;
+                numbers.iter().try_for_each(|number| write_csv_row(&mut out, number, history))?;
                 out.flush()
             }
             Self::JsonLines => {
-                for number in numbers {
-                    write_json(&mut out, &NumberData::exact(number))?;
-                    writeln!(out)?;
-                }
+                numbers.iter().try_for_each(|number| write_json_line(&mut out, number, history))?;
                 out.flush()
             }
         }

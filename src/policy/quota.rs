@@ -68,6 +68,15 @@ pub enum Hold {
     Busy,
 }
 
+/// What is left of the calls of a WABA, as far as Meta told lately.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallsLeft {
+    /// How many calls may still be made now.
+    pub left: u64,
+    /// How many an hour are allowed.
+    pub per_hour: u64,
+}
+
 /// A call that was admitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CallTicket {
@@ -188,6 +197,11 @@ impl Budgets {
             budget.pause(now).map(|(cause, until)| ScopePause { scope, cause, until })
         };
         scopes.into_iter().chain(waba).chain(number).filter_map(pause).max_by_key(|pause| pause.until)
+    }
+
+    /// What is left of the calls of a WABA; `None` if Meta told nothing of them in the last hour.
+    pub fn calls_left(&mut self, waba: WabaId, now: Instant) -> Option<CallsLeft> {
+        self.wabas.get_mut(&Some(waba))?.calls_left(now)
     }
 
     /// Pauses the scopes of a call whose limit is nearly reached.

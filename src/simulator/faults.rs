@@ -38,7 +38,7 @@ impl FaultPlan {
     ///
     /// - exactly one target: `number = "ID"`, `waba = "ID"` or `every = N` (each N-th call of its kind);
     /// - `answer`: `"timeout"`, `"reset-before"`, `"reset-after"`, `"truncate"`, `"html"`, `"success-false"`,
-    ///   `"redirect"`, `"slow"`, or `{ code, status }` with the optional keys `subcode`, `details`, `transient` (default:
+    ///   `"redirect"`, `"slow"`, or `{ code }` with the optional keys `status` (default: that of Meta), `subcode`, `details`, `transient` (default:
     ///   true for throttles, as Meta sends them), `retry_after` (seconds), `regain_minutes` and `usage` (the value of
     ///   `X-Business-Use-Case-Usage`, instead of the counted one); the PIN is in force after `reset-after`, `truncate`,
     ///   `timeout` and `slow`;
@@ -127,7 +127,8 @@ pub(super) enum FaultResponse {
 #[serde(deny_unknown_fields)]
 pub(super) struct ErrorResponse {
     pub code: i64,
-    pub status: u16,
+    /// The HTTP status; `None` for that of Meta.
+    pub status: Option<u16>,
     pub subcode: Option<i64>,
     pub details: Option<String>,
     /// The value of `is_transient`; `None` for that of Meta.
@@ -138,6 +139,21 @@ pub(super) struct ErrorResponse {
     pub regain_minutes: Option<u32>,
     /// The value of `X-Business-Use-Case-Usage`; `None` for the counted one.
     pub usage: Option<String>,
+}
+
+impl ErrorResponse {
+    /// The HTTP status: the given one, or that which Meta documents for the code.
+    pub(super) const fn http_status(&self) -> u16 {
+        match (self.status, self.code) {
+            (Some(status), _) => status,
+            (None, 0 | 190) => 401,
+            (None, 10 | 200..=299 | 368 | 131_005 | 131_031) => 403,
+            (None, 803) => 404,
+            (None, 3 | 131_000 | 131_016 | 131_045 | 131_057 | 133_000) => 500,
+            (None, 2 | 133_004) => 503,
+            (None, _) => 400,
+        }
+    }
 }
 
 const RESPONSE_NAMES: [(&str, FaultResponse); 9] = [
@@ -160,7 +176,7 @@ impl<'de> Deserialize<'de> for FaultResponse {
             type Value = FaultResponse;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a table such as { code = 131016, status = 500 }, or one of: ")?;
+                f.write_str("a table such as { code = 131016 }, or one of: ")?;
                 f.write_str(&RESPONSE_NAMES.map(|(name, _)| name).join(", "))
             }
 
@@ -216,9 +232,9 @@ impl TryFrom<RawFaultRule> for FaultRule {
             return Err("answer = \"empty-page\" needs call = \"list\"".to_owned());
         }
         if let FaultResponse::Error(error) = &raw.answer
-            && !(200..=599).contains(&error.status)
+            && !(200..=599).contains(&error.http_status())
         {
-            return Err(format!("status = {}: give 200 to 599", error.status));
+            return Err(format!("status = {}: give 200 to 599", error.http_status()));
         }
         let duration = raw.r#for.as_deref().map(parse_duration).transpose()?;
         Ok(Self { target, call: raw.call, after: raw.after, times: raw.times, duration, answer: raw.answer })
@@ -326,7 +342,13 @@ fn demo_fault(index: usize) -> Option<(FaultResponse, u32)> {
     match draw % 200 {
         0 | 1 => {
             let (code, status, subcode, times) = DEMO_CODES[(nth % DEMO_CODES.len() as u64) as usize];
-            let error = ErrorResponse { code, status, subcode, transient: Some(code == 2), ..ErrorResponse::default() };
+            let error = ErrorResponse {
+                code,
+                status: Some(status),
+                subcode,
+                transient: Some(code == 2),
+                ..ErrorResponse::default()
+            };
             Some((FaultResponse::Error(error), times.unwrap_or(u32::MAX)))
         }
         2 => {
@@ -345,12 +367,21 @@ fn demo_fault(index: usize) -> Option<(FaultResponse, u32)> {
 fn named_fault(fault: DemoFault) -> Option<(FaultResponse, u32)> {
     match fault {
         DemoFault::None => None,
-        DemoFault::Refused { code, status } => {
-            Some((FaultResponse::Error(ErrorResponse { code, status, ..ErrorResponse::default() }), u32::MAX))
-        }
+        DemoFault::Refused { code, status } => Some((
+            FaultResponse::Error(ErrorResponse { code, status: Some(status), ..ErrorResponse::default() }),
+            u32::MAX,
+        )),
         DemoFault::Throttled { times, retry_after } => {
             let (code, status, retry_after) = (80_008, 400, Some(retry_after));
-            Some((FaultResponse::Error(ErrorResponse { code, status, retry_after, ..ErrorResponse::default() }), times))
+            Some((
+                FaultResponse::Error(ErrorResponse {
+                    code,
+                    status: Some(status),
+                    retry_after,
+                    ..ErrorResponse::default()
+                }),
+                times,
+            ))
         }
         DemoFault::NoAnswer => Some((FaultResponse::ResetAfter, DEMO_SILENT_ATTEMPTS)),
         DemoFault::BadGateway => Some((FaultResponse::Html, DEMO_SILENT_ATTEMPTS)),
@@ -378,10 +409,23 @@ mod tests {
         let mut injector = injector(
             "[[fault]]\nnumber = \"200000000000003\"\ntimes = 2\nafter = 1\nanswer = { code = 131016, status = 500 }",
         );
-        let error = FaultResponse::Error(ErrorResponse { code: 131_016, status: 500, ..ErrorResponse::default() });
+        let error =
+            FaultResponse::Error(ErrorResponse { code: 131_016, status: Some(500), ..ErrorResponse::default() });
         assert_eq!(injector.next_fault(set_pin(("200000000000004", 3)), now()), None);
         let responses: Vec<_> = (0..4).map(|_| injector.next_fault(set_pin(("200000000000003", 2)), now())).collect();
         assert_eq!(responses, [None, Some(error.clone()), Some(error), None]);
+    }
+
+    #[test]
+    fn an_error_without_a_status_has_that_of_meta() {
+        let statuses = [80_007, 4, 190, 200, 131_016, 133_004, 987_654].map(|code| {
+            let plan = format!("[[fault]]\nevery = 1\nanswer = {{ code = {code} }}");
+            match injector(&plan).next_fault(set_pin(("200000000000001", 0)), now()) {
+                Some(FaultResponse::Error(error)) => error.http_status(),
+                other => panic!("{other:?}"),
+            }
+        });
+        assert_eq!(statuses, [400, 400, 401, 403, 500, 503, 400]);
     }
 
     #[test]
@@ -454,7 +498,12 @@ mod tests {
     fn the_first_numbers_of_the_demo_behave_as_named() {
         let faults: Vec<_> = (0..8).map(|index| demo_fault(index).map(|(response, _)| response)).collect();
         let error = |code, status, retry_after| {
-            Some(FaultResponse::Error(ErrorResponse { code, status, retry_after, ..ErrorResponse::default() }))
+            Some(FaultResponse::Error(ErrorResponse {
+                code,
+                status: Some(status),
+                retry_after,
+                ..ErrorResponse::default()
+            }))
         };
         let expected = [
             None,

@@ -136,6 +136,20 @@ fn a_key_right_after_a_paste_confirms_nothing() {
 }
 
 #[test]
+fn a_walk_sends_the_numbers_that_it_counted() {
+    for (last, running) in [(TwoStep::NotSet, 4), (TwoStep::On, 3)] {
+        let all_not_set = (0..3).map(|index| (0, WalkStep::NumberRead(index, Ok(TwoStep::NotSet))));
+        let walker = run_steps(all_not_set.chain([
+            (0, WalkStep::NumberRead(3, Ok(last))),
+            (0, WalkStep::OpenManyPins(vec![3, 0, 1, 2])),
+            (0, WalkStep::SendMany),
+            (500, WalkStep::SendMany),
+        ]));
+        assert_eq!((walker.app.mode(), walker.app.running_count()), (Mode::List, running), "{last:?}");
+    }
+}
+
+#[test]
 fn any_key_or_paste_restarts_the_quiet_time() {
     let press = |key| WalkStep::Press(key);
     let early_steps =

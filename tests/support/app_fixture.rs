@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use pindesk::console::app::{App, Msg};
 use pindesk::console::effect::{Effect, WorkCommand};
+use pindesk::console::go::Destination;
 use pindesk::console::input::key::Key;
 use pindesk::console::input::keymap::Keymap;
 use pindesk::console::shared::{Environment, EscrowCommand, NAMES_WARNING, RecordingStatus, Session, Size};
@@ -109,6 +110,8 @@ fn session(show_pin_for: Option<Duration>) -> Session {
         wabas: vec![waba()],
         show_pin_for,
         may_suspend: true,
+        concurrency: 8,
+        is_in_multiplexer: true,
         rotation: None,
         bell: false,
         names_warning: None,
@@ -194,6 +197,22 @@ impl AppFixture {
         Self::start(session, Ok(()), size, &TerminalEnv::default())
     }
 
+    /// The console after it read the list and opened the journal, in a terminal that ends with its line.
+    pub(crate) fn outside_of_a_multiplexer(size: (u16, u16)) -> Self {
+        let session = Session { is_in_multiplexer: false, ..session(Some(Duration::from_secs(10))) };
+        let mut console = Self::start(session, Ok(()), size, &TerminalEnv::default());
+        console.read_list().open_recording(recording_with_escrow(), Vec::new(), &[]);
+        console
+    }
+
+    /// The console of a config with `bell = true`, after it read the list and opened the journal.
+    pub(crate) fn with_bell(size: (u16, u16)) -> Self {
+        let session = Session { bell: true, ..session(Some(Duration::from_secs(10))) };
+        let mut console = Self::start(session, Ok(()), size, &TerminalEnv::default());
+        console.read_list().open_recording(recording_with_escrow(), Vec::new(), &[]);
+        console
+    }
+
     /// The console without an access token.
     pub(crate) fn without_token(size: (u16, u16)) -> Self {
         let why = Err("The file is gone.".to_owned());
@@ -269,6 +288,19 @@ impl AppFixture {
         for key in text.chars() {
             self.press(key);
         }
+        self
+    }
+
+    /// Opens the form for these numbers, as the list does for its selection.
+    pub(crate) fn open_many_pins(&mut self, indexes: impl IntoIterator<Item = usize>) -> &mut Self {
+        let ids = indexes.into_iter().map(number_id).collect();
+        self.open(Destination::ManyPinsForm(ids))
+    }
+
+    /// Opens a page on top of the open one.
+    pub(crate) fn open(&mut self, destination: Destination) -> &mut Self {
+        self.effects = self.app.open(destination, self.now);
+        self.paint();
         self
     }
 

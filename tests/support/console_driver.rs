@@ -157,6 +157,8 @@ fn session(options: &DriverOptions, wabas: Vec<Arc<Waba>>) -> Session {
         wabas,
         show_pin_for: Some(Duration::from_secs(10)),
         may_suspend: true,
+        concurrency: 8,
+        is_in_multiplexer: true,
         rotation: None,
         bell: false,
         names_warning: None,

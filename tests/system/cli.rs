@@ -6,8 +6,10 @@ mod config;
 mod daily_work;
 mod dry_run;
 mod escrow;
+mod escrow_open;
 mod job_reports;
 mod jobs;
+mod json_page;
 mod meta_texts;
 mod numbers;
 mod outcomes;
@@ -16,6 +18,7 @@ mod refusals;
 mod signals;
 mod simulator;
 mod startup;
+mod state_dir;
 mod suspend;
 mod terminal;
 
@@ -34,6 +37,9 @@ use crate::support::signals::reset_ignored_signals;
 
 /// A URL that refuses every connection.
 const UNREACHABLE_URL: &str = "http://127.0.0.1:1";
+
+/// What a command says that creates the state directory of a fixture.
+const NEW_STATE_DIR: &str = "pindesk: new state directory: ~/.local/state/pindesk\n";
 
 /// A `pindesk simulator` in its own process. It is killed when dropped.
 struct SimulatorProcess {
@@ -56,6 +62,11 @@ impl SimulatorProcess {
         child.stdout = Some(stdout.into_inner());
         let url = line.trim_end().strip_prefix("listening on ").expect("the address").to_owned();
         Self { child, url }
+    }
+
+    /// The port that it listens on.
+    fn port(&self) -> &str {
+        self.url.rsplit(':').next().expect("a port")
     }
 
     /// Sends a signal, and returns the exit code and what else the simulator printed.

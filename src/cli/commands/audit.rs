@@ -2,6 +2,7 @@
 //!
 //! It needs the state directory alone, and changes nothing in it.
 
+use std::collections::BTreeSet;
 use std::io::{self, BufWriter, Write};
 
 use clap::{Args, Subcommand};
@@ -14,12 +15,14 @@ use crate::cli::output::audit_row::AuditTable;
 use crate::cli::output::stdio::{eprint_line, exit_code_after_print};
 use crate::cli::output::table::{self, TableStyle};
 use crate::cli::records;
+use crate::cli::rerun::RerunOptions;
 use crate::cli::when::{self, When};
 use crate::config::{self, Env, Overrides};
 use crate::domain::clock::{Clock, UtcTime};
 use crate::domain::json_text::SCHEMA_VERSION;
 use crate::domain::number::PhoneNumberId;
 use crate::domain::number_arg::NumberArg;
+use crate::domain::redact::{redacted_path, redacted_word};
 use crate::domain::text::CleanText;
 use crate::journal::{AuditRow, JournalError, JournalReader};
 
@@ -48,7 +51,7 @@ pub(crate) struct AuditShowArgs {
     /// More columns, and no cell is cut
     #[arg(long, conflicts_with = "json")]
     wide: bool,
-    /// One JSON object
+    /// One JSON object: docs/json.md has the fields
     #[arg(long)]
     json: bool,
 }
@@ -69,7 +72,8 @@ pub(crate) fn run(
         }
         (AuditCommand::Verify, Some(journal)) => verify(&journal),
         (AuditCommand::Show(_) | AuditCommand::Verify, None) => {
-            exit_code_after_print(writeln!(io::stdout(), "No audit entries yet."), ExitCode::Done)
+            let place = redacted_path(&state_dir);
+            exit_code_after_print(writeln!(io::stdout(), "No audit entries yet in {place}."), ExitCode::Done)
         }
     }
 }
@@ -84,12 +88,18 @@ struct AuditFilter {
 }
 
 impl AuditFilter {
-    fn new(args: &AuditShowArgs, known: &KnownNumbers, now: UtcTime) -> Result<Self, CliError> {
+    fn new(
+        args: &AuditShowArgs,
+        known: &KnownNumbers,
+        journal: &JournalReader,
+        rerun: &RerunOptions,
+    ) -> Result<Self, CliError> {
+        let now = Clock::System.now().utc;
         Ok(Self {
             since: args.since.map(|since| since.start(now)),
             until: args.until.map(|until| until.end(now)),
-            number: args.number.as_ref().map(|number| known.resolve(number)).transpose()?,
-            who: args.who.as_ref().map(|who| who.to_lowercase()),
+            number: args.number.as_ref().map(|number| find_number(number, known, journal, rerun)).transpose()?,
+            who: args.who.as_ref().map(|who| find_operator(who, journal)).transpose()?,
         })
     }
 
@@ -99,6 +109,42 @@ impl AuditFilter {
             |number: PhoneNumberId| row.phone_number_id.as_ref().is_some_and(|id| id.as_str() == number.as_str());
         is_early_enough && self.number.is_none_or(names_number) && self.who.as_ref().is_none_or(|who| is_by(row, who))
     }
+}
+
+/// The number that the operator names. An entry about a number that the journal does not know cannot exist.
+fn find_number(
+    arg: &NumberArg,
+    known: &KnownNumbers,
+    journal: &JournalReader,
+    rerun: &RerunOptions,
+) -> Result<PhoneNumberId, CliError> {
+    let id = known.resolve(arg, rerun)?;
+    let has_requests = || Ok::<_, JournalError>(journal.last_requests()?.iter().any(|request| request.number == id));
+    if known.get(id).is_some() || has_requests()? { Ok(id) } else { Err(known.unknown_error(arg, rerun)) }
+}
+
+/// How many operators a message names before it counts the rest.
+const MAX_LISTED_OPERATORS: usize = 5;
+
+/// The name in lowercase, if any entry is of this operator.
+fn find_operator(name: &str, journal: &JournalReader) -> Result<String, CliError> {
+    let who = name.to_lowercase();
+    let (mut is_found, mut operators) = (false, BTreeSet::new());
+    let scanned = journal.for_each_audit_row(None, |row| {
+        is_found |= is_by(&row, &who);
+        operators.insert(row.operator_name().to_string());
+        Ok(())
+    })?;
+    scanned.map_err(|error| CliError::machine("cannot read the audit log", &error))?;
+    if is_found {
+        return Ok(who);
+    }
+    let mut names: Vec<String> = operators.iter().take(MAX_LISTED_OPERATORS).cloned().collect();
+    let rest = operators.len().saturating_sub(MAX_LISTED_OPERATORS);
+    names.extend((rest > 0).then(|| format!("and {rest} more")));
+    let name = CleanText::new(redacted_word(name));
+    Err(CliError::usage(format!("no entry is of an operator {name}"))
+        .remedy(format!("Operators: {}", names.join(", "))))
 }
 
 /// True if the entry is of this operator: a claimed name, a user ID, or the name that the table shows.
@@ -112,7 +158,7 @@ fn is_by(row: &AuditRow, who: &str) -> bool {
 
 fn show(args: &AuditShowArgs, journal: &JournalReader, global: &GlobalArgs) -> Result<ExitCode, CliError> {
     let known = KnownNumbers::read(journal);
-    let filter = AuditFilter::new(args, &known, Clock::System.now().utc)?;
+    let filter = AuditFilter::new(args, &known, journal, &RerunOptions::new(global))?;
     let mut out = BufWriter::new(io::stdout().lock());
     let printed = if args.json {
         print_json(journal, &filter, &mut out)?

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use crate::cli::args::GlobalArgs;
 use crate::cli::config_keys::keymap_from_config;
 use crate::cli::console_setup::{
-    base_setup, exit_code, has_terminal, names_warning, recording_config, require_terminal, run_console, user_name,
+    base_setup, exit_code, has_terminal, is_in_multiplexer, names_warning, recording_config, require_terminal,
+    run_console, user_name,
 };
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
@@ -64,6 +65,8 @@ fn setup_without_config(searched: Vec<PathBuf>, no_color: bool) -> Result<Consol
         single_numbers: 0,
         escrow_command: EscrowCommand::default(),
         show_pin_for: None,
+        concurrency: 1,
+        is_in_multiplexer: is_in_multiplexer(),
         may_suspend: ConsoleSettings::default().suspend && process::can_suspend(),
         rotation: None,
         bell: false,
@@ -114,6 +117,8 @@ fn setup_from_config(
         single_numbers: profile.numbers.len(),
         escrow_command,
         show_pin_for: console.show_pin,
+        concurrency: profile.concurrency,
+        is_in_multiplexer: is_in_multiplexer(),
         may_suspend: console.suspend && process::can_suspend(),
         rotation: policy.rotate_after.map(Rotation::after),
         bell: console.bell,

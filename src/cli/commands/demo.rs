@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::cli::args::{DemoArgs, GlobalArgs};
 use crate::cli::console_setup::{
-    base_setup, exit_code, names_warning, recording_config, require_terminal, run_console, user_name,
+    base_setup, exit_code, is_in_multiplexer, names_warning, recording_config, require_terminal, run_console, user_name,
 };
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
@@ -74,6 +74,8 @@ pub(crate) fn run(args: &DemoArgs, state_dir: Option<&Path>, global: &GlobalArgs
         single_numbers: 0,
         escrow_command: demo.escrow_command,
         show_pin_for: settings.show_pin,
+        concurrency: config::profile::DEFAULT_CONCURRENCY,
+        is_in_multiplexer: is_in_multiplexer(),
         may_suspend: settings.suspend && process::can_suspend(),
         rotation: None,
         bell: false,
@@ -113,8 +115,8 @@ struct DemoSetup {
 fn failing_rows_message(numbers: usize) -> Option<String> {
     let (first, last) = (*FAILING_DEMO_ROWS.start(), numbers.min(*FAILING_DEMO_ROWS.end()));
     match last.checked_sub(first)? {
-        0 => Some(format!("Row {first} fails on purpose: its name says how.")),
-        _ => Some(format!("Rows {first} to {last} fail on purpose: their names say how.")),
+        0 => Some(format!("Row {first} goes wrong on purpose: its name says how.")),
+        _ => Some(format!("Rows {first} to {last} go wrong on purpose: their names say how.")),
     }
 }
 

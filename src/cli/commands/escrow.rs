@@ -3,36 +3,38 @@
 //! Listing and decrypting need the escrow file alone: no config, no journal, no network. Only `open` shows a PIN. If there
 //! is a journal, it records who decrypts a PIN before the PIN is shown.
 
+mod ack;
 mod in_force;
 mod store;
 mod print;
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::iter;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use secrecy::SecretString;
-use serde::Serialize;
 
 use crate::cli::args::GlobalArgs;
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
-use crate::cli::output::stdio::{eprint_line, exit_code_after_print, print_json};
+use crate::cli::output::stdio::{eprint_line, exit_code_after_print};
 use crate::cli::output::table::{self, TableStyle};
-use crate::cli::records::{self, require_config};
+use crate::cli::records;
+use crate::cli::rerun::RerunOptions;
 use crate::cli::runtime::build_runtime;
 use crate::cli::secret_stdin::{self, STDIN_PATH};
 use crate::config::{self, Env, Overrides};
-use crate::domain::json_text::SCHEMA_VERSION;
 use crate::domain::number_arg::NumberArg;
 use crate::domain::text::CleanText;
 use crate::escrow::decrypt::{DecryptPinError, Identities};
-use crate::escrow::{self, EscrowEntry, Fingerprint};
-use crate::journal::{AuditEvent, RecipientsStatus};
+use crate::escrow::{self, EscrowEntry};
+use crate::journal::AuditEvent;
 use crate::secure_file::MAX_SECRET_BYTES;
 use crate::state_dir::StateDir;
 
-use store::{Decryption, EscrowStore, EscrowedChange};
+use ack::EscrowAckArgs;
+use store::{Decryption, EscrowStore};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum EscrowCommand {
@@ -41,11 +43,7 @@ pub(crate) enum EscrowCommand {
     /// Decrypt the PINs with a private key, and show them
     Open(EscrowOpenArgs),
     /// Accept changed escrow keys
-    Ack {
-        /// One JSON object
-        #[arg(long)]
-        json: bool,
-    },
+    Ack(EscrowAckArgs),
     /// Print the command that decrypts the escrow file with the age program
     Recipe,
 }
@@ -58,7 +56,7 @@ pub(crate) struct EscrowListArgs {
     /// More columns, and no cell is cut
     #[arg(long, conflicts_with = "json")]
     wide: bool,
-    /// One JSON object
+    /// One JSON object: docs/json.md has the fields
     #[arg(long)]
     json: bool,
 }
@@ -87,7 +85,7 @@ pub(crate) fn run(
     match command {
         EscrowCommand::List(args) => list(args, &state_dir, is_explicit, global),
         EscrowCommand::Open(args) => decrypt_pins(args, &state_dir, is_explicit, global),
-        EscrowCommand::Ack { json } => accept_recipients(*json, &state_dir, overrides, env, global),
+        EscrowCommand::Ack(args) => ack::accept_recipients(args, &state_dir, overrides, env, global),
         EscrowCommand::Recipe => {
             exit_code_after_print(write!(io::stdout(), "{}", escrow::recipe(&state_dir)), ExitCode::Done)
         }
@@ -95,14 +93,15 @@ pub(crate) fn run(
 }
 
 fn list(args: &EscrowListArgs, state_dir: &Path, is_explicit: bool, global: &GlobalArgs) -> Result<ExitCode, CliError> {
-    let store = EscrowStore::read(state_dir, is_explicit, &args.numbers)?;
-    store.changes.iter().for_each(EscrowedChange::warn_if_entries_differ);
+    let rerun = RerunOptions::new(global);
+    let store = EscrowStore::read(state_dir, is_explicit, &args.numbers, &rerun)?;
+    store.changes.iter().for_each(|change| change.warn_if_entries_differ(&rerun));
     let printed = if args.json {
         print::list_json(&store)
     } else {
         print::list_table(&store, args.wide, TableStyle::for_stdout(global.no_color, args.wide))
     };
-    exit_code_after_print(printed, store.exit_code())
+    exit_code_after_print(printed, store.exit_code(iter::empty()))
 }
 
 fn decrypt_pins(
@@ -114,7 +113,7 @@ fn decrypt_pins(
     if !args.list.json && !io::stdout().is_terminal() {
         return Err(CliError::usage("refusing to print PINs to a pipe or file; use --json if you mean it"));
     }
-    let store = EscrowStore::read(state_dir, is_explicit, &args.list.numbers)?;
+    let store = EscrowStore::read(state_dir, is_explicit, &args.list.numbers, &RerunOptions::new(global))?;
     let ask = |prompt: &str| prompt_passphrase(prompt, global.no_input);
     let identities = if args.identity.as_os_str() == STDIN_PATH {
         let key = secret_stdin::read(MAX_SECRET_BYTES, "private key")?;
@@ -138,8 +137,7 @@ fn decrypt_pins(
     } else {
         print::pins_table(&store, &decryptions, args.list.wide, TableStyle::for_stdout(global.no_color, args.list.wide))
     };
-    let codes = decryptions.iter().map(decryption_exit_code).chain([store.exit_code()]);
-    exit_code_after_print(printed, worst_record_code(codes))
+    exit_code_after_print(printed, store.exit_code(decryptions.iter().map(decryption_exit_code)))
 }
 
 /// Asks on the terminal, even if standard input is not one.
@@ -184,61 +182,4 @@ const fn decryption_exit_code(decryption: &Decryption<'_>) -> ExitCode {
             ExitCode::NotReady
         }
     }
-}
-
-/// A record that was altered is worse than one that another key decrypts, so 6 wins over 3 here: the row of code 3 fits
-/// only if no row below names the reason.
-fn worst_record_code(codes: impl Iterator<Item = ExitCode>) -> ExitCode {
-    codes.max().unwrap_or(ExitCode::Done)
-}
-
-fn accept_recipients(
-    is_json: bool,
-    state_dir: &Path,
-    overrides: &Overrides,
-    env: &Env,
-    global: &GlobalArgs,
-) -> Result<ExitCode, CliError> {
-    #[derive(Serialize)]
-    struct EscrowAckOutput<'a> {
-        schema: u8,
-        changed: bool,
-        added: Vec<&'a str>,
-        removed: Vec<&'a str>,
-    }
-    let config = require_config(overrides, env)?;
-    if global.read_only {
-        return Err(CliError::not_ready("--read-only refuses every change. The recipients are unchanged."));
-    }
-    let session = records::open_journal(state_dir, &config, true)?;
-    for finding in &session.report.findings {
-        eprint_line(&format!("pindesk: {finding}"));
-    }
-    let (previous, current) = match &session.report.recipients {
-        RecipientsStatus::Known => (&[][..], &[][..]),
-        RecipientsStatus::Changed { previous, current } => (&previous[..], &current[..]),
-    };
-    let changed = previous != current;
-    if changed {
-        let accepted = build_runtime()?.block_on(session.journal.accept_recipients());
-        accepted.map_err(|error| CliError::not_ready(format!("{error}. The recipients are unchanged.")))?;
-    }
-    let added = current.iter().filter(|key| !previous.contains(key)).map(Fingerprint::as_str).collect();
-    let removed = previous.iter().filter(|key| !current.contains(key)).map(Fingerprint::as_str).collect();
-    let printed = if is_json {
-        print_json(&EscrowAckOutput { schema: SCHEMA_VERSION, changed, added, removed })
-    } else if changed {
-        let mut lines: Vec<_> =
-            records::recipient_diff(previous, current).into_iter().map(|line| format!("  {line}")).collect();
-        lines.push(if current.is_empty() {
-            "No recipient is left: pindesk no longer encrypts PINs.".to_owned()
-        } else {
-            "From now on, PINs are encrypted to the current recipients.".to_owned()
-        });
-        writeln!(io::stdout(), "{}", lines.join("\n"))
-    } else {
-        writeln!(io::stdout(), "The recipients have not changed. There is nothing to accept.")
-    };
-    session.journal.close();
-    exit_code_after_print(printed, ExitCode::Done)
 }

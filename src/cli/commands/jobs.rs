@@ -17,7 +17,8 @@ use clap::{Args, Subcommand};
 use crate::cli::arg_parsers;
 use crate::cli::args::GlobalArgs;
 use crate::cli::checks::{self, ConfirmFlags, Unconfirmed};
-use crate::cli::confirm::Selection;
+use crate::cli::confirm::{QuestionNotes, Selection};
+use crate::cli::early_shutdown::EarlyShutdown;
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::known_numbers::KnownNumbers;
@@ -83,7 +84,7 @@ pub(crate) struct JobsResumeArgs {
     /// Check everything, print what would be sent, and send nothing
     #[arg(long)]
     dry_run: bool,
-    /// JSON Lines, ending with a summary
+    /// JSON Lines, ending with a summary: docs/json.md has the fields
     #[arg(long)]
     json: bool,
 }
@@ -97,13 +98,17 @@ pub(crate) fn run(
     let state_dir = config::resolve_state_dir(overrides, env)?;
     let is_explicit = config::explicit_state_dir(overrides, env).is_some();
     match command {
-        JobsCommand::List(args) => show::list(args, records::open_existing(&state_dir, is_explicit)?, global),
+        JobsCommand::List(args) => {
+            show::list(args, &state_dir, records::open_existing(&state_dir, is_explicit)?, global)
+        }
         JobsCommand::Show(args) => {
-            let (job, known) = find_job_with_names(&state_dir, is_explicit, JobId::new(args.job))?;
+            let (job, known) =
+                find_job_with_names(&state_dir, is_explicit, JobId::new(args.job), &RerunOptions::new(global))?;
             show::show(args, &job, &known, global)
         }
         JobsCommand::Report(args) => {
-            let (job, known) = find_job_with_names(&state_dir, is_explicit, JobId::new(args.job))?;
+            let (job, known) =
+                find_job_with_names(&state_dir, is_explicit, JobId::new(args.job), &RerunOptions::new(global))?;
             report::print(args, &job, &known)
         }
         JobsCommand::Check(args) => check(args, &state_dir, overrides, env, global),
@@ -112,18 +117,25 @@ pub(crate) fn run(
 }
 
 /// The job, and the numbers that the journal knows.
-fn find_job_with_names(state_dir: &Path, is_explicit: bool, id: JobId) -> Result<(JobDetail, KnownNumbers), CliError> {
+fn find_job_with_names(
+    state_dir: &Path,
+    is_explicit: bool,
+    id: JobId,
+    rerun: &RerunOptions,
+) -> Result<(JobDetail, KnownNumbers), CliError> {
     let place = redacted_path(state_dir);
     let Some(journal) = records::open_existing(state_dir, is_explicit)? else {
         let missing = CliError::usage(format!("no job {id}: there are no jobs yet in {place}"));
         return Err(missing.remedy("If the jobs are elsewhere, add: --state-dir DIR"));
     };
     let job = journal.job(id)?.map(|job| (job, KnownNumbers::read(&journal)));
-    job.ok_or_else(|| CliError::usage(format!("no job {id} in {place}")).remedy("See pindesk jobs list."))
+    job.ok_or_else(|| {
+        CliError::usage(format!("no job {id} in {place}")).remedy(format!("See {}.", rerun.command("jobs list")))
+    })
 }
 
-fn find_job(state_dir: &Path, id: JobId) -> Result<JobDetail, CliError> {
-    find_job_with_names(state_dir, false, id).map(|(job, _)| job)
+fn find_job(state_dir: &Path, id: JobId, rerun: &RerunOptions) -> Result<JobDetail, CliError> {
+    find_job_with_names(state_dir, false, id, rerun).map(|(job, _)| job)
 }
 
 fn check(
@@ -135,7 +147,8 @@ fn check(
 ) -> Result<ExitCode, CliError> {
     let id = JobId::new(args.job);
     let options = OutputOptions::new(args.json, global);
-    let job = find_job(state_dir, id)?;
+    let rerun = RerunOptions::new(global);
+    let job = find_job(state_dir, id, &rerun)?;
     if job.summary.status == JobStatus::Running {
         return Err(CliError::not_ready(format!("another process is working on job {id}")));
     }
@@ -150,10 +163,9 @@ fn check(
         let session = records::open_journal(state_dir, &config, true)?;
         check::read_and_resolve(&ids, config.profile.name, &graph, &pace, session, options)?
     };
-    let (job, known) = find_job_with_names(state_dir, false, id)?;
+    let (job, known) = find_job_with_names(state_dir, false, id, &rerun)?;
     let pin_file = (job.summary.pin_source == PinSource::Given).then(|| Path::new("FILE"));
-    let rerun = RerunOptions::new(global).with_pin_file(pin_file);
-    check::print(&ids, checked, &job, &known, &rerun, options)
+    check::print(&ids, checked, &job, &known, &rerun.with_pin_file(pin_file), options)
 }
 
 /// Refuses a job of another profile.
@@ -180,7 +192,8 @@ fn resume(
     global: &GlobalArgs,
 ) -> Result<ExitCode, CliError> {
     let id = JobId::new(args.job);
-    let JobDetail { summary: job, numbers } = find_job(state_dir, id)?;
+    let rerun = RerunOptions::new(global).with_pin_file(args.pin_file.as_deref()).with_replace(args.replace);
+    let JobDetail { summary: job, numbers } = find_job(state_dir, id, &rerun)?;
     if job.status == JobStatus::Running {
         return Err(CliError::not_ready(format!("another process is working on job {id}")).nothing_sent());
     }
@@ -194,9 +207,9 @@ fn resume(
     require_profile(&job, &config.profile)?;
     records::require_numbers(&config)?;
     checks::require_writable(&config.profile, global)?;
-    let records = records::prepare_to_send(state_dir, &config, args.dry_run, true, global.quiet)?;
+    let records = records::prepare_to_send(state_dir, &config, args.dry_run, true, &rerun)?;
     // Read again: opening the journal imports changes that only the escrow file had.
-    let ids = numbers_left(&find_job(state_dir, id)?.numbers, args.failed);
+    let ids = numbers_left(&find_job(state_dir, id, &rerun)?.numbers, args.failed);
     let options = OutputOptions::new(args.json, global);
     if ids.is_empty() {
         return Ok(report_nothing_left(id, options, global));
@@ -206,23 +219,30 @@ fn resume(
     let runtime = build_runtime()?;
     let concurrency = args.concurrency.unwrap_or(config.profile.concurrency);
     let pace = pauses::new_pace(&config.profile, concurrency, options);
+    let early = EarlyShutdown::listen(Some(id), ids.len(), options)
+        .map_err(|error| CliError::machine("cannot watch for signals", &error).nothing_sent())?;
     let requests = ids.into_iter().map(NumberArg::Id).collect();
     let result = lookup::look_up(&runtime, &graph, &pace, &config.profile, requests);
-    let numbers = result.into_numbers(&config.profile.name, &config.profile.wabas)?;
+    let numbers = result.into_numbers(&config.profile.name, &config.profile.wabas, &rerun)?;
     let unconfirmed = if args.dry_run { Unconfirmed::Accept } else { Unconfirmed::for_send(global) };
     let (may_replace, confirm) = (args.replace, args.confirm.as_deref());
-    let flags = ConfirmFlags { may_replace, confirm, unconfirmed, send_first: None };
+    let notes = QuestionNotes {
+        late: records.late_arrivals(&numbers),
+        has_escrow: records.has_escrow,
+        pin_file: args.pin_file.as_deref(),
+        ..QuestionNotes::default()
+    };
+    let flags = ConfirmFlags { may_replace, confirm, unconfirmed, notes };
     checks::check_numbers(&config.profile, &pins, &numbers, Selection::Many, flags)?;
     let Some(session) = records.session else {
         return dry_run::print(&numbers, &checks::expected_confirmation(Selection::Many, &numbers), &[], options);
     };
     session.cache_numbers(&config.profile.name, &numbers);
-    records::warn_unresolved(&session.report, global.quiet);
+    records::warn_unresolved(&session.report, &rerun);
     let (profile, start) = (config.profile.name, StartMode::Resume(id));
     let plan = PinPlan { targets: run_job::require_targets(numbers)?, pins };
-    let rerun = RerunOptions::new(global).with_pin_file(args.pin_file.as_deref()).with_replace(args.replace);
     let can_ask = unconfirmed == Unconfirmed::Ask;
-    let confirmed = ConfirmedJob { profile, start, plan, graph, pace, session, concurrency, rerun, can_ask };
+    let confirmed = ConfirmedJob { profile, start, plan, graph, pace, session, concurrency, rerun, can_ask, early };
     run_job::run(confirmed, runtime, options)
 }
 

@@ -4,32 +4,36 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::Path;
 use std::slice;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
+use tokio::runtime::Runtime;
 
 use crate::cli::args::GlobalArgs;
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::lookup;
 use crate::cli::ordered_reads::OrderedReads;
-use crate::cli::output::number_table::{self, LastRequests, TableOptions};
-use crate::cli::output::numbers::{DueFilter, NumberFilter, NumberPrinter, NumberWriter, UnreadWaba};
+use crate::cli::output::number_table::{self, TableOptions};
+use crate::cli::output::numbers::{DueFilter, NumberFilter, NumberPrinter, NumberWriter};
 use crate::cli::output::options::OutputOptions;
 use crate::cli::output::stdio::{eprint_line, exit_code_after_print, print_json};
 use crate::cli::output::table::TableStyle;
 use crate::cli::pauses;
-use crate::cli::read_failure::{self, waba_label};
+use crate::cli::read_failure::{self, ReadFailures, waba_label};
 use crate::cli::records::{self, require_config, require_numbers};
+use crate::cli::rerun::RerunOptions;
 use crate::cli::runtime::{build_runtime, open_graph};
 use crate::cli::when;
 use crate::config::{self, Config, Env, Overrides, Profile};
 use crate::domain::clock::Clock;
-use crate::domain::number::{Number, TwoStep, WabaId};
+use crate::domain::number::{Number, TwoStep, Waba, WabaId};
 use crate::domain::number_arg::NumberArg;
+use crate::domain::redact::may_have_secret;
 use crate::domain::text::CleanText;
 use crate::graph::Graph;
-use crate::numbers::record::NumberData;
+use crate::numbers::record::{NumberData, NumberHistory};
 use crate::numbers::{self, NumberSources, NumbersEvent};
 use crate::pace::Pace;
 use crate::policy::error_catalog::Explanation;
@@ -44,7 +48,7 @@ pub(crate) enum NumbersCommand {
         /// Phone number ID, or the number itself: +44 7700 900001
         #[arg(value_name = "NUMBER")]
         number: NumberArg,
-        /// One JSON object
+        /// One JSON object: docs/json.md has the fields
         #[arg(long)]
         json: bool,
     },
@@ -52,9 +56,9 @@ pub(crate) enum NumbersCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct NumbersListArgs {
-    /// Only the numbers of this WABA of the config
-    #[arg(long, value_name = "ID")]
-    waba: Option<WabaId>,
+    /// Only the numbers of this WABA of the config: its ID, or its name there
+    #[arg(long, value_name = "WABA", value_parser = parse_waba)]
+    waba: Option<String>,
     /// Only numbers whose two-step verification is in this state
     #[arg(long, value_name = "STATE")]
     two_step: Option<TwoStepArg>,
@@ -65,7 +69,7 @@ pub(crate) struct NumbersListArgs {
     /// More columns, and no cell is cut
     #[arg(long, conflicts_with_all = ["json", "csv"])]
     wide: bool,
-    /// JSON Lines, ending with a summary
+    /// JSON Lines, ending with a summary: docs/json.md has the fields
     #[arg(long, conflicts_with = "csv")]
     json: bool,
     /// Comma-separated values with a header
@@ -76,8 +80,22 @@ pub(crate) struct NumbersListArgs {
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum TwoStepArg {
     On,
+    #[value(alias = "not_set")]
     NotSet,
     Unknown,
+}
+
+/// How many WABAs a message names before it counts the rest.
+const MAX_LISTED_WABAS: usize = 5;
+
+/// Parses the ID or the name of a WABA.
+fn parse_waba(text: &str) -> Result<String, &'static str> {
+    let is_id = text.parse::<WabaId>().is_ok();
+    if is_id || !may_have_secret(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("expected the ID of a WABA, or its name in the config")
+    }
 }
 
 impl NumbersListArgs {
@@ -133,9 +151,9 @@ fn list(
 ) -> Result<ExitCode, CliError> {
     let sources = number_sources(args, profile)?;
     let individual_ids = sources.numbers.iter().map(|(id, _)| *id).collect();
-    let mut output = NumberPrinter::new(args.number_writer(), number_filter(args, state_dir)?, individual_ids);
-    let (mut unread_wabas, mut codes) = (Vec::new(), Vec::new());
-    let is_quiet = global.quiet;
+    let history = number_history(state_dir, args.due.is_some())?;
+    let mut output = NumberPrinter::new(&history, args.number_writer(), number_filter(args), individual_ids);
+    let (mut failures, waba_count) = (ReadFailures::default(), sources.wabas.len());
     let pace = pauses::new_pace(profile, profile.concurrency, OutputOptions::new(args.json, global));
     let mut ordered = OrderedReads::start(graph, pace, sources)?;
     while let Some(event) = ordered.next_event() {
@@ -143,20 +161,11 @@ fn list(
             NumbersEvent::Page(numbers) => output.print_page(numbers),
             NumbersEvent::WabaFinished(_, Ok(())) => Ok(()),
             NumbersEvent::WabaFinished(waba, Err(failure)) => {
-                codes.push(read_failure::exit_code(&failure));
-                let reason = Explanation::for_read_failure(&failure).reason;
-                if !is_quiet {
-                    eprint_line(&format!("pindesk: WABA {} could not be read. {reason}", waba_label(&waba)));
-                }
-                unread_wabas.push(UnreadWaba { id: waba.id.to_string(), reason: reason.into_owned() });
+                failures.add_waba(waba, &failure);
                 Ok(())
             }
             NumbersEvent::NumberFailed(id, failure) => {
-                codes.push(read_failure::exit_code(&failure));
-                if !is_quiet {
-                    let reason = Explanation::for_read_failure(&failure).reason;
-                    eprint_line(&format!("pindesk: number {id} could not be read. {reason}"));
-                }
+                failures.add_number(id, &failure);
                 Ok(())
             }
         };
@@ -167,31 +176,28 @@ fn list(
     if !ordered.has_ended_well() {
         return Err(CliError::new(ExitCode::Bug, "reading ended by a bug, so the list is incomplete"));
     }
-    let printed = output.finish(unread_wabas).and_then(|mut numbers| {
+    if !global.quiet {
+        failures.messages(waba_count).iter().for_each(|message| eprint_line(&format!("pindesk: {message}")));
+    }
+    let printed = output.finish(&failures.wabas).and_then(|mut numbers| {
         if args.json || args.csv {
             return Ok(());
         }
         use_config_names(&mut numbers, profile);
         let options = TableOptions {
             is_wide: args.wide,
-            is_complete: codes.is_empty(),
+            is_complete: failures.is_empty(),
             style: TableStyle::for_stdout(global.no_color, args.wide),
             now: Clock::System.now().utc,
         };
-        number_table::print(numbers, &last_requests(state_dir), options)
+        number_table::print(numbers, &history.requests, options)
     });
-    exit_code_after_print(printed, ExitCode::first_that_applies(codes))
+    exit_code_after_print(printed, failures.exit_code())
 }
 
-fn number_filter(args: &NumbersListArgs, state_dir: &Path) -> Result<NumberFilter, CliError> {
-    let due = |age| {
-        let last_sets = match records::open_existing(state_dir, false)? {
-            Some(journal) => journal.last_sets()?.into_iter().collect(),
-            None => HashMap::new(),
-        };
-        Ok::<_, CliError>(DueFilter { rotation: Rotation::after(age), last_sets, now: Clock::System.now().utc })
-    };
-    Ok(NumberFilter { two_step: args.two_step.map(TwoStep::from), due: args.due.map(due).transpose()? })
+fn number_filter(args: &NumbersListArgs) -> NumberFilter {
+    let due = |age| DueFilter { rotation: Rotation::after(age), now: Clock::System.now().utc };
+    NumberFilter { two_step: args.two_step.map(TwoStep::from), due: args.due.map(due) }
 }
 
 /// Gives the numbers the names that people gave them in the config.
@@ -204,30 +210,37 @@ fn use_config_names(numbers: &mut [Number], profile: &Profile) {
     }
 }
 
-/// The last request of each number, if there is a journal.
-fn last_requests(state_dir: &Path) -> LastRequests {
-    let requests = records::open_existing(state_dir, false).and_then(|journal| match journal {
-        Some(journal) => Ok(journal.last_requests()?),
-        None => Ok(Vec::new()),
-    });
-    match requests {
-        Ok(requests) => requests.into_iter().map(|request| (request.number, request)).collect(),
-        Err(error) => {
+/// What the journal knows, if there is one. Unless it is required, a journal that cannot be read is told and left out.
+fn number_history(state_dir: &Path, is_required: bool) -> Result<NumberHistory, CliError> {
+    match read_history(state_dir) {
+        Err(error) if !is_required => {
             eprint_line(&format!("pindesk: the column REQUEST is empty. {error}"));
-            LastRequests::new()
+            Ok(NumberHistory::default())
         }
+        history => history,
     }
 }
 
+fn read_history(state_dir: &Path) -> Result<NumberHistory, CliError> {
+    let Some(journal) = records::open_existing(state_dir, false)? else { return Ok(NumberHistory::default()) };
+    Ok(NumberHistory::read(&journal)?)
+}
+
 fn number_sources(args: &NumbersListArgs, profile: &Profile) -> Result<NumberSources, CliError> {
-    let Some(wanted) = args.waba else {
+    let Some(wanted) = &args.waba else {
         // `verified_name` is Meta's word. A name of the config is not.
         let numbers = profile.numbers.iter().map(|(id, _)| (*id, None)).collect();
         return Ok(NumberSources { wabas: profile.wabas.clone(), numbers });
     };
-    let wabas: Vec<_> = profile.wabas.iter().filter(|waba| waba.id == wanted).cloned().collect();
+    let name = |waba: &Waba| waba.name.as_ref().map(|name| name.as_str().to_owned());
+    let is_wanted = |waba: &&Arc<Waba>| waba.id.as_str() == wanted || name(waba).as_ref() == Some(wanted);
+    let wabas: Vec<_> = profile.wabas.iter().filter(is_wanted).cloned().collect();
     if wabas.is_empty() {
-        return Err(CliError::usage(format!("no WABA {wanted} in profile {}", profile.name)));
+        let mut known: Vec<_> = profile.wabas.iter().take(MAX_LISTED_WABAS).map(|waba| waba_label(waba)).collect();
+        let rest = profile.wabas.len() - known.len();
+        known.extend((rest > 0).then(|| format!("and {rest} more")));
+        return Err(CliError::usage(format!("no WABA {} in profile {}", CleanText::new(wanted), profile.name))
+            .optional_remedy((!known.is_empty()).then(|| format!("WABAs there: {}", known.join(", ")))));
     }
     Ok(NumberSources { wabas, numbers: Vec::new() })
 }
@@ -240,7 +253,7 @@ fn show(
     global: &GlobalArgs,
 ) -> Result<ExitCode, CliError> {
     let pace = pauses::new_pace(profile, profile.concurrency, OutputOptions::new(false, global));
-    let mut number = read_shown_number(arg, profile, graph, &pace)?;
+    let mut number = read_shown_number(arg, profile, graph, &pace, &RerunOptions::new(global))?;
     let printed = if is_json {
         print_json(&NumberData::exact(&number))
     } else {
@@ -251,18 +264,27 @@ fn show(
 }
 
 /// Reads a number, listed or not. What Meta does not know as an ID may be a display number of the profile.
-fn read_shown_number(arg: &NumberArg, profile: &Profile, graph: &Graph, pace: &Pace) -> Result<Number, CliError> {
+fn read_shown_number(
+    arg: &NumberArg,
+    profile: &Profile,
+    graph: &Graph,
+    pace: &Pace,
+    rerun: &RerunOptions,
+) -> Result<Number, CliError> {
+    let find = |runtime: &Runtime| lookup::find_number(runtime, graph, pace, profile, arg, rerun);
     let runtime = build_runtime()?;
-    let Some(id) = arg.id() else { return lookup::find_number(&runtime, graph, pace, profile, arg) };
+    let Some(id) = arg.id() else { return find(&runtime) };
     let failure = match runtime.block_on(numbers::read_one(graph, pace, id)) {
         Ok(number) => return Ok(number),
         Err(failure) => failure,
     };
     let code = read_failure::exit_code(&failure);
-    if code == ExitCode::Failed
-        && let Ok(number) = lookup::find_number(&runtime, graph, pace, profile, arg)
-    {
-        return Ok(number);
+    if code == ExitCode::Failed {
+        match find(&runtime) {
+            Err(error) if arg.may_lack_country_code() && error.exit_code() == ExitCode::Usage => return Err(error),
+            Err(_) => {}
+            found @ Ok(_) => return found,
+        }
     }
     let explanation = Explanation::for_read_failure(&failure);
     let what = format!("number {} could not be read. {}", arg.label(), explanation.reason);

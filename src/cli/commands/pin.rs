@@ -10,11 +10,12 @@ use std::path::{Path, PathBuf};
 use clap::{ArgGroup, Args, Subcommand};
 use tokio::runtime::Runtime;
 
-use crate::cli::again::{self, RecentSets};
+use crate::cli::again::{self, RepeatedList};
 use crate::cli::arg_parsers;
 use crate::cli::args::GlobalArgs;
 use crate::cli::checks::{self, ConfirmFlags, Unconfirmed};
-use crate::cli::confirm::Selection;
+use crate::cli::confirm::{QuestionNotes, Selection};
+use crate::cli::early_shutdown::EarlyShutdown;
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::lookup::{self, LookupResult};
@@ -33,7 +34,7 @@ use crate::domain::clock::Clock;
 use crate::domain::number::Number;
 use crate::domain::number_arg::NumberArg;
 use crate::domain::pin_plan::PinPlan;
-use crate::domain::redact::redacted_path;
+use crate::domain::redact::shell_quote;
 use crate::domain::text::{CleanText, plain_io_error};
 use crate::graph::Graph;
 use crate::jobs::JobOptions;
@@ -94,7 +95,7 @@ pub(crate) struct PinSetArgs {
     /// Check everything, print what would be sent, and send nothing
     #[arg(long)]
     dry_run: bool,
-    /// JSON Lines, ending with a summary
+    /// JSON Lines, ending with a summary: docs/json.md has the fields
     #[arg(long)]
     json: bool,
     /// Do not sync writes, for a test that must notice
@@ -125,7 +126,14 @@ pub(crate) fn run(
     let config = require_config(overrides, env)?;
     records::require_numbers(&config)?;
     checks::require_writable(&config.profile, global)?;
-    let records = records::prepare_to_send(&state_dir, &config, args.dry_run, syncs_writes(args), global.quiet)?;
+    let rerun = RerunOptions::new(global).with_pin_file(args.pin_file.as_deref()).with_replace(args.replace);
+    let records = records::prepare_to_send(&state_dir, &config, args.dry_run, syncs_writes(args), &rerun)?;
+    let unconfirmed = if args.dry_run { Unconfirmed::Accept } else { Unconfirmed::for_send(global) };
+    if let Some(session) =
+        records.session.as_ref().filter(|_| args.confirm.is_some() || unconfirmed != Unconfirmed::Ask)
+    {
+        session.announce_new_state_dir(global.quiet);
+    }
     let selection = requested.selection;
     checks::require_escrow_for_random(&pins, selection, records.has_escrow)?;
     let graph = open_graph(&config.profile)?;
@@ -133,12 +141,19 @@ pub(crate) fn run(
     let options = OutputOptions::new(args.json, global);
     let concurrency = args.concurrency.unwrap_or(config.profile.concurrency);
     let pace = pauses::new_pace(&config.profile, concurrency, options);
-    let numbers = requested.look_up(&runtime, &graph, &pace, &config.profile)?;
-    let unconfirmed = if args.dry_run { Unconfirmed::Accept } else { Unconfirmed::for_send(global) };
-    let rerun = RerunOptions::new(global).with_pin_file(args.pin_file.as_deref()).with_replace(args.replace);
+    let early = EarlyShutdown::listen(None, requested.len(), options)
+        .map_err(|error| CliError::machine("cannot watch for signals", &error).nothing_sent())?;
+    let numbers = requested.look_up(&runtime, &graph, &pace, &config.profile, &rerun)?;
     let is_repeated = is_repeated(args, &state_dir, &numbers, unconfirmed, &rerun)?;
     let (may_replace, confirm, send_first) = (args.replace, args.confirm.as_deref(), args.first);
-    let flags = ConfirmFlags { may_replace, confirm, unconfirmed, send_first };
+    let notes = QuestionNotes {
+        send_first,
+        new_state_dir: records.new_state_dir(),
+        late: records.late_arrivals(&numbers),
+        has_escrow: records.has_escrow,
+        pin_file: args.pin_file.as_deref(),
+    };
+    let flags = ConfirmFlags { may_replace, confirm, unconfirmed, notes };
     checks::check_numbers(&config.profile, &pins, &numbers, selection, flags)?;
     let Some(session) = records.session else {
         let confirmation = checks::expected_confirmation(selection, &numbers);
@@ -146,12 +161,12 @@ pub(crate) fn run(
     };
     // Later commands name the numbers of this job, without asking Meta.
     session.cache_numbers(&config.profile.name, &numbers);
-    records::warn_unresolved(&session.report, global.quiet);
+    records::warn_unresolved(&session.report, &rerun);
     let profile = config.profile.name;
     let plan = PinPlan { targets: run_job::require_targets(numbers)?, pins };
     let start = StartMode::New(JobOptions { note: args.note.clone(), send_first });
     let can_ask = unconfirmed == Unconfirmed::Ask;
-    let confirmed = ConfirmedJob { profile, start, plan, graph, pace, session, concurrency, rerun, can_ask };
+    let confirmed = ConfirmedJob { profile, start, plan, graph, pace, session, concurrency, rerun, can_ask, early };
     run_job::run(confirmed, runtime, options)
 }
 
@@ -167,11 +182,11 @@ fn is_repeated(
     if args.again || args.from.is_none() {
         return Ok(false);
     }
-    let recent = RecentSets::read(state_dir, numbers, Clock::System.now().utc)?;
-    if recent.is_empty() {
+    let repeated = RepeatedList::read(state_dir, numbers, Clock::System.now().utc)?;
+    if repeated.is_empty() {
         return Ok(false);
     }
-    recent.confirm(unconfirmed, rerun).map(|()| true)
+    repeated.confirm(unconfirmed, rerun).map(|()| true)
 }
 
 #[cfg(debug_assertions)]
@@ -204,12 +219,16 @@ impl RequestedNumbers {
         if is_stdin && args.pin_file.as_ref().is_some_and(|file| file.as_os_str() == STDIN_PATH) {
             return Err(CliError::usage("--from and --pin-file cannot both be standard input").nothing_sent());
         }
-        let source_name = if is_stdin { "standard input".to_owned() } else { redacted_path(file).to_string() };
+        let source_name = if is_stdin { "standard input".to_owned() } else { shell_quote(file).to_string() };
         let bytes = if is_stdin { read_limited(io::stdin()) } else { fs::File::open(file).and_then(read_limited) };
         let bytes = bytes.map_err(|error| {
             CliError::usage(format!("cannot read {source_name}: {}", plain_io_error(&error))).nothing_sent()
         })?;
         Ok(Self { selection: Selection::Many, single: None, number_list: NumberList::parse(&bytes), source_name })
+    }
+
+    fn len(&self) -> usize {
+        usize::from(self.single.is_some()) + self.number_list.number_count()
     }
 
     fn is_usable(&self) -> bool {
@@ -223,14 +242,15 @@ impl RequestedNumbers {
         graph: &Graph,
         pace: &Pace,
         profile: &Profile,
+        rerun: &RerunOptions,
     ) -> Result<Vec<Number>, CliError> {
         if let Some(number) = &self.single {
-            return Ok(vec![lookup::find_number(runtime, graph, pace, profile, number)?]);
+            return Ok(vec![lookup::find_number(runtime, graph, pace, profile, number, rerun)?]);
         }
         let result = lookup::look_up(runtime, graph, pace, profile, self.number_list.requests());
         self.flag(profile, &result);
         number_list::check(&self.number_list, &self.source_name)?;
-        result.into_numbers(&profile.name, &profile.wabas)
+        result.into_numbers(&profile.name, &profile.wabas, rerun)
     }
 
     /// Refuses a list with errors. Lists unknown numbers as well, if Meta can be asked.

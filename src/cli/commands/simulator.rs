@@ -13,21 +13,18 @@ use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::output::stdio::eprint_line;
 use crate::cli::runtime::build_runtime;
-use crate::cli::simulator_config::write_config;
+use crate::cli::simulator_config::ConfigDir;
 use crate::cli::simulator_spec::{DEFAULT_NUMBERS, DEFAULT_SEED, FAULT_FILE_HELP, read_fault_plan, simulator_spec};
+use crate::domain::text::plain_io_error;
 use crate::simulator::{FaultPlan, Simulator, WabaSizes};
 
 #[derive(Debug, Args)]
 #[command(after_help = FAULT_FILE_HELP)]
 pub(crate) struct SimulatorArgs {
-    /// Loopback address to listen on; port 0 picks a free port
-    #[arg(
-        long,
-        value_name = "ADDR",
-        default_value_t = SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-        value_parser = arg_parsers::parse_address
-    )]
-    listen: SocketAddr,
+    /// Loopback address to listen on; port 0 picks a free port. Left out: that
+    /// of the config in DIR, or else 127.0.0.1:0
+    #[arg(long, value_name = "ADDR", value_parser = arg_parsers::parse_address)]
+    listen: Option<SocketAddr>,
     /// How many numbers to generate
     #[arg(
         long,
@@ -60,7 +57,8 @@ pub(crate) struct SimulatorArgs {
     /// Fault file (see below)
     #[arg(long, value_name = "FILE")]
     faults: Option<PathBuf>,
-    /// Write a config, an access token and an escrow key for it into this directory
+    /// Write a config, an access token and an escrow key for it into this
+    /// directory, or use those that an earlier simulator wrote there
     #[arg(long, value_name = "DIR")]
     write_config: Option<PathBuf>,
 }
@@ -75,6 +73,14 @@ fn waba_sizes(given: &[usize]) -> Result<Option<WabaSizes>, CliError> {
     Ok((!given.is_empty()).then_some(sizes))
 }
 
+fn cannot_listen(address: SocketAddr, error: &io::Error) -> CliError {
+    let failed = CliError::usage(format!("cannot listen on {address}: {}", plain_io_error(error)));
+    if error.kind() == io::ErrorKind::AddrInUse {
+        return failed.remedy("Another simulator may be running there. Stop it, or choose another address.");
+    }
+    failed
+}
+
 /// Serves until SIGTERM or SIGINT.
 pub(crate) fn run(args: &SimulatorArgs) -> Result<ExitCode, CliError> {
     let plan = args.faults.as_deref().map(read_fault_plan).transpose()?.unwrap_or_else(FaultPlan::none);
@@ -82,13 +88,15 @@ pub(crate) fn run(args: &SimulatorArgs) -> Result<ExitCode, CliError> {
     spec.world.waba_sizes = waba_sizes(&args.waba_sizes)?;
     spec.world.calls_per_hour = args.calls_per_hour;
     spec.world.counts_refused_calls = !args.refused_calls_are_free;
+    let config_dir = args.write_config.as_deref().map(ConfigDir::open).transpose()?;
+    let written = config_dir.as_ref().map(|dir| dir.address(args.listen)).transpose()?.flatten();
+    let listen = written.or(args.listen).unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
     build_runtime()?.block_on(async {
-        let cannot_listen = |error: io::Error| CliError::usage(format!("cannot listen on {}: {error}", args.listen));
-        let simulator = Simulator::start(args.listen, spec).await.map_err(cannot_listen)?;
+        let simulator = Simulator::start(listen, spec).await.map_err(|error| cannot_listen(listen, &error))?;
         let mut signals =
             Signals::new([SIGTERM, SIGINT]).map_err(|error| CliError::machine("cannot watch for signals", &error))?;
         let base_url = simulator.base_url();
-        let hint = args.write_config.as_deref().map(|dir| write_config(dir, &base_url)).transpose()?;
+        let hint = config_dir.map(|dir| dir.write(&base_url)).transpose()?;
         // The reader may have closed the pipe. The simulator serves all the same.
         writeln!(io::stdout(), "listening on {base_url}").ok();
         io::stdout().flush().ok();

@@ -13,7 +13,9 @@ use crate::cli::exit_code::ExitCode;
 use crate::cli::number_index::NumberIndex;
 use crate::cli::output::names::{exact_names, name_cells};
 use crate::cli::output::options::OutputOptions;
-use crate::cli::output::result_fields::{attempts, changed, http_status, local_refusal, recorded_cell};
+use crate::cli::output::result_fields::{
+    attempts, changed, has_older_pin_in_doubt, http_status, local_refusal, recorded_cell,
+};
 use crate::cli::output::stdio::eprint_line;
 use crate::cli::output::table::{self, Cell, Column, Layout, TableStyle};
 use crate::cli::output::tally::Tally;
@@ -49,6 +51,9 @@ pub(crate) struct ResultRecord<'a> {
     pub(crate) tries: u8,
     pub(crate) change: Option<String>,
     pub(crate) reason: &'a str,
+    /// Only in the results of a command that sends: a job does not know the requests before it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) older_pin_in_doubt: bool,
     pub(crate) advice: &'static [&'static str],
 }
 
@@ -74,6 +79,7 @@ impl<'a> ResultRecord<'a> {
             tries: 0,
             change: None,
             reason,
+            older_pin_in_doubt: false,
             advice: &[],
         }
     }
@@ -139,7 +145,7 @@ const MAX_REFUSAL_REASONS: usize = 5;
 struct AdviceGroup {
     count: usize,
     steps: &'static [&'static str],
-    /// Meta's words about the first of them, to which the steps can refer.
+    /// Meta's words about the first of them, to which the steps can refer, or why pindesk refused it.
     said: Option<String>,
 }
 
@@ -192,13 +198,14 @@ impl ResultPrinter {
         } else {
             self.print_result_row(progress.number, result, &explanation.summary);
         }
+        let refusal = local_refusal(&progress.state);
         if !explanation.advice.is_empty() {
             let kind = (result.label(), explanation.summary.into_owned());
-            let said = progress.state.api_error().map(meta_words);
+            let refused = refusal.map(|reason| format!("Why it was not sent: {reason}."));
+            let said = refused.or_else(|| progress.state.api_error().map(meta_words));
             let group = AdviceGroup { count: 0, steps: explanation.advice, said };
             self.advice.entry(kind).or_insert(group).count += 1;
-        }
-        if let Some(reason) = local_refusal(&progress.state) {
+        } else if let Some(reason) = refusal {
             *self.refusals.entry(reason.clone()).or_default() += 1;
         }
         true
@@ -212,6 +219,7 @@ impl ResultPrinter {
             http_status: http_status(&progress.state),
             tries: attempts(&progress.state),
             change: progress.change.map(|change| change.to_string()),
+            older_pin_in_doubt: has_older_pin_in_doubt(&progress.state),
             advice: explanation.advice,
             ..ResultRecord::new(&progress.number, result, &explanation.reason)
                 .with_names(number)
@@ -243,7 +251,9 @@ impl ResultPrinter {
     /// Prints to standard error what to do about numbers that were not set.
     pub(crate) fn print_advice(&self, job: JobId) {
         for ((label, summary), AdviceGroup { count, steps, said }) in &self.advice {
-            eprint_line(&format!("\npindesk: {}: {label}: {summary}. What to do:", table::numbers_label(*count)));
+            // A summary may begin with the word of the result.
+            let what = if summary.starts_with(label) { summary.clone() } else { format!("{label}: {summary}") };
+            eprint_line(&format!("\npindesk: {}: {what}. What to do:", table::numbers_label(*count)));
             for step in steps.iter().copied().chain(said.as_deref()) {
                 eprint_line(&format!("  {step}"));
             }
@@ -251,7 +261,7 @@ impl ResultPrinter {
         for (reason, count) in self.refusals.iter().take(MAX_REFUSAL_REASONS) {
             eprint_line(&format!("\npindesk: {}: not sent: refused here: {reason}.", table::numbers_label(*count)));
         }
-        let show = self.rerun.command(&format!("jobs show {job}"));
+        let (show, resolve) = (self.rerun.command(&format!("jobs show {job}")), self.rerun.resolve_hint("them"));
         let others = self.refusals.values().skip(MAX_REFUSAL_REASONS).sum();
         if others > 0 {
             let others = table::numbers_label(others);
@@ -261,13 +271,7 @@ impl ResultPrinter {
             eprint_line(&format!("\n{hint}"));
         }
         if self.tally.no_answer > 0 {
-            eprint_line(&format!("\npindesk: which numbers are in doubt: {show}. {RESOLVE_HINT}"));
-        }
-        let older = self.tally.older_pin_in_doubt;
-        if older > 0 {
-            let verb = if older == 1 { "is" } else { "are" };
-            let numbers = table::numbers_label(older);
-            eprint_line(&format!("\npindesk: {numbers} {verb} in doubt because of an older PIN. {RESOLVE_HINT}"));
+            eprint_line(&format!("\npindesk: which numbers are in doubt: {show}. {resolve}"));
         }
     }
 
@@ -303,5 +307,3 @@ impl ResultPrinter {
         }
     }
 }
-
-const RESOLVE_HINT: &str = "To resolve them, open the console (pindesk) and press w.";

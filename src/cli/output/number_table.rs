@@ -2,7 +2,6 @@
 //!
 //! It reads nothing.
 
-use std::collections::HashMap;
 use std::io::{self, Write as _};
 use std::time::Duration;
 
@@ -10,10 +9,11 @@ use crate::cli::output::names::name_cells;
 use crate::cli::output::result_fields::recorded_cell;
 use crate::cli::output::table::{self, Cell, Column, Table, TableStyle, UNKNOWN};
 use crate::domain::clock::UtcTime;
-use crate::domain::number::{Number, PhoneNumberId, TwoStep};
+use crate::domain::number::{Number, TwoStep};
 use crate::domain::standing::ChangeResult;
 use crate::domain::text::{CleanText, format_count};
 use crate::journal::{LastRequest, RecordedState};
+use crate::numbers::record::LastRequests;
 
 /// The columns that fit 80 columns of a terminal.
 const COLUMNS: [Column; 5] = [
@@ -29,9 +29,6 @@ const WIDE_COLUMNS: [Column; 3] = [Column::fixed("WABA", 17), Column::fixed("STA
 
 /// A day without a year names the last one, not one of a year ago.
 const DAYS_WITHOUT_YEAR: Duration = Duration::from_hours(300 * 24);
-
-/// What the journal knows about the requests of numbers.
-pub(crate) type LastRequests = HashMap<PhoneNumberId, LastRequest>;
 
 /// How the table is printed.
 #[derive(Debug, Clone, Copy)]

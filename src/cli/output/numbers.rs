@@ -1,30 +1,31 @@
 //! Numbers: JSON and CSV for scripts, and the numbers of the table for people.
 //!
-//! It prints each number once, as it was read. It does not report what could not be read.
+//! It prints each number once, as it was read, with what the journal knows about it. It does not report what could not be read.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::io::{self, BufWriter, Write};
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::domain::clock::UtcTime;
 use crate::domain::json_text::{SCHEMA_VERSION, write_json};
-use crate::domain::number::{Number, PhoneNumberId, TwoStep};
-use crate::numbers::record::{NumberData, write_csv_header, write_csv_row};
+use crate::domain::number::{Number, PhoneNumberId, TwoStep, Waba};
+use crate::numbers::record::{NumberHistory, write_csv_header, write_csv_row, write_json_line};
 use crate::policy::rotation::Rotation;
 
 #[derive(Serialize)]
-struct NumbersSummary {
+struct NumbersSummary<'a> {
     schema: u8,
     event: &'static str,
     total: usize,
-    unread_wabas: Vec<UnreadWaba>,
+    unread_wabas: Vec<UnreadWaba<'a>>,
 }
 
 #[derive(Serialize)]
-pub(crate) struct UnreadWaba {
-    pub(crate) id: String,
-    pub(crate) reason: String,
+struct UnreadWaba<'a> {
+    id: &'a str,
+    reason: &'a str,
 }
 
 /// Which numbers are printed.
@@ -36,25 +37,25 @@ pub(crate) struct NumberFilter {
     pub(crate) due: Option<DueFilter>,
 }
 
-/// When a PIN is due, and what the journal knows about it.
+/// When a PIN is due.
 #[derive(Debug)]
 pub(crate) struct DueFilter {
     pub(crate) rotation: Rotation,
-    pub(crate) last_sets: HashMap<PhoneNumberId, UtcTime>,
     pub(crate) now: UtcTime,
 }
 
 impl NumberFilter {
-    fn includes(&self, number: &Number) -> bool {
+    fn includes(&self, number: &Number, history: &NumberHistory) -> bool {
         self.two_step.is_none_or(|wanted| wanted == number.two_step)
             && self.due.as_ref().is_none_or(|due| {
-                due.rotation.is_due(number.two_step, due.last_sets.get(&number.id).copied(), due.now.day())
+                due.rotation.is_due(number.two_step, history.last_sets.get(&number.id).copied(), due.now.day())
             })
     }
 }
 
 /// Prints numbers as they arrive; a table when all have arrived.
-pub(crate) struct NumberPrinter {
+pub(crate) struct NumberPrinter<'a> {
+    history: &'a NumberHistory,
     writer: NumberWriter,
     filter: NumberFilter,
     total: usize,
@@ -79,17 +80,14 @@ impl NumberWriter {
         Self::Csv(Box::new(csv::Writer::from_writer(io::stdout())))
     }
 
-    fn write_number(&mut self, number: Number, is_first: bool) -> io::Result<()> {
+    fn write_number(&mut self, number: Number, history: &NumberHistory, is_first: bool) -> io::Result<()> {
         match self {
-            Self::Json(out) => {
-                write_json(&mut *out, &NumberData::exact(&number))?;
-                writeln!(out)
-            }
+            Self::Json(out) => write_json_line(out, &number, history),
             Self::Csv(out) => {
                 if is_first {
                     write_csv_header(out)?;
                 }
-                write_csv_row(out, &number)
+                write_csv_row(out, &number, history)
             }
             Self::Table(numbers) => {
                 numbers.push(number);
@@ -107,10 +105,15 @@ impl NumberWriter {
     }
 }
 
-impl NumberPrinter {
+impl<'a> NumberPrinter<'a> {
     /// `individual_ids` are numbers that the config names. Their pages come after those of the WABAs.
-    pub(crate) fn new(writer: NumberWriter, filter: NumberFilter, individual_ids: HashSet<PhoneNumberId>) -> Self {
-        Self { writer, filter, total: 0, individual_ids, listed: HashSet::new() }
+    pub(crate) fn new(
+        history: &'a NumberHistory,
+        writer: NumberWriter,
+        filter: NumberFilter,
+        individual_ids: HashSet<PhoneNumberId>,
+    ) -> Self {
+        Self { history, writer, filter, total: 0, individual_ids, listed: HashSet::new() }
     }
 
     /// Prints the numbers of a page that are not printed yet.
@@ -119,18 +122,21 @@ impl NumberPrinter {
         let _whole_lines = io::stdout().lock();
         for number in numbers {
             let is_new = !self.individual_ids.contains(&number.id) || self.listed.insert(number.id);
-            if is_new && self.filter.includes(&number) {
-                self.writer.write_number(number, self.total == 0)?;
+            if is_new && self.filter.includes(&number, self.history) {
+                self.writer.write_number(number, self.history, self.total == 0)?;
                 self.total += 1;
             }
         }
         self.writer.flush()
     }
 
-    /// Ends the output. Returns the numbers of a table, which is not printed yet.
-    pub(crate) fn finish(mut self, unread_wabas: Vec<UnreadWaba>) -> io::Result<Vec<Number>> {
+    /// Ends the output. `unread` are the WABAs that could not be read, and why. Returns the numbers of a table, which is
+    /// not printed yet.
+    pub(crate) fn finish(mut self, unread: &[(Arc<Waba>, String)]) -> io::Result<Vec<Number>> {
         match &mut self.writer {
             NumberWriter::Json(out) => {
+                let unread_wabas = unread.iter().map(|(waba, reason)| UnreadWaba { id: waba.id.as_str(), reason });
+                let unread_wabas = unread_wabas.collect();
                 let summary =
                     NumbersSummary { schema: SCHEMA_VERSION, event: "summary", total: self.total, unread_wabas };
                 write_json(&mut *out, &summary)?;

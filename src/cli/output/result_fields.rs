@@ -23,7 +23,7 @@ pub(crate) const fn recorded_result(state: RecordedState) -> ChangeResult {
 /// The recorded state of a number, for people.
 pub(crate) const fn recorded_label(state: RecordedState) -> &'static str {
     match state {
-        RecordedState::NotStarted => "not started",
+        RecordedState::NotStarted => ChangeResult::NotSent.label(),
         RecordedState::Running => "sending",
         RecordedState::Ended(result) => result.label(),
         RecordedState::NotApplied => "not applied",
@@ -83,6 +83,11 @@ pub(crate) fn attempts(state: &ChangeState) -> u8 {
             None => details.send_history.attempts(),
         },
     }
+}
+
+/// True if the last request changed nothing, and the PIN of an earlier one is in doubt.
+pub(crate) fn has_older_pin_in_doubt(state: &ChangeState) -> bool {
+    matches!(state, ChangeState::InDoubt(details) if details.newer_pin.is_some())
 }
 
 /// Why pindesk itself refused the request, if it did.

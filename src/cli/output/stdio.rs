@@ -1,16 +1,27 @@
 //! Writing to standard output and standard error: a reader that went away is not a failure.
 
+use std::borrow::Cow;
 use std::io::{self, Write as _};
 
 use serde::Serialize;
 
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
+use crate::cli::output::message::wrap_message;
+use crate::cli::terminal;
 use crate::domain::json_text::json_text;
 
-/// Prints a message to standard error. A closed standard error is not a reason to fail.
+/// Prints a message to standard error, wrapped on a terminal. A closed standard error is not a reason to fail.
 pub(crate) fn eprint_line(text: &str) {
-    writeln!(io::stderr(), "{text}").ok();
+    writeln!(io::stderr(), "{}", wrapped_for_stderr(text)).ok();
+}
+
+/// The message as standard error shows it: wrapped on a terminal, unchanged elsewhere.
+pub(crate) fn wrapped_for_stderr(text: &str) -> Cow<'_, str> {
+    match terminal::stderr_columns() {
+        Some(columns) => Cow::Owned(wrap_message(text, columns)),
+        None => Cow::Borrowed(text),
+    }
 }
 
 /// Prints a JSON object on a line of its own.

@@ -35,6 +35,8 @@ pub(crate) struct Tally {
     pub(crate) no_answer: usize,
     /// Numbers that a resumed job sends: those that were not sent, and those that Meta refused for a reason outside them.
     pub(crate) resumable: usize,
+    /// Numbers among them that would be refused again if the job was resumed at once.
+    too_early: usize,
     /// Numbers among those that failed or were not sent whose older PIN is in doubt.
     pub(crate) older_pin_in_doubt: usize,
     /// The exit code of the failures so far.
@@ -51,6 +53,7 @@ impl Default for Tally {
             not_sent: 0,
             no_answer: 0,
             resumable: 0,
+            too_early: 0,
             older_pin_in_doubt: 0,
             failure_code: ExitCode::Done,
             stopped: 0,
@@ -74,6 +77,10 @@ impl Tally {
         match state {
             ChangeState::InDoubt(details) => {
                 self.older_pin_in_doubt += usize::from(details.newer_pin.is_some());
+                self.too_early += usize::from(matches!(
+                    &details.newer_pin,
+                    Some(NotApplied::NotSent(NotSentReason::Failure(SendFailure::RefusedLocally(_))))
+                ));
                 self.resumable += usize::from(match &details.newer_pin {
                     Some(NotApplied::Refused(error)) => error_catalog::is_cause_outside_number(error),
                     Some(NotApplied::NotSent(_)) => true,
@@ -124,10 +131,10 @@ impl Tally {
         format!("Job {job}, {}: {}.", table::numbers_label(self.total()), self.outcomes_text())
     }
 
-    /// How to send the rest, if anything is left.
+    /// How to send the rest, if anything is left that can be sent now.
     pub(crate) fn resume_hint(&self, job: JobId, rerun: &RerunOptions) -> Option<String> {
         let left = self.resumable;
-        (left > 0).then(|| format!("To send the rest: {}", rerun.resume_command(job, left)))
+        (left > self.too_early).then(|| format!("To send the rest: {}", rerun.resume_command(job, left)))
     }
 
     /// The outcomes for people.

@@ -17,6 +17,7 @@ impl App {
     pub(super) fn records_loaded(&mut self, records: Vec<NumberRecord>) {
         for NumberRecord { number, latest, last_set } in records {
             if let Some(latest) = latest.filter(|_| self.shared.roster.change(&number).is_none()) {
+                self.shared.note_sent_elsewhere(number, &latest.state);
                 self.shared.roster.set_change(number, latest.state);
             }
             if let Some(last_set) = last_set {
@@ -33,6 +34,7 @@ impl App {
         last_set: Option<LastSet>,
     ) -> Vec<Effect> {
         let refresh = self.notify_asking_pages(id, &state, last_set.as_ref());
+        self.shared.note_sent_elsewhere(id, &state);
         self.shared.in_doubt_list.apply_recorded(id, &state);
         self.shared.roster.set_change(id, state);
         if let Some(last_set) = last_set {
@@ -54,7 +56,10 @@ impl App {
         }
         let notice = TargetNotice::about_change_elsewhere(state, last_set)?;
         self.notify(&PageEvent::ChangedElsewhere(id, &notice));
-        matches!(notice, TargetNotice::SetElsewhere { .. }).then(|| self.shared.refresh_number(id).into())
+        if let TargetNotice::SetElsewhere { at, .. } = notice {
+            return Some(self.shared.refresh_number_after(id, at).into());
+        }
+        None
     }
 
     /// The command that reads the history of a number again, if a page shows it.

@@ -1,19 +1,22 @@
 //! The input of [`super::App::update`]: what happened, in the past tense.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::console::input::decoder::PastedText;
 use crate::console::input::key::Key;
 use crate::console::shared::{RecordingStatus, Size};
-use crate::domain::change::Progress;
-use crate::domain::number::{Number, PhoneNumberId, Waba};
+use crate::domain::change::{JobId, Progress};
+use crate::domain::number::{Number, PhoneNumberId, Waba, WabaId};
 use crate::domain::outcome::ReadFailure;
 use crate::domain::pin::Pin;
 use crate::domain::text::CleanText;
-use crate::journal::{HistoryEntry, NumberRecord};
+use crate::journal::{HistoryEntry, JobDetail, JobSummary, NumberRecord, RecentSets};
 use crate::numbers::list::NumberList;
+use crate::numbers::record::ExportedNumbers;
 use crate::pace::Pause;
+use crate::policy::quota::CallsLeft;
 
 /// Something that happened: a key, a report of the worker, a signal or a timer.
 #[derive(Debug)]
@@ -93,6 +96,30 @@ pub enum Msg {
         /// The entries, newest first.
         lines: Vec<HistoryEntry>,
     },
+    /// What is left of the calls of some WABAs; `None` if it is not known.
+    CallsLeftRead(Vec<(WabaId, Option<CallsLeft>)>),
+    /// Which jobs set numbers of a list lately.
+    RecentSetsRead {
+        /// As in [`WorkCommand::ReadRecentSets`](crate::console::effect::WorkCommand::ReadRecentSets).
+        question_id: u32,
+        /// The jobs.
+        recent: RecentSets,
+    },
+    /// A job was recorded, and this process sends its numbers.
+    JobStarted {
+        /// The job.
+        job: JobId,
+        /// How many of its numbers are sent; fewer than it has if it was resumed.
+        numbers: usize,
+        /// After how many of them it waits for the operator; `None` if it does not wait.
+        send_first: Option<usize>,
+    },
+    /// The journal has new rows of these jobs. If there are none, a process ended, and any job may have changed.
+    JobsChanged(BTreeSet<JobId>),
+    /// The jobs of the journal were read, newest first; `None` if they could not be read.
+    JobsRead(Option<Vec<JobSummary>>),
+    /// A job was read number by number; `None` if it could not be read.
+    JobRead(JobId, Option<JobDetail>),
     /// The HTTP client could not be set up, so nothing can be read or sent. The text tells the operator why.
     ClientSetupFailed(CleanText),
     /// A list of numbers was read from a file, or the file cannot be used. The error is a sentence for the operator.
@@ -106,8 +133,8 @@ pub enum Msg {
     NumbersExported {
         /// The file, as the operator typed it.
         path: PathBuf,
-        /// How many numbers it has.
-        result: Result<usize, CleanText>,
+        /// What it has.
+        result: Result<ExportedNumbers, CleanText>,
     },
     /// A signal ends the process, which waits for requests in flight first.
     TerminationRequested,

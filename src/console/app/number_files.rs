@@ -8,8 +8,12 @@ use crate::console::go::{Destination, Step};
 use crate::console::pages::Page;
 use crate::console::shared::ListSource;
 use crate::domain::clock::TimePoint;
-use crate::domain::text::{CleanText, format_count};
+use crate::domain::text::{CleanText, count_numbers};
 use crate::numbers::list::NumberList;
+use crate::numbers::record::ExportedNumbers;
+
+/// What the message about an export says if the journal could not be read.
+const NO_HISTORY: &str = ", without their requests: the journal cannot be read";
 
 impl App {
     /// Asks whether the numbers of a file are selected.
@@ -33,11 +37,12 @@ impl App {
             }
         }
     }
+
     /// Says what became of an export, also if its page was left meanwhile.
     pub(super) fn numbers_exported(
         &mut self,
         path: &Path,
-        result: Result<usize, CleanText>,
+        result: Result<ExportedNumbers, CleanText>,
         now: TimePoint,
     ) -> Vec<Effect> {
         let label = CleanText::new(&path.display().to_string());
@@ -45,9 +50,10 @@ impl App {
         match (result, &mut self.page) {
             (Err(why), Page::Path(page)) if waits => page.refuse(why.to_string()),
             (Err(why), _) => self.shared.messages.push(now.utc, format!("{label} was not exported. {why}")),
-            (Ok(count), _) => {
-                let noun = if count == 1 { "number" } else { "numbers" };
-                self.shared.messages.push(now.utc, format!("Exported {} {noun} to {label}.", format_count(count)));
+            (Ok(ExportedNumbers { count, has_history }), _) => {
+                let without = if has_history { "" } else { NO_HISTORY };
+                let text = format!("Exported {} to {label}{without}.", count_numbers(count));
+                self.shared.messages.push(now.utc, text);
                 if waits {
                     return self.apply(Step::back(), now);
                 }

@@ -6,7 +6,7 @@ use super::App;
 use crate::console::effect::{Effect, ScreenCommand};
 use crate::console::go::{QuitReason, Step};
 use crate::console::pages::Page;
-use crate::console::shared::Connection;
+use crate::console::shared::{Connection, OwnJob};
 use crate::domain::change::{ChangeState, LastSet, Progress, ProgressSource};
 use crate::domain::clock::{TimePoint, UtcTime};
 use crate::domain::number::PhoneNumberId;
@@ -15,14 +15,24 @@ use crate::domain::standing::NotApplied;
 impl App {
     pub(super) fn progress_received(&mut self, progress: Vec<Progress>, now: TimePoint) -> Vec<Effect> {
         let mut effects = Vec::new();
-        for Progress { number, state, source, .. } in progress {
+        for Progress { job, number, state, source, .. } in progress {
             if let ProgressSource::Journal(last_set) = source {
                 effects.extend(self.change_recorded(number, state, last_set));
                 continue;
             }
+            self.shared.sent_elsewhere.remove(&number);
+            self.shared.note_unsent(number, &state);
             let state = self.shared.in_doubt_list.apply_state(number, state);
-            if !self.is_doubt_reported(&number, &state) {
+            // Thousands of messages would hide all others: the job has one at its end.
+            let is_of_many = self.shared.started_jobs.contain(&number)
+                || job.and_then(|job| self.shared.jobs.own.get(job)).is_some_and(OwnJob::is_of_many);
+            if is_of_many {
+                effects.extend(self.number_of_job_progressed(number, &state, now));
+            } else if !self.is_doubt_reported(&number, &state) {
                 effects.extend(self.change_progressed(number, &state, now));
+            }
+            if let Some(job) = job {
+                effects.extend(self.job_progressed(job, number, &state, now));
             }
             self.shared.roster.set_change(number, state);
         }
@@ -44,18 +54,42 @@ impl App {
 
     fn change_progressed(&mut self, id: PhoneNumberId, state: &ChangeState, now: TimePoint) -> Vec<Effect> {
         self.shared.report_change(id, state, now);
-        let is_bad = match state {
-            ChangeState::Queued | ChangeState::Sending { .. } => return Vec::new(),
-            // The journal may have the try that ended.
-            ChangeState::Waiting { .. } | ChangeState::Paused { .. } => {
-                return self.read_shown_history(id).into_iter().collect();
-            }
+        let is_bad = self.note_outcome(id, state, now);
+        // Refresh at once: "set" is the outcome of this request, and not the current status of the number.
+        let refresh = matches!(state, ChangeState::Set(_)).then(|| self.refresh_number(id).into());
+        let bell = (is_bad && self.session.bell).then(|| ScreenCommand::Bell.into());
+        [refresh, bell, self.read_history_after(id, state)].into_iter().flatten().collect()
+    }
+
+    /// As [`App::change_progressed`], for one of many numbers: without a message, and without a call to Meta that would
+    /// take the quota of the others. When the last one has ended, the lists are read again, because that takes far fewer.
+    fn number_of_job_progressed(&mut self, id: PhoneNumberId, state: &ChangeState, now: TimePoint) -> Vec<Effect> {
+        self.shared.track_sending(id, state, now.instant);
+        self.note_outcome(id, state, now);
+        let is_over = self.shared.started_jobs.note_progress(&id, state);
+        let refresh = if is_over && !self.shared.refresh.is_running { self.shared.refresh_all() } else { None };
+        refresh.map(Effect::from).into_iter().chain(self.read_history_after(id, state)).collect()
+    }
+
+    /// Reads the history that a page shows again, if the journal may have more of it: also a try that ended.
+    fn read_history_after(&self, id: PhoneNumberId, state: &ChangeState) -> Option<Effect> {
+        let is_recorded = !matches!(state, ChangeState::Queued | ChangeState::Sending { .. });
+        if is_recorded { self.read_shown_history(id) } else { None }
+    }
+
+    /// Notes what the end of a change says about the connection and the access token. True if it was not set.
+    fn note_outcome(&mut self, id: PhoneNumberId, state: &ChangeState, now: TimePoint) -> bool {
+        match state {
+            ChangeState::Queued
+            | ChangeState::Sending { .. }
+            | ChangeState::Waiting { .. }
+            | ChangeState::Paused { .. }
+            | ChangeState::Resolved(..) => false,
             ChangeState::Set(completion) => {
                 self.shared.connection = Connection::Online;
                 self.note_set(id, completion.at);
                 false
             }
-            ChangeState::Resolved(..) => false,
             ChangeState::Failed(_, error) => {
                 self.shared.note_api_error(error);
                 true
@@ -75,11 +109,7 @@ impl App {
                 }
                 true
             }
-        };
-        // Refresh at once: "set" is the outcome of this request, and not the current status of the number.
-        let refresh = matches!(state, ChangeState::Set(_)).then(|| self.refresh_number(id).into());
-        let bell = (is_bad && self.session.bell).then(|| ScreenCommand::Bell.into());
-        [refresh, bell, self.read_shown_history(id)].into_iter().flatten().collect()
+        }
     }
 
     /// Notes that Meta confirmed a PIN of this process. The journal reports it later, and only if nothing else goes on.

@@ -72,17 +72,12 @@ impl App {
         }
     }
 
-    pub(super) fn calls_paused(&mut self, pause: &Pause, now: TimePoint) {
+    pub(super) fn calls_paused(&mut self, pause: &Pause, now: TimePoint) -> Vec<Effect> {
         self.shared.roster.pause_scope(pause.scope, pause.until);
-        let label = match pause.scope {
-            QuotaScope::Waba(waba) => {
-                let known = self.shared.session.wabas.iter().find(|known| Some(known.id) == waba);
-                known.map(|known| known.label().to_owned())
-            }
-            QuotaScope::Number(number) => Some(self.label(&number)),
-            QuotaScope::App | QuotaScope::Token => None,
-        };
-        self.shared.messages.push(now.utc, pause.sentence(label.as_deref(), now.utc));
+        self.shared.jobs.own.add_limit(*pause);
+        let label = self.scope_label(pause.scope);
+        let sentence = pause.sentence(label.as_deref(), now.utc);
+        self.say_of_job(&sentence, now)
     }
 
     pub(super) fn refresh_finished(&mut self, refresh_id: u32, now: TimePoint) {
@@ -94,6 +89,9 @@ impl App {
         let waba_ids = self.shared.session.wabas.iter().map(|waba| waba.id);
         let complete: Vec<_> = waba_ids.filter(|id| self.is_fully_read(*id)).collect();
         let unread = self.shared.refresh.unread_wabas.len();
+        if unread == 0 {
+            self.shared.refresh.last_complete_at = Some(now.utc);
+        }
         self.shared.roster.finish_refresh(&complete);
         let noun = if self.shared.refresh.numbers_read == 1 { "number" } else { "numbers" };
         let read = format!("Read {} {noun}", format_count(self.shared.refresh.numbers_read));
@@ -103,10 +101,16 @@ impl App {
             let all = self.shared.session.wabas.len();
             format!("{read}; {unread} of {all} WABAs could not be read.")
         };
-        let note = self.shared.session.refresh_note.take().map_or(String::new(), |note| format!(" {note}"));
+        let warning = self.shared.session.names_warning.filter(|_| self.shared.refresh.has_name_outside_ascii);
+        let note = self.shared.session.refresh_note.take();
+        // The note is said once: the warning must not take its place on the message line.
+        let (before, after) = if note.is_some() { (warning, None) } else { (None, warning) };
+        let note = note.map_or(String::new(), |note| format!(" {note}"));
+        if let Some(warning) = before {
+            self.shared.messages.push_once(now.utc, warning);
+        }
         self.shared.messages.push(now.utc, format!("{sentence}{note}"));
-        if let Some(warning) = self.shared.session.names_warning.filter(|_| self.shared.refresh.has_name_outside_ascii)
-        {
+        if let Some(warning) = after {
             self.shared.messages.push_once(now.utc, warning);
         }
         self.notify(&PageEvent::ListsRead);
@@ -159,6 +163,7 @@ impl App {
         if result.is_ok() {
             // The limits of the old access token do not apply to the new one.
             self.shared.roster.end_pauses(|scope, _| scope == QuotaScope::Token);
+            self.shared.jobs.own.end_limits(|pause| pause.scope == QuotaScope::Token);
         }
         match result {
             Ok(()) if self.is_hidden_with_fresh_data() => {

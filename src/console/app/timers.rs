@@ -32,7 +32,9 @@ impl App {
         let count = self.next_count(now).filter(|_| self.shows_newest_message());
         let details = self.pane_follows_at().filter(|_| self.shows_list());
         let pause = self.roster.next_pause_end();
-        let timers = [page, details, retry, countdown, count, pause, self.next_hide_event(), self.next_day()];
+        // The title counts the limits while a job runs.
+        let limit = self.shared.jobs.own.newest_of_many().and_then(|_| self.shared.jobs.own.next_limit_end());
+        let timers = [page, details, retry, countdown, count, pause, limit, self.next_hide_event(), self.next_day()];
         timers.into_iter().flatten().min()
     }
 

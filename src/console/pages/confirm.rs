@@ -6,6 +6,7 @@
 use std::time::Instant;
 
 use super::guard::{Guard, TYPED_AHEAD};
+use super::typed_digits::{Submission, TypedDigits};
 use super::{PageBehavior, PageEvent};
 use crate::console::effect::WorkCommand;
 use crate::console::go::{ConfirmRequest, Destination, PinDraft, Step};
@@ -19,9 +20,6 @@ use crate::domain::number::{LastFour, Number, PhoneNumberId, TwoStep};
 use crate::domain::pin::PinChoice;
 use crate::domain::pin_plan::{PinPlan, Targets};
 use crate::domain::text::CleanText;
-
-/// After this many wrong tries the page closes: the operator is at the wrong number.
-const MAX_WRONG_TRIES: u8 = 5;
 
 /// A question about numbers, as they were known when the page opened.
 #[derive(Debug)]
@@ -58,9 +56,7 @@ pub enum Question {
         /// The expected digits.
         expected: LastFour,
         /// The digits typed so far.
-        typed: String,
-        /// How many tries were wrong.
-        wrong_tries: u8,
+        typed: TypedDigits,
     },
     /// The outcome is in doubt: `y` sends the same PIN again.
     ResendPin,
@@ -111,7 +107,8 @@ impl ConfirmPage {
         let hint = match &self.question {
             Question::Replace { .. } if self.is_pausing(now) => Some(TYPED_AHEAD.to_owned()),
             Question::Replace { expected, typed, .. } => {
-                (!typed.is_empty()).then(|| format!("{} of {} digits.", typed.len(), expected.digits.len()))
+                let typed = typed.as_str().len();
+                (typed > 0).then(|| format!("{typed} of {} digits.", expected.digits.len()))
             }
             Question::Set(_) | Question::ResendPin | Question::ResolveManually(_) => {
                 Some("Enter does nothing here.".to_owned())
@@ -133,8 +130,7 @@ impl ConfirmPage {
         }
     }
 
-    /// Another process changed a number, so that its status is no longer known: the page starts over, once for each
-    /// notice.
+    /// Another process changed a number, so that its status is no longer known: the page starts over once.
     fn mark_changed_elsewhere(&mut self, id: &PhoneNumberId, notice: &TargetNotice) {
         if self.notice.as_ref() == Some(notice) {
             return;
@@ -199,10 +195,8 @@ impl ConfirmPage {
         if !self.accepts_key(arrived) {
             return;
         }
-        if let Question::Replace { expected, typed, .. } = &mut self.question
-            && typed.len() < expected.digits.len()
-        {
-            typed.push(digit);
+        if let Question::Replace { expected, typed, .. } = &mut self.question {
+            typed.push(digit, expected.digits.len());
         }
     }
 
@@ -212,43 +206,24 @@ impl ConfirmPage {
             return;
         }
         if let Question::Replace { typed, .. } = &mut self.question {
-            typed.pop();
-            if all {
-                typed.clear();
-            }
+            typed.delete(all);
         }
     }
 
-    /// Submits the digits, unless they came together with Enter, as in a paste without marks.
+    /// Submits the digits.
     fn press_enter(mut self, arrived: Instant) -> KeyResult {
-        let came_at_once = self.guard.came_at_once(arrived);
-        if !self.accepts_key(arrived) {
-            return KeyResult::Stay(self);
-        }
-        let Question::Replace { expected, typed, wrong_tries, .. } = &mut self.question else {
+        let Question::Replace { expected, typed, .. } = &mut self.question else {
+            self.accepts_key(arrived);
             return KeyResult::Stay(self);
         };
-        if came_at_once && !typed.is_empty() {
-            typed.clear();
-            self.answer = Some("Too fast: that looked like a paste. Type it again.");
-            return KeyResult::Stay(self);
-        }
-        if typed.len() < expected.digits.len() {
-            self.answer = Some("Type the last 4 digits first.");
-            return KeyResult::Stay(self);
-        }
-        if *typed == expected.digits {
-            return KeyResult::Confirmed(self);
-        }
-        typed.clear();
-        *wrong_tries += 1;
-        if *wrong_tries >= MAX_WRONG_TRIES {
-            return KeyResult::TooManyWrongTries;
-        }
-        self.answer = Some(if expected.is_from_id {
-            "Those are not the last 4 digits of the ID. Try again."
-        } else {
-            "Those are not the last 4 digits. Try again."
+        let LastFour { digits, is_from_id } = expected;
+        self.answer = Some(match (typed.submit(&mut self.guard, arrived, digits, digits.len()), is_from_id) {
+            (Submission::Ignored(why), _) => why,
+            (Submission::Incomplete, _) => "Type the last 4 digits first.",
+            (Submission::Wrong, true) => "Those are not the last 4 digits of the ID. Try again.",
+            (Submission::Wrong, false) => "Those are not the last 4 digits. Try again.",
+            (Submission::TooManyWrong, _) => return KeyResult::TooManyWrongTries,
+            (Submission::Right, _) => return KeyResult::Confirmed(self),
         });
         KeyResult::Stay(self)
     }
@@ -269,7 +244,7 @@ impl ConfirmPage {
             Question::Set(_) | Question::Replace { .. } | Question::ResendPin => "sent",
             Question::ResolveManually(_) => "recorded",
         };
-        shared.messages.push(now.utc, format!("Cancelled. Nothing was {nothing}."));
+        shared.messages.push(now.utc, format!("Canceled. Nothing was {nothing}."));
         Step::back()
     }
 
@@ -328,7 +303,7 @@ impl Question {
     fn about_pins(targets: &Targets, new: NewPins) -> Self {
         match targets.iter().find(|target| target.two_step != TwoStep::NotSet) {
             None => Self::Set(new),
-            Some(target) => Self::Replace { new, expected: target.last_four(), typed: String::new(), wrong_tries: 0 },
+            Some(target) => Self::Replace { new, expected: target.last_four(), typed: TypedDigits::default() },
         }
     }
 }
@@ -342,13 +317,14 @@ fn mark_queued(targets: &Targets, shared: &mut Shared, now: TimePoint) {
 }
 
 /// Sends nothing. The reason stays on the messages page.
-fn refuse<P>(reason: BlockReason, shared: &mut Shared, now: TimePoint) -> Step<P> {
+pub(super) fn refuse<P>(reason: BlockReason, shared: &mut Shared, now: TimePoint) -> Step<P> {
     shared.messages.push(now.utc, format!("Nothing was sent. {}", reason.text()));
     match reason {
         BlockReason::Message(_) => Step::back(),
-        BlockReason::TokenRefused(_) | BlockReason::Recipients | BlockReason::JournalUnavailable => {
-            Step::closed_by(reason, shared)
-        }
+        BlockReason::TokenRefused(_)
+        | BlockReason::Recipients
+        | BlockReason::JournalUnavailable
+        | BlockReason::Offline => Step::closed_by(reason, shared),
     }
 }
 
@@ -383,7 +359,7 @@ impl PageBehavior for ConfirmPage {
         match result {
             KeyResult::Stay(page) => Step::stay(page),
             KeyResult::TooManyWrongTries => {
-                shared.messages.push(now.utc, "Cancelled: the digits were wrong 5 times. Nothing was sent.");
+                shared.messages.push(now.utc, "Canceled: the digits were wrong 5 times. Nothing was sent.");
                 Step::back()
             }
             KeyResult::Confirmed(page) => page.submit(shared, now),
@@ -428,7 +404,10 @@ impl PageBehavior for ConfirmPage {
             PageEvent::Listed(number) if self.targets.is_outdated_by(number) => self.update_target(number),
             PageEvent::ListsRead => self.mark_unlisted(shared),
             PageEvent::ChangedElsewhere(id, notice) => self.mark_changed_elsewhere(id, notice),
-            PageEvent::Listed(_) | PageEvent::PinGenerated(..) => {}
+            PageEvent::Listed(_)
+            | PageEvent::PinGenerated(..)
+            | PageEvent::CallsLeftRead(_)
+            | PageEvent::RecentSetsRead(..) => {}
         }
     }
 
@@ -561,7 +540,7 @@ mod tests {
         page.restart(TargetNotice::Unlisted);
         assert_eq!((page.target().two_step, &page.notice), (TwoStep::Unknown, &Some(TargetNotice::Unlisted)));
         let page = expect_stay(type_and_enter(expect_stay(page.press_yes(later)), "0143", later));
-        assert!(matches!(&page.question, Question::Replace { typed, .. } if typed.is_empty()));
+        assert!(matches!(&page.question, Question::Replace { typed, .. } if typed.as_str().is_empty()));
     }
 
     #[test]
@@ -573,7 +552,7 @@ mod tests {
         assert_eq!((page.target(), page.notice.is_some()), (&other, true));
         let page = expect_stay(type_and_enter(page, "3", later));
         assert!(
-            matches!(&page.question, Question::Replace { typed, expected, .. } if typed.is_empty() && expected.digits == "0199")
+            matches!(&page.question, Question::Replace { typed, expected, .. } if typed.as_str().is_empty() && expected.digits == "0199")
         );
     }
 }

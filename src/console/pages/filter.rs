@@ -6,7 +6,7 @@
 use tui_input::Input;
 
 use super::PageBehavior;
-use super::text_field::{edit_text, insert_text};
+use super::text_field::{PASTED_LINE_END, edit_text, insert_text};
 use crate::console::go::Step;
 use crate::console::input::key::Key;
 use crate::console::input::keymap::{FilterAction, KeyTable, table};
@@ -39,13 +39,12 @@ pub enum FilterMessage {
 }
 
 impl FilterPage {
-    /// The line, with the active filter.
+    /// The line, with the active filter, unless one key set it.
     #[must_use]
-    pub fn new(filter: &str) -> Self {
-        // What is typed next is a word of its own.
-        let gap = if filter.is_empty() { "" } else { " " };
-        let (input, previous) = (Input::new(format!("{filter}{gap}")), filter.to_owned());
-        Self { input, previous, error: None, was_refused: false }
+    pub fn new(filter: &str, is_quick: bool) -> Self {
+        // Whoever searches after a quick filter means a new search. What is typed after other words is a word of its own.
+        let text = if filter.is_empty() || is_quick { String::new() } else { format!("{filter} ") };
+        Self { input: Input::new(text), previous: filter.to_owned(), error: None, was_refused: false }
     }
 
     /// True if the rows are those of the text; false if they are those of the filter that is still active.
@@ -138,8 +137,11 @@ impl PageBehavior for FilterPage {
     }
 
     fn on_paste(mut self, text: &str, shared: &mut Shared, _now: TimePoint) -> Step<Self> {
-        insert_text(&mut self.input, text);
+        let has_line_end = insert_text(&mut self.input, text);
         self.apply_text(shared);
+        if has_line_end {
+            shared.messages.set_hint(PASTED_LINE_END);
+        }
         Step::stay(self)
     }
 

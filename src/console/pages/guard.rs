@@ -18,6 +18,9 @@ pub const MAX_PAUSE: Duration = Duration::from_millis(700);
 /// The answer to a key within the pause.
 pub(super) const TYPED_AHEAD: &str = "Keys typed before this question are ignored.";
 
+/// The answer to a `y` within the pause: it may be typed ahead, or that of someone quick.
+const TOO_SOON: &str = "Too soon after the question appeared. Press y now.";
+
 /// The answer to a `y` that follows another key too soon.
 const RELEASE_KEYS: &str = "Release the keys, then press y.";
 
@@ -105,7 +108,9 @@ impl Guard {
             Self::Unseen => false,
             Self::Shown { last_key, .. } => arrived >= *last_key + QUIET_TIME,
         };
+        let is_shown = matches!(self, Self::Shown { since, .. } if arrived >= *since);
         match (self.accepts_key(arrived), is_quiet) {
+            (false, _) if is_shown => Err(TOO_SOON),
             (false, _) => Err(TYPED_AHEAD),
             (true, false) => Err(RELEASE_KEYS),
             (true, true) => Ok(()),
@@ -159,7 +164,7 @@ mod tests {
             let (mut guard, at) = shown();
             for n in 1..200 {
                 let millis = n * pace;
-                let answer = if millis < 700 { TYPED_AHEAD } else { RELEASE_KEYS };
+                let answer = if millis < 700 { TOO_SOON } else { RELEASE_KEYS };
                 assert_eq!(guard.check_yes(at(millis)), Err(answer), "{millis} ms");
             }
             assert_eq!(guard.check_yes(at(199 * pace + 400)), Ok(()));

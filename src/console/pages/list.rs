@@ -90,6 +90,7 @@ impl PageBehavior for ListPage {
                 }
                 Step::stay(self)
             }
+            ListAction::ShowJobs => Step::open(self, Destination::Jobs),
             ListAction::Move(motion) => {
                 shared.move_cursor(motion);
                 if shared.roster.selection().has_range() {
@@ -304,6 +305,7 @@ const fn keeps_range(action: ListAction) -> bool {
         | ListAction::RefreshAll
         | ListAction::ReadToken
         | ListAction::ShowInDoubt
+        | ListAction::ShowJobs
         | ListAction::PickCopy
         | ListAction::Open
         | ListAction::TogglePane

@@ -54,6 +54,7 @@ impl PageBehavior for NumberPage {
             NumberAction::Messages => Step::open(self, Destination::Messages),
             NumberAction::Help => Step::open(self, Destination::Help),
             NumberAction::HideScreen => Step::reset(Destination::Hidden(None)),
+            NumberAction::ShowJobs => Step::open(self, Destination::Jobs),
             NumberAction::Move(motion) => {
                 self.scroll = shared.scroll_after(self.scroll, motion);
                 Step::stay(self)

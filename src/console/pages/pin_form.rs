@@ -105,7 +105,7 @@ impl PageBehavior for PinFormPage {
             PinFormAction::Continue => return self.submit(),
             PinFormAction::RandomPin => return self.generate(shared),
             PinFormAction::Cancel => {
-                shared.messages.push(now.utc, "Cancelled. Nothing was sent.");
+                shared.messages.push(now.utc, "Canceled. Nothing was sent.");
                 return Step::back();
             }
             PinFormAction::Help => {
@@ -145,7 +145,7 @@ impl PageBehavior for PinFormPage {
             PageEvent::Refreshed(number) => self.update_target(number),
             // A single read may be later than the page of a list.
             PageEvent::Listed(number) if self.targets.is_outdated_by(number) => self.update_target(number),
-            PageEvent::Listed(_) => {}
+            PageEvent::Listed(_) | PageEvent::CallsLeftRead(_) | PageEvent::RecentSetsRead(..) => {}
             PageEvent::ChangedElsewhere(id, notice) => {
                 if let Some(target) = self.targets.get_mut(id) {
                     target.two_step = TwoStep::Unknown;

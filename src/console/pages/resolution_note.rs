@@ -5,7 +5,7 @@
 use tui_input::Input;
 
 use super::PageBehavior;
-use super::text_field::{edit_text, insert_text};
+use super::text_field::{PASTED_LINE_END, edit_text, insert_text};
 use crate::console::go::{ConfirmRequest, Destination, Step};
 use crate::console::input::key::Key;
 use crate::console::input::keymap::{KeyTable, ResolutionNoteAction, table};
@@ -84,8 +84,7 @@ impl PageBehavior for ResolutionNotePage {
     }
 
     fn on_paste(mut self, text: &str, _shared: &mut Shared, _now: TimePoint) -> Step<Self> {
-        self.note = None;
-        insert_text(&mut self.input, text);
+        self.note = insert_text(&mut self.input, text).then_some(PASTED_LINE_END);
         Step::stay(self)
     }
 

@@ -19,6 +19,8 @@ pub enum PageText {
     Messages,
     /// Why nothing can be set.
     JournalUnavailable,
+    /// Meta does not answer, so nothing can be set now.
+    Offline,
 }
 
 /// A page of text.
@@ -38,7 +40,7 @@ impl PageBehavior for TextPage {
         match self.text {
             PageText::Help => &table::HELP_PAGE,
             PageText::Messages => &table::MESSAGES_PAGE,
-            PageText::JournalUnavailable => &table::JOURNAL_UNAVAILABLE,
+            PageText::JournalUnavailable | PageText::Offline => &table::JOURNAL_UNAVAILABLE,
         }
     }
 
@@ -60,7 +62,7 @@ impl PageBehavior for TextPage {
     fn hides_numbers(&self, below: bool, _shared: &Shared) -> bool {
         match self.text {
             PageText::Help | PageText::Messages => below,
-            PageText::JournalUnavailable => false,
+            PageText::JournalUnavailable | PageText::Offline => false,
         }
     }
 }

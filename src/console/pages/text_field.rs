@@ -7,13 +7,20 @@ use crate::console::input::key::Key;
 /// The maximum length of a filter and of a note.
 const MAX_FIELD_CHARS: usize = 200;
 
-/// Inserts pasted text, as far as the field has room.
-pub(super) fn insert_text(input: &mut Input, text: &str) {
+/// Inserts pasted text, as far as the field has room. Line ends within it become blanks. True if a line end was dropped
+/// or replaced: it may have been an Enter that was typed.
+pub(super) fn insert_text(input: &mut Input, text: &str) -> bool {
     let room = MAX_FIELD_CHARS.saturating_sub(input.value().chars().count());
-    for c in text.chars().filter(|c| !c.is_control()).take(room) {
+    let is_line_end = |c: char| matches!(c, '\r' | '\n');
+    let shown = text.trim_end_matches(is_line_end).replace(is_line_end, " ");
+    for c in shown.chars().filter(|c| !c.is_control()).take(room) {
         input.handle(InputRequest::InsertChar(c));
     }
+    text.contains(is_line_end)
 }
+
+/// What to say if pasted text had a line end.
+pub(super) const PASTED_LINE_END: &str = "Too fast: that looked like a paste, so Enter was not taken. Press Enter.";
 
 /// Edits the field. True if the text changed.
 pub(super) fn edit_text(input: &mut Input, key: Key) -> bool {

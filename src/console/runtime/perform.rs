@@ -44,7 +44,8 @@ impl ConsoleRuntime {
                 // What a demo left behind is gone.
                 let is_kept = self.app.session().environment != Environment::Demo;
                 let in_doubt = if is_kept { self.app.in_doubt_list().number_count() } else { 0 };
-                self.exit = Some(ConsoleExit::Quit { in_doubt });
+                let not_sent = if is_kept { self.app.not_sent_here() } else { 0 };
+                self.exit = Some(ConsoleExit::Quit { in_doubt, not_sent });
             }
         }
     }

@@ -27,6 +27,8 @@ pub enum BlockReason {
     Recipients,
     /// The journal cannot record the request. Its page says why.
     JournalUnavailable,
+    /// Meta does not answer. The page says when pindesk tries again.
+    Offline,
 }
 
 impl BlockReason {
@@ -38,6 +40,7 @@ impl BlockReason {
             Self::TokenRefused(_) => "Meta refused the access token.",
             Self::Recipients => "Escrow keys have changed.",
             Self::JournalUnavailable => "The journal cannot record it.",
+            Self::Offline => "Offline: no PIN can be set now.",
         }
     }
 }
@@ -92,18 +95,22 @@ impl Shared {
             | ChangeState::Paused { .. } => {
                 return Some(BlockReason::Message(IN_PROGRESS.to_owned()));
             }
-            ChangeState::Set(_) | ChangeState::Failed(..) | ChangeState::NotSent(..) | ChangeState::Resolved(..) => {
-                return None;
-            }
-            ChangeState::InDoubt(details) => details,
+            ChangeState::Set(_) | ChangeState::Failed(..) | ChangeState::NotSent(..) => return None,
+            ChangeState::Resolved(..) => None,
+            ChangeState::InDoubt(details) => Some(details),
         };
-        let left = details.new_pin_allowed_from.instant.checked_duration_since(now.instant)?;
+        let allowed_from = match details {
+            Some(details) => details.new_pin_allowed_from,
+            // A note does not recall a request that is on its way.
+            None => self.in_doubt_list.late_arrival(id)?,
+        };
+        let left = allowed_from.instant.checked_duration_since(now.instant)?;
         if left.is_zero() {
             return None;
         }
         let left = format_duration(left);
         // The time comes first, because a narrow window cuts the end.
-        Some(BlockReason::Message(if details.is_pin_in_memory {
+        Some(BlockReason::Message(if details.is_some_and(|details| details.is_pin_in_memory) {
             format!("New PIN in {left}. To send the same PIN: {resend_keys}.")
         } else {
             format!("New PIN in {left}. Until then the last request may still arrive.")
@@ -152,13 +159,7 @@ impl Shared {
             Connection::TokenRefused { code, reason } => {
                 Some(BlockReason::TokenRefused(TokenProblem::Refused { code, reason }))
             }
-            Connection::Offline { .. } => {
-                let key = self.keymap.key_label(&table::LIST, &ListAction::RefreshNumber);
-                let host = &self.session.host;
-                Some(BlockReason::Message(format!(
-                    "Offline: {host} does not answer. Press {key} in the list to retry now."
-                )))
-            }
+            Connection::Offline { .. } => Some(BlockReason::Offline),
             Connection::Unknown | Connection::Online => None,
         }
     }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::{Shared, next_countdown_change};
-use crate::domain::change::{ChangeState, Resolution};
+use crate::domain::change::{ChangeState, DoubtEnd, Resolution};
 use crate::domain::clock::TimePoint;
 use crate::domain::number::PhoneNumberId;
 use crate::policy::error_catalog::{self, Explanation};
@@ -22,7 +22,7 @@ struct SendTime {
 }
 
 impl SendTimes {
-    fn track(&mut self, id: PhoneNumberId, state: &ChangeState, now: Instant) {
+    pub(super) fn track(&mut self, id: PhoneNumberId, state: &ChangeState, now: Instant) {
         match state {
             ChangeState::Sending { attempt, .. } => {
                 if self.0.get(&id).is_none_or(|sent| sent.attempt != *attempt) {
@@ -50,9 +50,14 @@ impl Shared {
         self.send_times.0.get(id).map(|sent| sent.since)
     }
 
+    /// Notes since when the request of a number is in flight.
+    pub(in crate::console) fn track_sending(&mut self, id: PhoneNumberId, state: &ChangeState, now: Instant) {
+        self.send_times.track(id, state, now);
+    }
+
     /// Updates the message of a change.
     pub(in crate::console) fn report_change(&mut self, id: PhoneNumberId, state: &ChangeState, now: TimePoint) {
-        self.send_times.track(id, state, now.instant);
+        self.track_sending(id, state, now.instant);
         let label = self.label(&id);
         let text = match state {
             ChangeState::Queued
@@ -67,10 +72,12 @@ impl Shared {
             }
             ChangeState::Failed(_, error) => format!("{label} failed: {}.", error_catalog::lookup(error).summary),
             ChangeState::NotSent(_, why) => format!("{label} not sent: {}.", Explanation::for_not_sent(why).summary),
-            ChangeState::Resolved(_, Resolution::NoPinInForce) => {
+            ChangeState::Resolved(_, DoubtEnd { how: Resolution::NoPinInForce, .. }) => {
                 format!("{label} resolved: two-step is still not set, so nothing was applied.")
             }
-            ChangeState::Resolved(_, Resolution::Manual) => format!("{label} resolved: checked manually."),
+            ChangeState::Resolved(_, DoubtEnd { how: Resolution::Manual, .. }) => {
+                format!("{label} resolved: checked manually.")
+            }
             ChangeState::InDoubt(details) => {
                 let summary = Explanation::for_number_in_doubt(details).summary;
                 let pin_advice = pin_advice(details.newer_pin.is_some(), details.is_in_escrow);
@@ -146,7 +153,7 @@ fn progress_text(state: &ChangeState, seconds: Option<u64>) -> String {
             }
         }
         (ChangeState::Paused { until, in_doubt }, _) => {
-            format!("{}paused until {}", so_far_text(*in_doubt), until.utc.format_hour_minute())
+            format!("{}paused until {}", so_far_text(*in_doubt), until.utc)
         }
         (
             ChangeState::Queued

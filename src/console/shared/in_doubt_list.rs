@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::console::input::keymap::Motion;
 use crate::domain::change::{ChangeState, InDoubtDetails};
-use crate::domain::clock::UtcTime;
+use crate::domain::clock::{TimePoint, UtcTime};
 use crate::domain::number::PhoneNumberId;
 use crate::domain::standing::NotApplied;
 use crate::domain::text::CleanText;
@@ -26,6 +26,8 @@ pub enum InDoubtItem {
 pub struct InDoubtList {
     findings: Vec<CleanText>,
     numbers: BTreeMap<PhoneNumberId, InDoubtDetails>,
+    /// From when a new PIN may be sent to a number whose doubt an operator resolved: its request can still arrive.
+    late_arrivals: BTreeMap<PhoneNumberId, TimePoint>,
     pub(in crate::console) cursor: Option<InDoubtItem>,
     /// The page must be shown before the list.
     pub(in crate::console) is_due: bool,
@@ -114,8 +116,12 @@ impl InDoubtList {
         }
         let Some(details) = self.numbers.get_mut(&id) else { return state };
         let newer_pin = match state {
-            ChangeState::Set(_) | ChangeState::Resolved(..) => {
+            ChangeState::Set(_) => {
                 self.numbers.remove(&id);
+                return state;
+            }
+            ChangeState::Resolved(..) => {
+                self.resolve(id);
                 return state;
             }
             ChangeState::Queued
@@ -144,11 +150,22 @@ impl InDoubtList {
             | ChangeState::Paused { .. }
             | ChangeState::Set(_)
             | ChangeState::Failed(..)
-            | ChangeState::NotSent(..)
-            | ChangeState::Resolved(..) => {
+            | ChangeState::NotSent(..) => {
                 self.numbers.remove(&id);
             }
+            ChangeState::Resolved(..) => self.resolve(id),
         }
+    }
+
+    fn resolve(&mut self, id: PhoneNumberId) {
+        if let Some(details) = self.numbers.remove(&id) {
+            self.late_arrivals.insert(id, details.new_pin_allowed_from);
+        }
+    }
+
+    /// From when a new PIN may be sent to this number, whose doubt was resolved while its request could still arrive.
+    pub(in crate::console) fn late_arrival(&self, id: &PhoneNumberId) -> Option<TimePoint> {
+        self.late_arrivals.get(id).copied()
     }
 
     /// True if a PIN in doubt is in the escrow and no longer in memory.

@@ -5,7 +5,7 @@
 use super::status::RETRY_INTERVAL;
 use super::{Connection, RefreshProgress, Shared, TokenProblem};
 use crate::console::effect::WorkCommand;
-use crate::domain::clock::TimePoint;
+use crate::domain::clock::{TimePoint, UtcTime};
 use crate::domain::number::{Number, PhoneNumberId, WabaId};
 use crate::domain::outcome::{ApiError, ReadFailure, SendFailure};
 use crate::domain::standing::NotSentReason;
@@ -19,7 +19,8 @@ impl Shared {
         if self.names_no_numbers() {
             return None;
         }
-        self.refresh = RefreshProgress { id: self.refresh.id + 1, is_running: true, ..RefreshProgress::default() };
+        let RefreshProgress { id, last_complete_at, .. } = self.refresh;
+        self.refresh = RefreshProgress { id: id + 1, is_running: true, last_complete_at, ..RefreshProgress::default() };
         self.roster.begin_refresh();
         Some(WorkCommand::RefreshAll { refresh_id: self.refresh.id })
     }
@@ -41,7 +42,16 @@ impl Shared {
 
     /// The command that refreshes a number, with what the list knows of it.
     pub(in crate::console) fn refresh_number(&self, id: PhoneNumberId) -> WorkCommand {
-        WorkCommand::RefreshNumber(self.number(&id).unwrap_or_else(|| Number::from_config(id, None)))
+        WorkCommand::RefreshNumber(self.known_number(id))
+    }
+
+    /// The same, and the status is certainly newer than a PIN that was set at this time.
+    pub(in crate::console) fn refresh_number_after(&self, id: PhoneNumberId, set_at: UtcTime) -> WorkCommand {
+        WorkCommand::RefreshNumberAfter { number: self.known_number(id), set_at }
+    }
+
+    fn known_number(&self, id: PhoneNumberId) -> Number {
+        self.number(&id).unwrap_or_else(|| Number::from_config(id, None))
     }
 
     /// The message that a refresh of this number starts.

@@ -49,6 +49,7 @@ pub const NAMES_WARNING: &str = "Names are shown as ? because LANG is not UTF-8 
 
 /// The settings of this run of the console: operator, profile, environment. They never change while it runs.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct Session {
     /// The profile's name; `None` without a config.
     pub profile: Option<String>,
@@ -78,6 +79,10 @@ pub struct Session {
     pub may_suspend: bool,
     /// How old a PIN may get; `None` if no PIN is ever due.
     pub rotation: Option<Rotation>,
+    /// Maximum concurrent requests.
+    pub concurrency: usize,
+    /// True inside tmux or screen: the program goes on if the line drops.
+    pub is_in_multiplexer: bool,
     /// True if a failure rings the bell.
     pub bell: bool,
     /// How long without a key before the screen hides; `None` for never.
@@ -161,6 +166,8 @@ pub struct RefreshProgress {
     pub is_running: bool,
     /// When the last list ended; `None` while the refresh is running.
     pub finished_at: Option<UtcTime>,
+    /// When the last refresh ended that could read every WABA, in this session.
+    pub last_complete_at: Option<UtcTime>,
     /// How many numbers were read.
     pub numbers_read: usize,
     /// The numbers that were read one by one. A WABA may list them as well.

@@ -85,13 +85,9 @@ impl<'a> Canvas<'a> {
         self.put(0, y, &" ".repeat(usize::from(self.area.width)), Role::Plain);
     }
 
-    /// Highlights a row from its first cell to the end of its text, as one run: the blanks between its columns too, and
-    /// without the colors and weights of its parts, which would show as patches in a reversed row.
-    pub(super) fn highlight_row(&mut self, y: u16) {
-        self.highlight_row_before(y, self.area.width);
-    }
-
-    /// The same, for the part of a row before a column.
+    /// Highlights the part of a row before a column, from its first cell to the end of its text, as one run: the blanks
+    /// between its columns too, and without the colors and weights of its parts, which would show as patches in a
+    /// reversed row.
     pub(super) fn highlight_row_before(&mut self, y: u16, end: u16) {
         if y >= self.area.height {
             return;
@@ -157,17 +153,24 @@ impl<'a> Canvas<'a> {
             self.draw_rule(y, &[], &more);
             return;
         };
-        // The text takes the place of the rule, and that of the counts if there is no room for both.
-        self.put(0, y, content, role);
-        if text::width(content) + TITLE_GAP + text::width(&more) <= usize::from(self.area.width) {
+        // The text takes the place of the rule. An old message is cut before the counts, because a page that scrolls must
+        // not look complete. Anything else must be read now.
+        let is_old = warning.is_none() && !app.asks() && app.messages().current_hint().is_none() && news.is_some();
+        let needed = if more.is_empty() { 0 } else { text::width(&more) + TITLE_GAP };
+        let columns = usize::from(self.area.width);
+        self.put_within(0, y, if is_old { columns.saturating_sub(needed) } else { columns }, content, role);
+        if is_old || text::width(content) + needed <= columns {
             self.put_right(y, &more, Role::Plain);
         }
     }
 
-    /// Draws the title: on the left what the requests reach, on the right the connection.
+    /// Draws the title: on the left what the requests reach, on the right the job that runs and the connection.
     pub(super) fn draw_title(&mut self, app: &App) {
         let (right, role) = status::connection_label(app, &self.theme);
-        let max_columns = usize::from(self.area.width).saturating_sub(text::width(&right) + TITLE_GAP);
+        let job = status::job_label(app).unwrap_or_default();
+        let job_columns = if job.is_empty() { 0 } else { text::width(&job) + TITLE_GAP };
+        let right_columns = text::width(&right) + job_columns;
+        let max_columns = usize::from(self.area.width).saturating_sub(right_columns + TITLE_GAP);
         let mut x = 0;
         for (part, role) in status::title_parts(app) {
             let start = if x == 0 { 0 } else { usize::from(x) + TITLE_GAP };
@@ -177,6 +180,8 @@ impl<'a> Canvas<'a> {
             }
             x = self.put_within(u16::try_from(start).unwrap_or(u16::MAX), 0, left, &part, role);
         }
+        let job_x = usize::from(self.area.width).saturating_sub(right_columns);
+        self.put(u16::try_from(job_x).unwrap_or(u16::MAX), 0, &job, Role::Strong);
         self.put_right(0, &right, role);
     }
 

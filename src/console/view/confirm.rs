@@ -31,7 +31,7 @@ pub(super) fn sheet(app: &App, page: &ConfirmPage, theme: Theme, now: Instant) -
         Question::Set(new) => add_set_question(&mut sheet, app, new),
         Question::Replace { new, expected, typed, .. } => {
             add_replace_question(&mut sheet, app, page, new);
-            add_digits_field(&mut sheet, page, expected, typed, now);
+            add_digits_field(&mut sheet, page, expected, typed.as_str(), now);
         }
         Question::ResendPin => add_resend_question(&mut sheet, app, page),
         Question::ResolveManually(note) => {

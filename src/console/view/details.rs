@@ -52,14 +52,22 @@ pub(super) fn paint_list_pane(
 
 /// Draws the pane beside the page of a number: who set it and when, while the operator decides.
 pub(super) fn paint_page_pane(app: &App, id: PhoneNumberId, canvas: &mut Canvas<'_>) {
+    paint_beside_page(canvas, |sheet, _| {
+        let Some(number) = app.number(&id) else { return };
+        add_history(sheet, app, id);
+        add_whatsapp(sheet, &number);
+    });
+}
+
+/// Draws a pane beside a page. `add` gets its sheet, and how many lines it has room for.
+pub(super) fn paint_beside_page(canvas: &mut Canvas<'_>, add: impl FnOnce(&mut Sheet, usize)) {
     let (left, rows) = (PAGE_WIDTH_BESIDE_PANE, 2..canvas.height().saturating_sub(2));
     draw_separator(canvas, left, rows.clone());
-    let Some(number) = app.number(&id) else { return };
     let width = canvas.width().saturating_sub(left).min(MAX_PAGE_PANE_WIDTH);
     let mut sheet = Sheet::for_column(width.saturating_sub(PANE_INDENT));
-    add_history(&mut sheet, app, id);
-    add_whatsapp(&mut sheet, &number);
-    sheet.paint_lines(canvas, left + PANE_INDENT, rows.start + 1..rows.end, 0);
+    let rows = rows.start + 1..rows.end;
+    add(&mut sheet, rows.len());
+    sheet.paint_lines(canvas, left + PANE_INDENT, rows, 0);
 }
 
 /// Draws the line between the list and the pane beside it.
@@ -150,9 +158,9 @@ fn add_last_request(sheet: &mut Sheet, change: &ChangeState, now: Instant, utc_n
             sheet.styled_field("Last request", &format!("set at {at}, {tries}"), role);
             sheet.optional_text("Meta does not reveal whether it was changed elsewhere since.");
         }
-        ChangeState::Resolved(completion, _) => {
+        ChangeState::Resolved(_, end) => {
             let summary = Explanation::for_change(change).map(|explanation| explanation.summary).unwrap_or_default();
-            sheet.styled_field("Last request", &format!("{summary}, {}", completion.at.format_date_time()), role);
+            sheet.styled_field("Last request", &format!("{summary}, {}", end.at.format_date_time()), role);
         }
         ChangeState::Queued
         | ChangeState::Sending { .. }
@@ -193,9 +201,9 @@ fn current_entry(change: &ChangeState, is_empty: bool) -> Option<String> {
             format!("Waiting for try {attempt}: {}", so_far(*in_doubt))
         }
         ChangeState::Paused { until, in_doubt } => {
-            format!("Paused until {}: {}", until.utc.format_hour_minute(), so_far(*in_doubt))
+            format!("Paused until {}: {}", until.utc, so_far(*in_doubt))
         }
-        ChangeState::Resolved(completion, _) => format!("{}  resolved", completion.at.format_short()),
+        ChangeState::Resolved(_, end) => format!("{}  resolved", end.at.format_short()),
         ChangeState::Set(_) | ChangeState::Failed(..) | ChangeState::NotSent(..) | ChangeState::InDoubt(_) => {
             format!("{}  {}", change.ended_at()?.format_short(), change.result()?.label())
         }

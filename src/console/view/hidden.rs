@@ -40,6 +40,6 @@ pub(super) fn sheet(app: &App, page: &HiddenPage) -> Sheet {
     });
     sheet.optional_blank_line();
     sheet.key_hint("Enter", "show the screen");
-    sheet.key_hint("Ctrl-C", "quit (asks if work is unfinished)");
+    sheet.key_hint("q", "quit (asks if work is unfinished)");
     sheet
 }

@@ -155,9 +155,10 @@ pub(super) const fn pin_location_short(details: &InDoubtDetails) -> &'static str
     }
 }
 
-/// Which PINs may be in force, in few columns for a table. The count includes a PIN that was set before.
-pub(super) fn candidates_short(details: &InDoubtDetails) -> String {
+/// Which PINs may be in force, in few columns for a table, as [`candidates_label`] says in full. The count includes a PIN that was set before.
+pub(super) fn candidates_short(details: &InDoubtDetails, now: TwoStep) -> String {
     match (details.two_step_before, details.candidate_count) {
+        (TwoStep::NotSet, 1) if now == TwoStep::On => "this one or another".to_owned(),
         (TwoStep::NotSet, 1) => "this one or none".to_owned(),
         (TwoStep::On, 2) => "this one or the old".to_owned(),
         (TwoStep::Unknown, 2) => "this one, old or none".to_owned(),

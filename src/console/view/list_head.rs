@@ -65,7 +65,8 @@ fn paint_counts(app: &App, canvas: &mut Canvas<'_>, y: u16) {
             (false, "") => (String::new(), count.label),
             (false, key) => (format!("{key}:"), count.label),
         };
-        let (label, value) = (format!("{label} "), format_count(count.value));
+        let value = count.value.map_or_else(|| "?".to_owned(), format_count);
+        let label = format!("{label} ");
         let columns = width(&key) + width(&label) + width(&value);
         if usize::from(x) + columns > usize::from(canvas.width()) {
             return;
@@ -73,7 +74,12 @@ fn paint_counts(app: &App, canvas: &mut Canvas<'_>, y: u16) {
         let words = if count.is_active { Role::Strong } else { Role::Plain };
         x = canvas.put(x, y, &key, Role::Strong);
         x = canvas.put(x, y, &label, words);
-        x = canvas.put(x, y, &value, if count.value > 0 && count.role != Role::Plain { count.role } else { words }) + 2;
+        x = canvas.put(
+            x,
+            y,
+            &value,
+            if count.value.is_some_and(|value| value > 0) && count.role != Role::Plain { count.role } else { words },
+        ) + 2;
     }
 }
 
@@ -185,7 +191,9 @@ fn paint_completion(completion: &FilterCompletion, canvas: &mut Canvas<'_>, (mut
         x = canvas.put(x, y, key.prefix(), Role::Strong) + 1;
     }
     for value in values {
+        // There are more values than fit.
         if usize::from(x) + width(value) > room {
+            x = canvas.put(x, y, canvas.theme.cut_mark(), Role::Plain) - 1;
             break;
         }
         x = canvas.put(x, y, value, Role::Plain) + 2;

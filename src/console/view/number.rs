@@ -5,6 +5,7 @@
 
 use std::time::Instant;
 
+use super::question::add_last_set;
 use super::sheet::Sheet;
 use super::{details, in_doubt};
 use crate::console::app::App;
@@ -53,9 +54,12 @@ pub(super) fn sheet(app: &App, theme: Theme, id: PhoneNumberId, now: Instant) ->
     };
     add_meta_error(&mut sheet, change);
     if let Some(completion) = completion {
-        in_doubt::add_tries(&mut sheet, app, completion);
+        if completion.attempts > 0 {
+            in_doubt::add_tries(&mut sheet, app, completion);
+        }
         sheet.blank_line();
         details::add_two_step(&mut sheet, app, number, |at| at.to_string());
+        add_last_set(&mut sheet, app, &id);
     }
     sheet.field("phone number ID", id.as_str());
     sheet.field("WABA", &details::waba_label(number));
@@ -72,7 +76,7 @@ pub(super) fn sheet(app: &App, theme: Theme, id: PhoneNumberId, now: Instant) ->
 fn with_outcome(mut sheet: Sheet, theme: Theme, state: &ChangeState) -> Sheet {
     let Some(explanation) = Explanation::for_change(state) else { return sheet };
     let (symbol, outcome, role) = if matches!(state, ChangeState::Failed(..)) {
-        (StatusSymbol::Failed, "Meta refused the PIN.", Role::Failure)
+        (StatusSymbol::Failed, "Meta refused the request.", Role::Failure)
     } else {
         (StatusSymbol::NotSent, "The PIN was not sent.", Role::Strong)
     };

@@ -1,6 +1,6 @@
 //! The pages about a file or a paste with numbers: its path, and what it has.
 //!
-//! They repeat no line of the file.
+//! They repeat nothing of the file but what the errors of its lines show.
 
 use super::canvas::skip_columns;
 use super::sheet::Sheet;
@@ -33,7 +33,7 @@ pub(super) fn path(app: &App, page: &PathPage) -> Sheet {
             sheet.text("One phone number ID or phone number a line, or the CSV or JSON of `pindesk numbers list`.");
         }
         PathPurpose::Export { .. } => {
-            sheet.text("A new file that ends with .csv or .json: what Meta reports of each number, without PINs.");
+            sheet.text("A new file that ends with .csv or .json: what Meta reports of each number, and its last request, without PINs.");
             sheet.optional_text("Only you can read it. A file that exists is not replaced.");
         }
     }

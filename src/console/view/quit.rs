@@ -23,8 +23,8 @@ pub(super) fn requests_label(app: &App) -> String {
         |count| if count == 1 { "1 request is".to_owned() } else { format!("{} requests are", format_count(count)) };
     match (app.running_count().saturating_sub(queued), queued) {
         (sent, 0) => format!("{} in flight.", requests(sent)),
-        (0, 1) => "1 request is queued and not sent yet.".to_owned(),
-        (0, queued) => format!("{} queued and not sent yet.", requests(queued)),
+        (0, 1) => "1 request waits to be sent.".to_owned(),
+        (0, queued) => format!("{} requests wait to be sent.", format_count(queued)),
         (sent, 1) => format!("{} in flight, 1 more is queued.", requests(sent)),
         (sent, queued) => format!("{} in flight, {} more are queued.", requests(sent), format_count(queued)),
     }

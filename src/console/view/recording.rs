@@ -1,11 +1,12 @@
-//! The pages about journal and escrow: changed escrow keys, and why no PIN can be set.
+//! The pages about what must work before a PIN can be set: journal, escrow keys and connection.
 //!
 //! They do not read the journal or the escrow.
 
 use super::sheet::Sheet;
 use crate::console::app::App;
+use crate::console::input::keymap::{ListAction, table};
 use crate::console::pages::recipients::RecipientsPage;
-use crate::console::shared::RecordingStatus;
+use crate::console::shared::{Connection, RecordingStatus};
 use crate::console::theme::Role;
 use crate::domain::text::CleanText;
 
@@ -44,6 +45,20 @@ pub(super) fn recipients(app: &App, page: &RecipientsPage) -> Sheet {
     if let Some(note) = page.note.filter(|_| app.hide_warning().is_none()) {
         sheet.set_notice(note, Role::Strong);
     }
+    sheet
+}
+
+/// Why no PIN can be set while Meta does not answer.
+pub(super) fn offline(app: &App) -> Sheet {
+    let mut sheet = Sheet::new(app, "No PIN can be set now");
+    let Connection::Offline { since, retry_at } = app.connection() else {
+        sheet.text("Online again. Go back to set a PIN.");
+        return sheet;
+    };
+    sheet.styled_text(&format!("{} has not answered since {since}.", app.session().host), Role::Strong);
+    sheet.text(&format!("Nothing was sent. pindesk tries again by itself at {}.", retry_at.utc));
+    let key = app.keymap().key_label(&table::LIST, &ListAction::RefreshNumber);
+    sheet.text(&format!("To try at once, go back and press {key}."));
     sheet
 }
 

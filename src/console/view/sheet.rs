@@ -41,6 +41,8 @@ pub(super) struct Sheet {
     /// The indexes of the lines that stay visible if the page is longer than the window.
     sticky_lines: Vec<usize>,
     cursor: Option<(usize, usize)>,
+    /// The lines before this one stay in sight with the cursor.
+    focus_end: usize,
     /// The lines of the item under the cursor of a list.
     highlighted_lines: Range<usize>,
     notice: Option<(String, Role)>,
@@ -58,6 +60,7 @@ impl Sheet {
             lines: Vec::new(),
             sticky_lines: Vec::new(),
             cursor: None,
+            focus_end: 0,
             highlighted_lines: 0..0,
             notice: None,
         }
@@ -80,6 +83,7 @@ impl Sheet {
             lines: Vec::new(),
             sticky_lines: Vec::new(),
             cursor: None,
+            focus_end: 0,
             highlighted_lines: 0..0,
             notice: None,
         }
@@ -152,6 +156,13 @@ impl Sheet {
         self.styled_field(label, value, Role::Plain);
     }
 
+    /// Adds a label and its value, except in a compact window.
+    pub(super) fn optional_field(&mut self, label: &str, value: &str) {
+        if !self.is_compact {
+            self.field(label, value);
+        }
+    }
+
     /// Adds a label and a value with a role.
     pub(super) fn styled_field(&mut self, label: &str, value: &str, role: Role) {
         let columns = self.label_width.max(text::width(label) + 1);
@@ -208,6 +219,17 @@ impl Sheet {
         }
     }
 
+    /// Adds a row of a form, which does not wrap. The row that the operator is on has a marker, and is highlighted.
+    pub(super) fn form_row(&mut self, is_current: bool, label: &str, value: &str) {
+        let marker = if is_current { "> " } else { "  " };
+        let columns = self.label_width;
+        if is_current {
+            self.highlighted_lines = self.lines.len()..self.lines.len() + 1;
+            self.cursor = Some((self.lines.len(), 0));
+        }
+        self.lines.push(vec![(format!("{marker}{label:<columns$}{value}"), Role::Plain)]);
+    }
+
     /// Adds a paragraph after a bold mark at the left edge.
     pub(super) fn marked_text(&mut self, mark: &str, text: &str) {
         let start = [(mark.to_owned(), Role::Strong)];
@@ -224,6 +246,16 @@ impl Sheet {
     /// Puts the terminal's cursor on the next line to be added, at a column of its text.
     pub(super) fn cursor_on_next_line(&mut self, column: usize) {
         self.cursor = Some((self.lines.len(), self.indent + column));
+    }
+
+    /// Puts the terminal's cursor on the last line, at a column of the page.
+    pub(super) fn cursor_in_last_line(&mut self, column: usize) {
+        self.cursor = Some((self.lines.len().saturating_sub(1), column));
+    }
+
+    /// Keeps the last line in sight if the cursor is: it answers what is typed there.
+    pub(super) fn keep_last_line_in_sight(&mut self) {
+        self.focus_end = self.lines.len();
     }
 
     /// Sets a text that must be read now. The rule below the page shows it.
@@ -283,7 +315,7 @@ impl Sheet {
     /// visible.
     fn first_line(&self, height: usize, scroll: u16) -> usize {
         let max_scroll = self.lines.len().saturating_sub(height);
-        let focus_end = self.cursor.map_or(0, |(line, _)| self.highlighted_lines.end.max(line + 1));
+        let focus_end = self.cursor.map_or(0, |(line, _)| self.highlighted_lines.end.max(self.focus_end).max(line + 1));
         let min_scroll = focus_end.saturating_sub(height);
         usize::from(scroll).max(min_scroll).min(max_scroll)
     }
@@ -316,7 +348,7 @@ impl Sheet {
                 x = canvas.put(x, row, text, *role);
             }
             if self.highlighted_lines.contains(&index) {
-                canvas.highlight_row(row);
+                canvas.highlight_row_before(row, left + u16::try_from(self.width).unwrap_or(u16::MAX - left));
             }
             if let Some((_, column)) = self.cursor.filter(|(line, _)| *line == index) {
                 result.cursor = Some(Position { x: left + u16::try_from(column).unwrap_or(0), y: row });

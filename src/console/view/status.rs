@@ -2,7 +2,7 @@
 //!
 //! It draws nothing.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::console::app::App;
 use crate::console::input::keymap::{ListAction, Mode, QuickFilter, table};
@@ -65,6 +65,25 @@ pub(super) fn recording_label(app: &App) -> Option<&'static str> {
     }
 }
 
+/// How far the newest job of this process is, and how many scopes are paused; `None` without a job of many numbers, and in
+/// a narrow window.
+pub(super) fn job_label(app: &App) -> Option<String> {
+    let job = app.own_jobs().newest_of_many().filter(|_| !app.is_narrow())?;
+    let counts = job.counts();
+    let percent = (counts.total() - counts.open()) * 100 / counts.total().max(1);
+    let paused = app.own_jobs().limits().len();
+    let pause = if job.is_held() {
+        ", waits for you".to_owned()
+    } else if app.own_jobs().is_paused() {
+        ", paused".to_owned()
+    } else if paused > 0 {
+        format!(", {paused} paused")
+    } else {
+        String::new()
+    };
+    Some(format!("job {} {percent} %{pause}", job.id))
+}
+
 /// The state of the connection to Meta. What is wrong replaces what is right.
 pub(super) fn connection_label(app: &App, theme: &Theme) -> (String, Role) {
     let plain = |text: &str| (text.to_owned(), Role::Plain);
@@ -92,7 +111,8 @@ pub(super) struct Count {
     pub(super) label: &'static str,
     /// The label in a narrow window.
     pub(super) short_label: &'static str,
-    pub(super) value: usize,
+    /// `None` if no status was read since the start.
+    pub(super) value: Option<usize>,
     /// How a value above 0 looks.
     pub(super) role: Role,
     /// True if the list shows only these numbers.
@@ -105,6 +125,8 @@ pub(super) fn counts(app: &App) -> Vec<Count> {
     // A number in doubt may be in no list.
     let in_doubt = app.in_doubt_list().number_count().max(quick.in_doubt);
     let active = app.quick_filter();
+    let is_read = app.roster().stale_summary().is_none_or(|stale| stale.numbers < app.roster().total());
+    let read = |count| is_read.then_some(count);
     let with_key = |filter, label, short_label, value, role| Count {
         key: app.keymap().key_label(&table::LIST, &ListAction::QuickFilter(filter)),
         label,
@@ -114,16 +136,16 @@ pub(super) fn counts(app: &App) -> Vec<Count> {
         is_active: active == Some(filter),
     };
     let mut counts = vec![
-        with_key(QuickFilter::NotSet, "not set", "not set", quick.not_set, Role::Plain),
-        with_key(QuickFilter::Failed, "failed", "failed", quick.failed, Role::Failure),
-        with_key(QuickFilter::InDoubt, "in doubt", "doubt", in_doubt, Role::Uncertain),
-        with_key(QuickFilter::SetToday, "set today", "today", quick.set_today, Role::Plain),
+        with_key(QuickFilter::NotSet, "not set", "not set", read(quick.not_set), Role::Plain),
+        with_key(QuickFilter::Failed, "failed", "failed", Some(quick.failed), Role::Failure),
+        with_key(QuickFilter::InDoubt, "in doubt", "doubt", Some(in_doubt), Role::Uncertain),
+        with_key(QuickFilter::SetToday, "set today", "today", Some(quick.set_today), Role::Plain),
     ];
     if let Some(due) = quick.due {
-        counts.push(with_key(QuickFilter::Due, "due", "due", due, Role::Plain));
+        counts.push(with_key(QuickFilter::Due, "due", "due", Some(due), Role::Plain));
     }
     if app.size().width >= MIN_WIDTH_FOR_ALL_COUNTS {
-        counts.extend([("on", two_step.on), ("unknown", two_step.unknown)].map(|(label, value)| Count {
+        counts.extend([("on", read(two_step.on)), ("unknown", Some(two_step.unknown))].map(|(label, value)| Count {
             key: String::new(),
             label,
             short_label: label,
@@ -162,7 +184,10 @@ pub(super) fn list_label(app: &App) -> String {
     let (unread, wabas) = (progress.unread_wabas.len(), app.session().wabas.len());
     if unread > 0 {
         let which = if wabas > 1 { format!("{unread} of {wabas} WABAs") } else { "the WABA".to_owned() };
-        return format!("{}; {which} could not be read", numbers(total));
+        let last = progress
+            .last_complete_at
+            .map_or(String::new(), |at| format!(", last read {} UTC", at.format_hour_minute()));
+        return format!("{}; {which} could not be read{last}", numbers(total));
     }
     let what = if total == 1 { "The only number".to_owned() } else { format!("All {}", numbers(total)) };
     let place = match wabas {
@@ -302,7 +327,9 @@ pub(super) fn request_cell(state: &ChangeState, now: Instant, utc_now: UtcTime) 
             (StatusSymbol::InProgress, format!("retry {attempt} {seconds}s"), Role::Plain)
         }
         ChangeState::Paused { until, .. } => {
-            (StatusSymbol::Queued, format!("paused {}", until.utc.format_hour_minute()), Role::Plain)
+            // The pause ends in this minute, or before: a minute that is over would look like a late one.
+            let minute = until.utc.plus(Duration::from_secs(59));
+            (StatusSymbol::Queued, format!("paused {}", minute.format_hour_minute()), Role::Plain)
         }
         ChangeState::Set(completion) => {
             let role = if completion.at.day() == utc_now.day() { Role::Success } else { Role::Plain };

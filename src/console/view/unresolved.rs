@@ -10,7 +10,7 @@ use crate::console::input::keymap::{ListAction, table};
 use crate::console::shared::InDoubtItem;
 use crate::console::theme::{Role, StatusSymbol, Theme};
 use crate::domain::change::{InDoubtDetails, SendHistory};
-use crate::domain::number::PhoneNumberId;
+use crate::domain::number::{PhoneNumberId, TwoStep};
 use crate::domain::text::{format_count, truncate, width};
 
 use std::time::Instant;
@@ -90,7 +90,7 @@ fn add_number(
         (theme.symbol(StatusSymbol::NoAnswer).to_owned(), Role::Uncertain),
         (format!(" {label}"), Role::Plain),
     ];
-    let pins = candidates_short(details);
+    let pins = candidates_short(details, app.number(&id).map_or(TwoStep::Unknown, |number| number.two_step));
     let since = match details.send_history {
         SendHistory::Recorded(completion) => completion.at.format_short(),
         SendHistory::EscrowOnly { encrypted_at } => format!("encrypted {}", encrypted_at.format_short_date()),

@@ -5,6 +5,8 @@
 
 mod fetch;
 mod follow;
+mod job_reads;
+mod number_file_tasks;
 
 use std::sync::Arc;
 use std::sync::mpsc as blocking;
@@ -12,22 +14,22 @@ use std::sync::mpsc as blocking;
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::AbortHandle;
 
+use self::job_reads::WantedJobs;
 use super::number_cache::{NumberCache, WaitingReads};
-use super::number_files;
 use super::open_records::{self, OpenedRecords};
 use super::{ProgressMailbox, WorkerConfig, WorkerInput, WorkerReport};
 use crate::config::endpoint::Credentials;
 use crate::console::app::Msg;
 use crate::console::effect::WorkCommand;
 use crate::console::shared::RecordingStatus;
-use crate::domain::change::{ChangeState, Completion, Progress, ProgressSource};
+use crate::domain::change::{ChangeState, Completion, JobId, Progress, ProgressSource};
 use crate::domain::clock::Clock;
 use crate::domain::outcome::SendFailure;
 use crate::domain::pin_plan::PinPlan;
 use crate::domain::standing::NotSentReason;
 use crate::domain::text::{CleanText, error_chain};
 use crate::graph::Graph;
-use crate::jobs::{JobsHandle, Recorder};
+use crate::jobs::{JobOptions, JobsHandle, Recorder};
 use crate::journal::{AuditEvent, PauseGuard, RecordError};
 use crate::pace::Pace;
 
@@ -43,9 +45,15 @@ pub(super) struct Worker<R> {
     /// What was read before the journal opened.
     waiting_reads: Option<WaitingReads>,
     has_reported_failure: bool,
+    /// The operator paused sending.
+    is_sending_paused: bool,
     /// The task that follows the journal, while it is open.
     follower: Option<AbortHandle>,
-    /// Lets that task read without a change.
+    /// The task that reads jobs, while the journal is open.
+    job_reader: Option<AbortHandle>,
+    /// What that task reads next.
+    wanted_jobs: Arc<WantedJobs>,
+    /// Lets the follower read without a change.
     reread_journal: Arc<Notify>,
     mailbox: ProgressMailbox,
     report: Arc<R>,
@@ -76,6 +84,14 @@ enum WorkerEvent {
     JournalFailed(CleanText),
 }
 
+/// How a confirmed plan starts.
+enum PlanStart {
+    /// As a new job.
+    New(JobOptions),
+    /// As what is left of a job.
+    Resumed(JobId),
+}
+
 impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
     pub(super) fn new(config: WorkerConfig, clock: Clock, mailbox: ProgressMailbox, report: Arc<R>) -> Self {
         let (event_sender, event_receiver) = mpsc::unbounded_channel();
@@ -93,7 +109,10 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
             number_cache,
             waiting_reads: Some(waiting_reads),
             has_reported_failure: false,
+            is_sending_paused: false,
             follower: None,
+            job_reader: None,
+            wanted_jobs: Arc::default(),
             reread_journal: Arc::default(),
             mailbox,
             report,
@@ -128,7 +147,10 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
                 if let RecordsState::Opening { pending_pauses, .. } = &mut self.records_state {
                     pending_pauses.clear();
                 }
-                self.with_jobs(JobsHandle::resume);
+                // The operator's own pause is longer than that of the shell.
+                if !self.is_sending_paused {
+                    self.with_jobs(JobsHandle::resume);
+                }
             }
             WorkerInput::Close(closed) => self.close(closed),
         }
@@ -140,8 +162,15 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
                 self.reread_journal.notify_one();
                 self.refresh_all(refresh_id);
             }
-            WorkCommand::RefreshNumber(known) => self.refresh_number(known),
-            WorkCommand::SetPins(plan) => self.set_pins(plan),
+            WorkCommand::RefreshNumber(known) => self.refresh_number(known, None),
+            WorkCommand::RefreshNumberAfter { number, set_at } => self.refresh_number(number, Some(set_at)),
+            WorkCommand::SetPins(plan) => self.start_job(plan, PlanStart::New(JobOptions::default())),
+            WorkCommand::StartJob { plan, note, send_first } => {
+                self.start_job(plan, PlanStart::New(JobOptions { note, send_first }));
+            }
+            WorkCommand::ResumeJob { job, plan } => self.start_job(plan, PlanStart::Resumed(job)),
+            WorkCommand::ReadCallsLeft(wabas) => self.read_calls_left(wabas),
+            WorkCommand::ReadRecentSets { question_id, numbers } => self.read_recent_sets(question_id, numbers),
             WorkCommand::ResolveManually { number, note } => {
                 self.with_jobs(|jobs| jobs.resolve_manually(number, note));
             }
@@ -155,14 +184,14 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
             WorkCommand::RecordScreenShown => self.record_event(AuditEvent::ScreenShown),
             WorkCommand::ResendPin(number) => self.with_jobs(|jobs| jobs.resend(number)),
             WorkCommand::StopSending => self.with_jobs(|jobs| drop(jobs.stop())),
-            WorkCommand::ReadNumberList(path) => self.use_number_file(move || {
-                let result = number_files::read_list(&path);
-                Msg::NumberListRead { path, result }
-            }),
-            WorkCommand::ExportNumbers { path, format, numbers } => self.use_number_file(move || {
-                let result = number_files::export(&path, format, &numbers);
-                Msg::NumbersExported { path, result }
-            }),
+            WorkCommand::PauseSending => self.set_sending_paused(true),
+            WorkCommand::ContinueSending => self.set_sending_paused(false),
+            WorkCommand::SendHeld => self.with_jobs(JobsHandle::send_held),
+            WorkCommand::StopJob(job) => self.with_jobs(|jobs| jobs.stop_job(job)),
+            WorkCommand::ReadJobs => self.wanted_jobs.want_list(),
+            WorkCommand::ReadJob(job) => self.wanted_jobs.want_job(job),
+            WorkCommand::ReadNumberList(path) => self.read_number_list(path),
+            WorkCommand::ExportNumbers { path, format, numbers } => self.export_numbers(path, format, numbers),
         }
     }
 
@@ -220,6 +249,7 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
             records.await;
         });
         self.follow_journal(journal.clone(), jobs_handle.clone());
+        self.read_wanted_jobs(journal.clone());
         if let Some(reads) = waiting_reads {
             tokio::spawn(reads.cache(journal, jobs_handle, self.config.recording.profile.clone()));
         }
@@ -258,12 +288,18 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
         });
     }
 
-    fn set_pins(&self, plan: PinPlan) {
+    fn start_job(&self, plan: PinPlan, start: PlanStart) {
         let why: NotSentReason = match (&self.records_state, &self.graph) {
             (RecordsState::Open { jobs, .. }, Ok(_)) => {
                 // Progress says what becomes of it.
-                drop(jobs.start_job(plan));
-                return;
+                let numbers = plan.targets.len();
+                return match start {
+                    PlanStart::Resumed(job) => self.report_start(jobs.resume_job(job, plan), numbers, None),
+                    PlanStart::New(options) => {
+                        let send_first = options.send_first;
+                        self.report_start(jobs.start_job_with(plan, options), numbers, send_first);
+                    }
+                };
             }
             // Otherwise a job would be recorded that cannot be sent.
             (RecordsState::Open { .. }, Err(why)) => why.clone().into(),
@@ -271,6 +307,22 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
             (RecordsState::Unusable(why), _) => SendFailure::RefusedLocally(why.clone()).into(),
         };
         self.report_not_sent(plan, &why);
+    }
+
+    /// Reports a job when it is recorded.
+    fn report_start(
+        &self,
+        start: impl Future<Output = Result<JobId, RecordError>> + Send + 'static,
+        numbers: usize,
+        send_first: Option<usize>,
+    ) {
+        let report = Arc::clone(&self.report);
+        tokio::spawn(async move {
+            // Progress says why a job could not be recorded.
+            if let Ok(job) = start.await {
+                report(WorkerReport::Msg(Msg::JobStarted { job, numbers, send_first }));
+            }
+        });
     }
 
     /// Reports the numbers of a plan that the jobs actor did not get.
@@ -294,18 +346,17 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
         }
     }
 
+    fn set_sending_paused(&mut self, is_paused: bool) {
+        self.is_sending_paused = is_paused;
+        self.with_jobs(if is_paused { JobsHandle::pause } else { JobsHandle::resume });
+    }
+
     fn accept_recipients(&self) {
         let RecordsState::Open { recorder, .. } = &self.records_state else { return };
         let (journal, events) = (recorder.journal.clone(), self.event_sender.clone());
         tokio::spawn(async move {
             events.send(WorkerEvent::RecipientsAccepted(journal.accept_recipients().await)).ok();
         });
-    }
-
-    /// Reads or writes a file while nothing waits for it.
-    fn use_number_file(&self, work: impl FnOnce() -> Msg + Send + 'static) {
-        let report = Arc::clone(&self.report);
-        tokio::task::spawn_blocking(move || report(WorkerReport::Msg(work())));
     }
 
     fn record_event(&self, event: AuditEvent) {
@@ -335,8 +386,8 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
 
     fn close(&mut self, closed: blocking::Sender<()>) {
         // A reader that opens the closed journal would leave files behind.
-        if let Some(follower) = self.follower.take() {
-            follower.abort();
+        for reader in [self.follower.take(), self.job_reader.take()].into_iter().flatten() {
+            reader.abort();
         }
         // Without an actor nothing is in flight. Dropping the sender reports it as well.
         let RecordsState::Open { recorder, jobs } = &self.records_state else { return };

@@ -1,6 +1,6 @@
 //! Files with numbers that the operator names: it reads lists, and writes exports.
 //!
-//! It waits for no pipe, replaces no file, and repeats nothing of a file in an error.
+//! It waits for no pipe, replaces no file, and repeats nothing of a file in an error. It does not read the journal.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Read as _};
@@ -12,7 +12,7 @@ use rustix::fs::OFlags;
 use crate::domain::number::Number;
 use crate::domain::text::{CleanText, plain_io_error};
 use crate::numbers::list::{MAX_LIST_BYTES, NumberList};
-use crate::numbers::record::ExportFormat;
+use crate::numbers::record::{ExportFormat, ExportedNumbers, NumberHistory};
 
 /// The mode of an exported file.
 const OWNER_ONLY: u32 = 0o600;
@@ -38,9 +38,16 @@ pub(super) fn read_list(path: &Path) -> Result<NumberList, CleanText> {
     Ok(NumberList::parse(&bytes))
 }
 
-/// Writes numbers to a new file that only its owner can read. Returns how many. The error is a sentence for the operator.
-pub(super) fn export(path: &Path, format: ExportFormat, numbers: &[Number]) -> Result<usize, CleanText> {
+/// Writes numbers to a new file that only its owner can read, with what the journal knows about them. The error is a
+/// sentence for the operator.
+pub(super) fn export(
+    path: &Path,
+    format: ExportFormat,
+    numbers: &[Number],
+    history: Option<&NumberHistory>,
+) -> Result<ExportedNumbers, CleanText> {
     let path = expand_home(path);
+    let nothing = NumberHistory::default();
     let refuse = |error: &io::Error| {
         CleanText::new(&if error.kind() == io::ErrorKind::AlreadyExists {
             "A file with this name exists already: choose another name.".to_owned()
@@ -49,13 +56,14 @@ pub(super) fn export(path: &Path, format: ExportFormat, numbers: &[Number]) -> R
         })
     };
     let file = File::options().write(true).create_new(true).mode(OWNER_ONLY).open(&path).map_err(|e| refuse(&e))?;
-    let written = format.write(BufWriter::new(&file), numbers).and_then(|()| file.sync_all());
+    let written =
+        format.write(BufWriter::new(&file), numbers, history.unwrap_or(&nothing)).and_then(|()| file.sync_all());
     written.map_err(|error| {
         // Half of the numbers would look like all of them.
         std::fs::remove_file(&path).ok();
         refuse(&error)
     })?;
-    Ok(numbers.len())
+    Ok(ExportedNumbers { count: numbers.len(), has_history: history.is_some() })
 }
 
 /// The path with the home directory in place of `~`, as operators type it for a shell.
@@ -68,10 +76,14 @@ fn expand_home(path: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
+    use crate::domain::clock::UtcTime;
     use crate::domain::number_arg::NumberArg;
+    use crate::domain::standing::ChangeResult;
+    use crate::journal::{LastRequest, RecordedState};
 
     #[test]
     fn a_list_is_read_from_a_file_only() {
@@ -92,20 +104,26 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let id = "200000000000001".parse().expect("an ID");
         let number = Number::from_config(id, Some(CleanText::new("=Acme")));
+        let at = UtcTime::from_unix_seconds(0);
+        let request = LastRequest { number: id, state: RecordedState::Ended(ChangeResult::NoAnswer), at };
+        let history = NumberHistory { requests: HashMap::from([(id, request)]), last_sets: HashMap::from([(id, at)]) };
         let read = |name: &str| std::fs::read_to_string(dir.path().join(name)).expect("a file");
         let export = |name: &str| {
             let path = dir.path().join(name);
             let format = ExportFormat::of_path(&path).expect("a format");
-            export(&path, format, std::slice::from_ref(&number)).map_err(|error| error.to_string())
+            export(&path, format, std::slice::from_ref(&number), Some(&history)).map_err(|error| error.to_string())
         };
-        assert_eq!((export("a.csv"), export("a.JSON")), (Ok(1), Ok(1)));
+        let exported = ExportedNumbers { count: 1, has_history: true };
+        assert_eq!((export("a.csv"), export("a.JSON")), (Ok(exported), Ok(exported)));
         assert_eq!(
             read("a.csv"),
             "schema,phone_number_id,waba_id,waba_name,display_phone_number,verified_name,two_step,status,\
-             quality_rating,code_verification_status,name_status,platform_type,account_mode\n\
-             1,200000000000001,,,,'=Acme,unknown,,,,,,\n"
+             quality_rating,code_verification_status,name_status,platform_type,account_mode,request,last_set_at\n\
+             1,200000000000001,,,,'=Acme,unknown,,,,,,,no_answer,1970-01-01T00:00:00Z\n"
         );
-        assert!(read("a.JSON").starts_with("{\"schema\":1,\"phone_number_id\":\"200000000000001\""));
+        let json = read("a.JSON");
+        assert!(json.starts_with("{\"schema\":1,\"phone_number_id\":\"200000000000001\""), "{json}");
+        assert!(json.ends_with("\"request\":\"no_answer\",\"last_set_at\":\"1970-01-01T00:00:00Z\"}\n"), "{json}");
         for name in ["a.csv", "a.JSON"] {
             let bytes = read(name);
             assert_eq!(NumberList::parse(bytes.as_bytes()).requests(), [NumberArg::Id(id)], "it can be loaded");

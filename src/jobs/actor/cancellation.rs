@@ -32,6 +32,16 @@ impl JobsActor {
         }
     }
 
+    /// Cancels the queued numbers and pending retries of a job. Requests in flight continue.
+    pub(super) fn cancel_job(&mut self, job: JobId, why: &NotSentReason) {
+        for running in self.running.values().filter(|running| running.change.job == job) {
+            running.cancel.send_replace(Some(why.clone()));
+        }
+        for item in self.queue.take_job(job) {
+            self.drop_queued(item, why.clone());
+        }
+    }
+
     /// Ends a queued number that was never started.
     pub(super) fn drop_queued(&mut self, item: QueueItem, why: NotSentReason) {
         match item {

@@ -3,7 +3,7 @@
 //! It does not decide when a doubt is resolved: an operator or a status read does.
 
 use super::{JobsActor, Recording, TaskOutput};
-use crate::domain::change::{ChangeState, Completion, Resolution};
+use crate::domain::change::{ChangeState, Completion, DoubtEnd, Resolution};
 use crate::domain::number::PhoneNumberId;
 use crate::domain::standing::{NotApplied, NotSentReason};
 use crate::domain::text::CleanText;
@@ -55,9 +55,10 @@ impl JobsActor {
             self.send_in_doubt(number);
         } else if let Some(newest) = self.in_doubt.newest(number) {
             let (job, id) = (newest.job, newest.change);
-            let finished = self.progress.finished_now(newest.sent.attempts());
+            let tries = Completion { at: newest.sent.last_known_at(), attempts: newest.sent.attempts() };
+            let end = DoubtEnd { at: self.progress.finished_now(tries.attempts).at, how: resolution };
             self.in_doubt.clear(number);
-            self.progress.send_state(job, id, number, ChangeState::Resolved(finished, resolution));
+            self.progress.send_state(job, id, number, ChangeState::Resolved(tries, end));
         }
     }
 

@@ -9,9 +9,13 @@ use crate::domain::change::{ChangeId, JobId};
 use crate::domain::clock::UtcTime;
 use crate::domain::number::{PhoneNumberId, WabaId};
 use crate::domain::operator::OperatorName;
+use crate::domain::outcome::ApiError;
 use crate::domain::standing::{ChangeResult, Standing};
 use crate::domain::text::CleanText;
-use crate::policy::error_catalog;
+use crate::policy::error_catalog::{self, Explanation};
+
+/// What a status read showed of a change that was not applied.
+const NOT_APPLIED: &str = "two-step verification was still not set two minutes later";
 
 /// A job with its counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -162,6 +166,42 @@ impl JobNumber {
     #[must_use]
     pub fn has_failed(&self) -> bool {
         self.state == RecordedState::Ended(ChangeResult::Failed)
+    }
+
+    /// Why it was not set; `None` if it was, or if it has no outcome.
+    #[must_use]
+    pub fn explanation(&self) -> Option<Explanation> {
+        if self.state == RecordedState::NotApplied {
+            return None;
+        }
+        match self.standing.as_ref()? {
+            Standing::Set => None,
+            Standing::Failed(error) => Some(Explanation::for_refusal(error)),
+            Standing::NotSent(why) => Some(Explanation::for_not_sent(why)),
+            Standing::InDoubt(doubt) => Some(Explanation::for_doubt(doubt)),
+        }
+    }
+
+    /// Why it has its state, in a few words; empty if nothing is to be said.
+    #[must_use]
+    pub fn short_reason(&self) -> &str {
+        match self.state {
+            RecordedState::NotApplied => NOT_APPLIED,
+            RecordedState::NotStarted | RecordedState::Running | RecordedState::Ended(_) | RecordedState::Resolved => {
+                self.reason.as_ref().map_or("", CleanText::as_str)
+            }
+        }
+    }
+
+    /// The error that Meta reported last, if it did.
+    #[must_use]
+    pub fn api_error(&self) -> Option<&ApiError> {
+        match self.standing.as_ref()? {
+            Standing::Failed(error) => Some(error),
+            Standing::NotSent(why) => why.api_error(),
+            Standing::InDoubt(doubt) => doubt.api_error(),
+            Standing::Set => None,
+        }
     }
 
     /// A number for which the job has recorded nothing yet.

@@ -52,6 +52,7 @@ pub struct RecordCursor {
     pub(in crate::journal) sequence: i64,
     pub(in crate::journal) held: BTreeSet<PhoneNumberId>,
     pub(in crate::journal) has_more: bool,
+    pub(in crate::journal) jobs: BTreeSet<JobId>,
 }
 
 impl RecordCursor {
@@ -59,5 +60,11 @@ impl RecordCursor {
     #[must_use]
     pub const fn has_more(&self) -> bool {
         self.has_more
+    }
+
+    /// The jobs that the rows of the last read name.
+    #[must_use]
+    pub const fn changed_jobs(&self) -> &BTreeSet<JobId> {
+        &self.jobs
     }
 }

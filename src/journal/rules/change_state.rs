@@ -6,8 +6,7 @@
 
 use std::collections::HashMap;
 
-use crate::domain::change::{ChangeId, ChangeState, Completion, Resolution};
-use crate::domain::clock::UtcTime;
+use crate::domain::change::{ChangeId, ChangeState, Completion, DoubtEnd, Resolution};
 use crate::domain::standing::{ChangeResult, Doubt, DoubtCause, NotSentReason, Standing};
 use crate::journal::model::{JobStatus, RecordedState};
 
@@ -110,7 +109,7 @@ pub(in crate::journal) struct EndedChange {
     /// What its last attempt left, as recorded.
     pub(in crate::journal) standing: Option<Standing>,
     /// When and how a doubt about it was resolved.
-    pub(in crate::journal) resolution: Option<(UtcTime, Resolution)>,
+    pub(in crate::journal) resolution: Option<DoubtEnd>,
     /// When Meta last confirmed a PIN of its number, this one or another.
     pub(in crate::journal) last_set: Option<Completion>,
 }
@@ -131,7 +130,7 @@ pub(in crate::journal) fn ended_state(state: RecordedState, ended: EndedChange) 
             Some(ChangeState::NotSent(completion?, NotSentReason::Stopped))
         }
         (RecordedState::NotApplied | RecordedState::Resolved, _) => match resolution {
-            Some((at, how)) => Some(ChangeState::Resolved(Completion { at, ..completion? }, how)),
+            Some(end) => Some(ChangeState::Resolved(completion?, end)),
             // Another PIN was confirmed before the outcome of this one was recorded.
             None => last_set.map(ChangeState::Set),
         },
@@ -165,6 +164,7 @@ pub(in crate::journal) fn job_status(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::clock::UtcTime;
     use crate::domain::outcome::DoubtReason;
 
     const fn facts(last: LastRecord, was_in_doubt: bool) -> ChangeFacts {
@@ -281,7 +281,8 @@ mod tests {
         let not_sent = || Some(ChangeState::NotSent(once(1), NotSentReason::Stopped));
         let ended =
             |standing, resolution, last_set| EndedChange { completion: Some(once(1)), standing, resolution, last_set };
-        let resolution = || Some((UtcTime::from_unix_seconds(2), Resolution::Manual));
+        let end = DoubtEnd { at: UtcTime::from_unix_seconds(2), how: Resolution::Manual };
+        let resolution = || Some(end);
         let doubt = || Some(Standing::in_doubt(DoubtReason::SuccessNotTrue));
         let cases = [
             (RecordedState::Running, ended(Some(stopped()), None, None), None),
@@ -295,7 +296,7 @@ mod tests {
             (
                 RecordedState::Resolved,
                 ended(doubt(), resolution(), Some(once(0))),
-                Some(ChangeState::Resolved(once(2), Resolution::Manual)),
+                Some(ChangeState::Resolved(once(1), end)),
             ),
             (RecordedState::Resolved, ended(doubt(), None, Some(once(3))), Some(ChangeState::Set(once(3)))),
             (RecordedState::Resolved, ended(None, None, None), None),

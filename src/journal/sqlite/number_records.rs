@@ -11,7 +11,7 @@ use super::change_facts::{FACTS_COLUMN_COUNT, FACTS_COLUMNS, FACTS_JOIN, is_run_
 use super::columns::parse_column;
 use super::encoding::parse_resolution;
 use super::{audit_log, open_changes};
-use crate::domain::change::{ChangeId, Completion, JobId, LastSet};
+use crate::domain::change::{ChangeId, Completion, DoubtEnd, JobId, LastSet};
 use crate::domain::clock::{Clock, UtcTime};
 use crate::domain::number::PhoneNumberId;
 use crate::domain::operator::OperatorName;
@@ -30,7 +30,7 @@ const ROWS_PER_UPDATE: u32 = 1_024;
 pub(super) fn cursor(db: &Connection) -> rusqlite::Result<RecordCursor> {
     let open = open_changes::all(db, None)?;
     let held = open.into_iter().map(|open| open.unresolved.number).collect();
-    Ok(RecordCursor { sequence: audit_log::chain_head(db)?.sequence, held, has_more: false })
+    Ok(RecordCursor { sequence: audit_log::chain_head(db)?.sequence, held, has_more: false, jobs: BTreeSet::new() })
 }
 
 /// The newest row of each number that ended a change, newest first: an outcome or a resolution. The outcomes come from
@@ -74,7 +74,7 @@ pub(super) fn updates(
     cursor: &mut RecordCursor,
 ) -> Result<Vec<NumberUpdate>, StorageError> {
     let mut numbers = std::mem::take(&mut cursor.held);
-    let row_count = add_changed_numbers(db, &mut cursor.sequence, &mut numbers)?;
+    let row_count = add_changed_numbers(db, cursor, &mut numbers)?;
     cursor.has_more = row_count == ROWS_PER_UPDATE;
     let mut runs = LiveRuns::new(dir);
     let mut updates = Vec::with_capacity(numbers.len());
@@ -84,18 +84,25 @@ pub(super) fn updates(
     Ok(updates)
 }
 
-/// Adds the numbers of the rows after this one, which becomes the last one. Returns how many rows there were.
+/// Adds the numbers of the rows after the cursor, and advances it over them, with their jobs. Returns how many rows there
+/// were.
 fn add_changed_numbers(
     db: &Connection,
-    sequence: &mut i64,
+    cursor: &mut RecordCursor,
     numbers: &mut BTreeSet<PhoneNumberId>,
 ) -> rusqlite::Result<u32> {
-    let mut statement = db.prepare_cached("SELECT seq, number FROM audit WHERE seq > ?1 ORDER BY seq LIMIT ?2")?;
-    let mut rows = statement.query(params![*sequence, ROWS_PER_UPDATE])?;
+    let mut statement = db.prepare_cached(
+        "SELECT seq, number, iif(json_valid(row), row ->> '$.job', NULL) FROM audit
+        WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+    )?;
+    let mut rows = statement.query(params![cursor.sequence, ROWS_PER_UPDATE])?;
     let mut count = 0;
+    cursor.jobs.clear();
     while let Some(row) = rows.next()? {
-        *sequence = row.get(0)?;
+        cursor.sequence = row.get(0)?;
         count += 1;
+        let job = row.get_ref(2)?.as_i64_or_null().unwrap_or_default();
+        cursor.jobs.extend(job.and_then(|job| u32::try_from(job).ok()).map(JobId::new));
         // Skips an altered row; `pindesk audit verify` reports it.
         let number = row.get_ref(1)?.as_str_or_null().unwrap_or_default();
         numbers.extend(number.and_then(|text| text.parse::<PhoneNumberId>().ok()));
@@ -184,7 +191,7 @@ fn read_record(row: &Row<'_>, runs: &mut LiveRuns<'_>) -> Result<NumberRecord, S
         standing: detail.and_then(|detail| serde_json::from_str(&detail).ok()),
         resolution: resolved_at
             .zip(resolution.as_deref().and_then(parse_resolution))
-            .map(|(at, how)| (UtcTime::from_unix_seconds(at), how)),
+            .map(|(at, how)| DoubtEnd { at: UtcTime::from_unix_seconds(at), how }),
         last_set: set,
     };
     let job = row.get::<_, Option<u32>>(START + 1)?.map(JobId::new);

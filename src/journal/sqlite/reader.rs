@@ -2,6 +2,7 @@
 //!
 //! It never changes a row, takes a lock that a writer waits for, or creates a file.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use rusqlite::config::DbConfig;
@@ -18,9 +19,10 @@ use crate::journal::audit::{AuditProblem, AuditRow, SavedHead};
 use crate::journal::database_files::{DATABASE_FILE, WAL_FILE, database_path};
 use crate::journal::error::{JournalError, StorageError};
 use crate::journal::model::{
-    EncryptedPin, HistoryEntry, JobDetail, JobSet, JobSummary, LastRequest, NumberRecord, NumberUpdate, RecordCursor,
+    EncryptedPin, HistoryEntry, JobDetail, JobSummary, LastRequest, NumberRecord, NumberUpdate, RecordCursor,
     SentChange,
 };
+use crate::journal::rules::recent_sets::RecentSets;
 use crate::journal::run_lock::LiveRuns;
 use crate::state_dir::StateDir;
 
@@ -181,12 +183,13 @@ impl JournalReader {
         self.read(|db| job_queries::detail(db, &self.dir, id))
     }
 
-    /// The PINs that Meta confirmed to jobs since a time, oldest first.
+    /// The jobs that set some of these numbers in the 24 hours before `now`.
     ///
     /// # Errors
     /// If the database cannot be read.
-    pub fn sets_since(&self, since: UtcTime) -> Result<Vec<JobSet>, JournalError> {
-        self.read(|db| job_queries::sets_since(db, since))
+    pub fn recent_sets(&self, numbers: &HashSet<PhoneNumberId>, now: UtcTime) -> Result<RecentSets, JournalError> {
+        let sets = self.read(|db| job_queries::sets_since(db, RecentSets::window_start(now)))?;
+        Ok(RecentSets::count(numbers, sets, now))
     }
 
     /// Calls `visit` for each row of the audit log since a time, oldest first, until `visit` fails. Reads row by row,

@@ -1,12 +1,14 @@
 //! Reads numbers from the forms in which people keep them: a list, one a line, the CSV and the JSON Lines that
 //! `numbers list` writes. Only a list has display numbers.
 //!
-//! It repeats no text that is not a number: the operator may have named the wrong file.
+//! It repeats no text that may be a secret: the operator may have named the wrong file.
 
 use serde::Deserialize;
 
 use crate::domain::number::{ParseIdError, PhoneNumberId};
 use crate::domain::number_arg::NumberArg;
+use crate::domain::redact::may_have_secret;
+use crate::domain::text::CleanText;
 use crate::domain::text_problem::{TextProblem, is_utf16, without_bom};
 
 /// The heading of the column with the IDs, and their key in JSON.
@@ -122,10 +124,21 @@ fn parse_id(text: &[u8]) -> Result<NumberArg, String> {
     Ok(NumberArg::Id(id))
 }
 
+const NOT_A_NUMBER: &str = "neither a phone number ID nor a phone number";
+const CSV_CURE: &str = ". It has a comma: is it CSV? pindesk reads the CSV of numbers list --csv";
+
+/// How much of a line a message shows: enough to find it.
+const MAX_SHOWN_CHARS: usize = 20;
+
 /// The number on a line of its own.
 fn parse_number(text: &[u8]) -> Result<NumberArg, String> {
-    let not_a_number = || "neither a phone number ID nor a phone number".to_owned();
-    let text = std::str::from_utf8(text).map_err(|_| not_a_number())?;
+    let text = std::str::from_utf8(text).map_err(|_| NOT_A_NUMBER.to_owned())?;
+    let not_a_number = || {
+        let start: String = text.chars().take(MAX_SHOWN_CHARS).collect();
+        let start = if may_have_secret(text) { String::new() } else { format!(": '{}'", CleanText::new(&start)) };
+        let cure = if text.contains(',') { CSV_CURE } else { "" };
+        format!("{NOT_A_NUMBER}{start}{cure}")
+    };
     match text.parse::<PhoneNumberId>() {
         Ok(_) | Err(ParseIdError::NotDigits) => text.parse().map_err(|_| not_a_number()),
         Err(ParseIdError::Wrapped(problem)) if !may_be_in_display_number(problem) => Err(problem.to_string()),
@@ -211,7 +224,7 @@ mod tests {
     #[test]
     fn a_list_has_display_numbers_as_people_write_them() {
         for line in ["+44 7700 900001", "0044 (7700) 900-001", "44 7700 900001", "+44\u{a0}7700\u{a0}900001"] {
-            assert_eq!(read(line), [entry(1, "+447700900001")], "{line}");
+            assert_eq!(read(line), [entry(1, &line.replace('\u{a0}', " "))], "{line}");
         }
         assert_eq!(read("phone_number_id\n+44 7700 900001\n"), [entry(2, "a phone number. Give its phone number ID")]);
         let separated = "there are separators between its digits. Remove them";
@@ -239,8 +252,20 @@ mod tests {
                 "447700900001.0",
                 "a spreadsheet wrote this ID with decimals. Format the column as text, and copy the IDs again",
             ),
-            ("00", "neither a phone number ID nor a phone number"),
+            ("00", "neither a phone number ID nor a phone number: '00'"),
             ("EAAJtoken", "neither a phone number ID nor a phone number"),
+            ("PIN 409726", "neither a phone number ID nor a phone number"),
+            ("Acme Retail Mill Road", "neither a phone number ID nor a phone number: 'Acme Retail Mill Roa'"),
+            (
+                "name,number",
+                "neither a phone number ID nor a phone number: 'name,number'. It has a comma: is it CSV? pindesk reads the CSV \
+                 of numbers list --csv",
+            ),
+            (
+                "Acme,409726",
+                "neither a phone number ID nor a phone number. It has a comma: is it CSV? pindesk reads the CSV of numbers list \
+                 --csv",
+            ),
         ];
         for (line, expected) in cases {
             assert_eq!(read(line), [entry(1, expected)], "{line}");

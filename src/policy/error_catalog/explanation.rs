@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use crate::domain::change::{ChangeState, InDoubtDetails, Resolution};
+use crate::domain::change::{ChangeState, DoubtEnd, InDoubtDetails, Resolution};
 use crate::domain::outcome::{ApiError, DoubtReason, ObjectKind, ReadFailure, SendFailure};
 use crate::domain::standing::{Doubt, DoubtCause, NotApplied, NotSentReason};
 use crate::domain::text::CleanText;
@@ -27,8 +27,8 @@ impl Applied {
     pub const fn sentence(self) -> &'static str {
         match self {
             Self::No => "Nothing was changed.",
-            Self::Maybe => "It may have been changed.",
-            Self::Yes => "The new PIN is in force.",
+            Self::Maybe => "The PIN may have been changed.",
+            Self::Yes => "The new PIN was in force then.",
         }
     }
 }
@@ -169,20 +169,20 @@ impl Explanation {
     /// Explains a request that could not be sent.
     #[must_use]
     pub fn for_send_failure(failure: &SendFailure) -> Self {
-        let (summary, reason, advice): (&'static str, _, &'static [&'static str]) = match failure {
+        let (summary, reason, advice): (Cow<'static, str>, _, &'static [&'static str]) = match failure {
             SendFailure::NoConnection(detail) => {
-                ("no connection", format!("There is no connection to Meta: {detail}."), CHECK_NETWORK_STEPS)
+                ("no connection".into(), format!("There is no connection to Meta: {detail}."), CHECK_NETWORK_STEPS)
             }
             SendFailure::Tls(detail) => (
-                "no trusted connection",
+                "no trusted connection".into(),
                 format!("The connection could not be trusted, so nothing was sent: {detail}."),
                 FIX_TLS_STEPS,
             ),
             SendFailure::RefusedLocally(detail) => {
-                ("refused here, before it was sent", format!("The request was refused here: {detail}."), &[])
+                (detail.to_string().into(), format!("The request was refused here: {detail}."), &[])
             }
         };
-        Self { summary: summary.into(), reason: reason.into(), applied: Applied::No, advice }
+        Self { summary, reason: reason.into(), applied: Applied::No, advice }
     }
 
     /// Explains a PIN that was not sent.
@@ -285,13 +285,13 @@ impl Explanation {
             ChangeState::Failed(_, error) => Some(Self::for_refusal(error)),
             ChangeState::NotSent(_, reason) => Some(Self::for_not_sent(reason)),
             ChangeState::InDoubt(details) => Some(Self::for_number_in_doubt(details)),
-            ChangeState::Resolved(_, Resolution::NoPinInForce) => Some(Self {
+            ChangeState::Resolved(_, DoubtEnd { how: Resolution::NoPinInForce, .. }) => Some(Self {
                 summary: "resolved: no PIN is in force".into(),
                 reason: "Two-step verification was still not set 2 minutes after the last try.".into(),
                 applied: Applied::No,
                 advice: &[],
             }),
-            ChangeState::Resolved(_, Resolution::Manual) => Some(Self {
+            ChangeState::Resolved(_, DoubtEnd { how: Resolution::Manual, .. }) => Some(Self {
                 summary: "resolved: checked manually".into(),
                 reason: "An operator checked this number and left a note.".into(),
                 applied: Applied::Maybe,

@@ -210,8 +210,8 @@ static ROWS: &[CatalogRow] = &[
         &[190..=190],
         MatchCondition::Subcodes(&[467]),
         token_entry(
-            "the access token was cancelled",
-            "The access token was cancelled, or its owner logged out.",
+            "the access token was canceled",
+            "The access token was canceled, or its owner logged out.",
             REPLACE_TOKEN_STEPS,
         ),
     ),

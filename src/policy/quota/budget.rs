@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::PauseCause;
+use super::{CallsLeft, PauseCause};
 
 /// The window in which Meta counts calls.
 const WINDOW: Duration = Duration::from_hours(1);
@@ -227,6 +227,14 @@ impl Budget {
             None if self.is_documented => in_thousandths(calls),
             None => 0,
         }
+    }
+
+    /// What is left of the limit; `None` if Meta told nothing in the last hour.
+    pub(super) fn calls_left(&mut self, now: Instant) -> Option<CallsLeft> {
+        let used = self.used(now).min(1_000);
+        self.report?;
+        let per_hour = self.limit();
+        Some(CallsLeft { left: per_hour.saturating_mul(1_000 - used) / 1_000, per_hour })
     }
 
     /// How many calls an hour are allowed: at least what is assumed, and what the own calls and the percentage show. The

@@ -288,3 +288,20 @@ impl Fixture {
         assert_eq!(self.pause(target(1)), Some(Duration::from_mins(1)));
     }
 }
+
+#[test]
+fn what_is_left_of_the_calls_is_told_only_after_a_report() {
+    let mut fixture = Fixture::new();
+    let left = |fixture: &mut Fixture| fixture.budgets.calls_left(waba(1), fixture.now);
+    assert_eq!(left(&mut fixture), None, "no call was made");
+    fixture.call(target(1), &usage(vec![]), None);
+    assert_eq!(left(&mut fixture), None, "the reply told nothing");
+    fixture.call(target(1), &usage(vec![management(1, 40, 0)]), None);
+    assert_eq!(left(&mut fixture), Some(CallsLeft { left: 3_000, per_hour: 5_000 }));
+    for _ in 0..50 {
+        fixture.call(target(1), &usage(vec![management(1, 41, 0)]), None);
+    }
+    assert_eq!(left(&mut fixture), Some(CallsLeft { left: 2_950, per_hour: 5_000 }));
+    fixture.now += HOUR;
+    assert_eq!(left(&mut fixture), None, "the report is too old");
+}

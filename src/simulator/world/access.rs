@@ -134,10 +134,10 @@ pub(super) fn scripted_error(fault: ErrorResponse, method: &str) -> GraphError {
     let base = match (fault.code, fault.subcode) {
         (100, Some(33)) => GraphError::no_such_object(method, "…"),
         (190, Some(463)) => expired_token_error(),
-        (code, _) => GraphError::titled(fault.status, code),
+        (code, _) => GraphError::titled(fault.http_status(), code),
     };
     GraphError {
-        status: fault.status,
+        status: fault.http_status(),
         subcode: fault.subcode,
         details: fault.details.map(Into::into),
         is_transient: fault.transient.unwrap_or(base.is_transient),

@@ -8,7 +8,10 @@ use pindesk::console::shared::{RecordingStatus, Size};
 use pindesk::domain::change::ChangeState;
 use pindesk::domain::outcome::ApiError;
 use pindesk::domain::text::CleanText;
+use pindesk::journal::JobStatus;
 
+use super::job::{open_sample_job, start_sample_job};
+use super::jobs::sample_jobs;
 use crate::support::app_fixture::{AppFixture, ONE_ATTEMPT, PIN, READING_TIME, number_id, recording_with_escrow};
 
 /// So small that every page of text scrolls.
@@ -18,7 +21,7 @@ fn loaded(size: (u16, u16)) -> AppFixture {
     AppFixture::loaded(size, recording_with_escrow())
 }
 
-fn refused() -> ChangeState {
+pub(super) fn refused() -> ChangeState {
     let message = CleanText::new("(#100) The PIN is not accepted");
     let (http_status, code, is_transient) = (400, 100, false);
     let error = ApiError {
@@ -82,7 +85,16 @@ fn console_in(mode: Mode) -> AppFixture {
         | Mode::TokenOverPage
         | Mode::TooSmall
         | Mode::Path
-        | Mode::ListedNumbers => loaded(SMALL),
+        | Mode::ListedNumbers
+        | Mode::ManyPins
+        | Mode::ManyPinsPin
+        | Mode::ManyPinsNote
+        | Mode::ConfirmMany
+        | Mode::ManyPinsList
+        | Mode::Jobs
+        | Mode::Job
+        | Mode::JobStop
+        | Mode::JobResume => loaded(SMALL),
     };
     // Row 1 has rows above and below it.
     console.key(Key::Down);
@@ -169,6 +181,34 @@ fn console_in(mode: Mode) -> AppFixture {
             let lines = format!("{}\n{}", number_id(0), "x\n".repeat(20));
             console.update(Msg::Pasted(PastedText::new(lines)));
         }
+        Mode::ManyPins => {
+            console.open_many_pins(0..4);
+        }
+        Mode::ManyPinsPin => {
+            console.open_many_pins(0..4).press(' ').key(Key::Down);
+        }
+        Mode::ManyPinsNote => {
+            console.open_many_pins(0..4).key(Key::Up);
+        }
+        Mode::ConfirmMany => {
+            console.open_many_pins(0..4).key(Key::Enter);
+        }
+        Mode::ManyPinsList => {
+            // More lines than the window shows.
+            console.open_many_pins(0..30).press('l');
+        }
+        Mode::Jobs => {
+            console.press('b').update(Msg::JobsRead(Some(sample_jobs(20))));
+        }
+        Mode::Job => {
+            open_sample_job(&mut console, JobStatus::Finished);
+        }
+        Mode::JobStop => {
+            start_sample_job(&mut console).press('x');
+        }
+        Mode::JobResume => {
+            open_sample_job(&mut console, JobStatus::Finished).press('t');
+        }
     }
     console.wait(READING_TIME);
     console
@@ -180,22 +220,22 @@ fn prepare(console: &mut AppFixture, mode: Mode, action: &str) {
         (Mode::List, "clear-filter") => {
             console.press('/').type_text("Acme").key(Key::Enter);
         }
-        (Mode::Filter | Mode::ResolutionNote | Mode::Path, "clear-field") => {
+        (Mode::Filter | Mode::ResolutionNote | Mode::ManyPinsNote | Mode::Path, "clear-field") => {
             console.type_text("Acme");
         }
         (Mode::Filter, "complete-word") => {
             console.type_text("re");
         }
-        (Mode::PinForm, "clear-field" | "delete-digit" | "show-pin") => {
+        (Mode::PinForm | Mode::ManyPinsPin, "clear-field" | "delete-digit" | "show-pin") => {
             console.type_text("40");
         }
         (Mode::PinForm, "previous-field") => {
             console.key(Key::Tab);
         }
-        (Mode::PinForm, "continue") => {
+        (Mode::PinForm | Mode::ManyPinsPin, "continue") => {
             console.type_text(PIN).type_text(PIN);
         }
-        (Mode::ConfirmReplace, "clear-field" | "delete-digit") => {
+        (Mode::ConfirmReplace | Mode::ConfirmMany | Mode::JobResume, "clear-field" | "delete-digit") => {
             console.type_text("01");
         }
         (
@@ -208,7 +248,10 @@ fn prepare(console: &mut AppFixture, mode: Mode, action: &str) {
             | Mode::Messages
             | Mode::Help
             | Mode::Copied
-            | Mode::ListedNumbers,
+            | Mode::ListedNumbers
+            | Mode::ManyPinsList
+            | Mode::Jobs
+            | Mode::Job,
             "up" | "page-up" | "first",
         ) => {
             console.key(Key::Down);

@@ -33,7 +33,7 @@ fn the_message_line_completes_the_word_at_the_cursor() {
         "Also: two-step: waba: request: set: due: id:    ! or - before a word means not"
     );
     console.type_text("acme req");
-    let values = "Finish the word: request: failed  no-answer  not-sent  queued      Tab completes";
+    let values = "Finish the word: request: failed  no-answer  not-sent  queued  ~   Tab completes";
     assert_eq!(message_line(&console), values);
     console.key(Key::Tab).type_text("f");
     assert_eq!(message_line(&console), "request: failed      Tab completes");

@@ -131,7 +131,7 @@ fn requests_continue_and_only_their_count_is_shown() {
         .sees("Work continues: 1 request is in flight.");
     console.sees("When that is done pindesk drops the access token, and reloads it to show the screen.");
     console.set_change_state(1, ChangeState::Queued).sees("Work continues: 1 request is in flight, 1 more is queued.");
-    console.set_change_state(0, ChangeState::Set(ONE_ATTEMPT)).sees("1 request is queued and not sent yet.");
+    console.set_change_state(0, ChangeState::Set(ONE_ATTEMPT)).sees("1 request waits to be sent.");
     console.set_change_state(1, ChangeState::Set(ONE_ATTEMPT)).does_not_see("Work continues").does_not_see("0140");
     console.sees("pindesk dropped the access token, and reloads it to show the screen.");
 }

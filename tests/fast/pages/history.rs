@@ -67,6 +67,7 @@ fn the_history_of_a_change_in_progress_says_what_is_known() {
     let until = console.now.plus(Duration::from_secs(3));
     let empty = Msg::HistoryRead { id: number_id(0), lines: Vec::new() };
     console.open_number(0).update(empty).sees("History No changes recorded here.");
+    let paused = format!("Paused until {}: an earlier try got no answer", until.utc);
     let cases = [
         (ChangeState::Queued, "Queued: not sent yet"),
         (ChangeState::Sending { attempt: 2, in_doubt: true }, "Sending: try 2, no answer yet"),
@@ -78,7 +79,7 @@ fn the_history_of_a_change_in_progress_says_what_is_known() {
             ChangeState::Waiting { attempt: 2, until: until.instant, in_doubt: false },
             "Waiting for try 2: nothing was applied so far",
         ),
-        (ChangeState::Paused { until, in_doubt: true }, "Paused until 14:03: an earlier try got no answer"),
+        (ChangeState::Paused { until, in_doubt: true }, &paused),
         (ChangeState::Set(ONE_ATTEMPT), "22 Nov 26 14:03 set"),
     ];
     for (state, text) in cases {

@@ -8,7 +8,7 @@ use pindesk::console::app::Msg;
 use pindesk::console::effect::WorkCommand;
 use pindesk::console::input::key::Key;
 use pindesk::console::input::keymap::Mode;
-use pindesk::domain::change::{ChangeState, Completion, InDoubtDetails, Resolution, SendHistory};
+use pindesk::domain::change::{ChangeState, Completion, DoubtEnd, InDoubtDetails, Resolution, SendHistory};
 use pindesk::domain::number::TwoStep;
 use pindesk::domain::standing::NotSentReason;
 use pindesk::domain::text::CleanText;
@@ -44,7 +44,9 @@ fn a_status_read_before_the_last_try_is_not_called_current() {
     console.set_in_doubt(0, |details| details.send_history = SendHistory::Recorded(later));
     console.sees("? not set ! no answer").open_number(0);
     console.sees("Two-step not set, read 14:03:09 UTC, before the last try; not set before");
-    console.set_change_state(0, ChangeState::Resolved(later, Resolution::Manual)).key(Key::Esc);
+    console
+        .set_change_state(0, ChangeState::Resolved(later, DoubtEnd { at: later.at, how: Resolution::Manual }))
+        .key(Key::Esc);
     console.sees("? not set - resolved").open_number(0).sees("not set, read 14:03:09 UTC, before the last change");
 }
 
@@ -123,7 +125,7 @@ fn a_manual_check_needs_a_note_without_a_pin_and_a_yes() {
     console.assert_effects([WorkCommand::ResolveManually { number: number_id(0), note }]);
     let finished = Completion { at: console.now.utc, attempts: 4 };
     console
-        .set_change_state(0, ChangeState::Resolved(finished, Resolution::Manual))
+        .set_change_state(0, ChangeState::Resolved(finished, DoubtEnd { at: finished.at, how: Resolution::Manual }))
         .sees("resolved: checked manually.");
     console.press('/').type_text("request:settled").key(Key::Enter).sees("1 of 4").sees("- resolved");
     console.key(Key::Enter).sees("Last request resolved: checked manually");
@@ -134,7 +136,7 @@ fn leaving_the_note_or_its_confirmation_records_nothing() {
     let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
     console.set_in_doubt(0, |_| {}).open_number(0).press('h').type_text("abc").key(Key::Esc).sees("No answer:");
     console.press('h').sees("Note:").does_not_see("abc").type_text("abc").key(Key::Enter).wait(READING_TIME).press('n');
-    console.sees("Cancelled. Nothing was recorded.").sees("No answer:").assert_no_effects();
+    console.sees("Canceled. Nothing was recorded.").sees("No answer:").assert_no_effects();
     console.press('h').type_text("abc").key(Key::Enter).key(Key::Esc).sees("Note:").sees("abc").assert_no_effects();
     console.key(Key::Esc).sees("No answer:").assert_no_effects();
 }

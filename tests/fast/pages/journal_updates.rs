@@ -6,7 +6,8 @@ use pindesk::console::app::Msg;
 use pindesk::console::effect::WorkCommand;
 use pindesk::console::input::key::Key;
 use pindesk::domain::change::{
-    ChangeState, Completion, InDoubtDetails, JobId, LastSet, Progress, ProgressSource, Resolution,
+    ChangeState, Completion, DoubtEnd, InDoubtDetails, JobId, LATE_ARRIVAL_WINDOW, LastSet, Progress, ProgressSource,
+    Resolution,
 };
 use pindesk::domain::clock::{TimePoint, UtcTime};
 use pindesk::domain::number::{Number, TwoStep};
@@ -151,10 +152,11 @@ fn an_open_page_follows_what_another_process_does() {
     let state = in_doubt(&console);
     console.update(recorded(0, state, None)).assert_effects([WorkCommand::ReadHistory(number_id(0))]);
     console.sees("No answer:").sees("encrypted in escrow.jsonl, not in memory");
-    let resolved = ChangeState::Resolved(ONE_ATTEMPT, Resolution::Manual);
+    let resolved = ChangeState::Resolved(ONE_ATTEMPT, DoubtEnd { at: START_TIME, how: Resolution::Manual });
     console.update(recorded(0, resolved, None)).assert_effects([WorkCommand::ReadHistory(number_id(0))]);
     console.does_not_see("No answer:").sees("Last request resolved: checked manually");
-    console.key(Key::Esc).press('p');
+    console.key(Key::Esc).press('p').sees("Until then the last request may still arrive.").assert_no_effects();
+    console.wait(LATE_ARRIVAL_WINDOW).press('p');
     console.assert_effects([WorkCommand::RefreshNumber(number(0)), WorkCommand::ReadHistory(number_id(0))]);
 }
 
@@ -219,7 +221,8 @@ fn an_open_question_says_that_another_process_set_a_pin() {
     console.press('p').enter_pin().sees("Set the PIN of +1 555-010-0140?");
     let last_set = LastSet { at: START_TIME, by: bo(), escrow_keys: Some(2) };
     console.update(recorded(0, ChangeState::Set(ONE_ATTEMPT), Some(last_set)));
-    console.assert_effects([WorkCommand::RefreshNumber(number(0)), WorkCommand::ReadHistory(number_id(0))]);
+    let refresh = WorkCommand::RefreshNumberAfter { number: number(0), set_at: START_TIME };
+    console.assert_effects([refresh, WorkCommand::ReadHistory(number_id(0))]);
     console.sees("Replace the PIN of +1 555-010-0140?").sees("! A PIN may be set");
     console.sees("Another pindesk set a PIN at 14:03 UTC (bo@web2).");
     let on = Number { two_step: TwoStep::On, read_at: Some(START_TIME.plus(Duration::from_secs(1))), ..number(0) };

@@ -78,10 +78,11 @@ fn a_paused_change_says_until_when_and_does_not_count() {
     let before = texts(&console).len();
     let until = console.now.plus(Duration::from_mins(17));
     console.set_change_state(0, ChangeState::Paused { until, in_doubt: false });
-    console.sees("Setting +1 555-010-0140: paused until 14:20.").sees(". paused 14:20");
+    // The column has whole minutes: the one in which the pause is over.
+    console.sees(&format!("Setting +1 555-010-0140: paused until {}.", until.utc)).sees(". paused 14:21");
     assert_eq!((wakes_in(&console), texts(&console).len()), (None, before));
     console.set_change_state(0, ChangeState::Paused { until, in_doubt: true });
-    console.sees("Setting +1 555-010-0140: no answer yet, paused until 14:20.");
+    console.sees(&format!("Setting +1 555-010-0140: no answer yet, paused until {}.", until.utc));
     console.set_change_state(0, SENDING).wait(Duration::from_secs(3)).sees("sending 3 s.");
 }
 

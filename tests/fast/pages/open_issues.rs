@@ -2,7 +2,7 @@
 
 use pindesk::console::effect::WorkCommand;
 use pindesk::console::input::key::Key;
-use pindesk::domain::change::{ChangeState, Resolution, SendHistory};
+use pindesk::domain::change::{ChangeState, DoubtEnd, Resolution, SendHistory};
 use pindesk::domain::outcome::ApiError;
 use pindesk::domain::standing::{DoubtCause, NotSentReason};
 use pindesk::domain::text::CleanText;
@@ -89,7 +89,12 @@ fn only_a_set_or_resolved_change_removes_its_row() {
         console.set_change_state(1, state).sees("2 numbers are in doubt").read_list();
     }
     console.set_change_state(1, ChangeState::Set(ONE_ATTEMPT)).sees("1 number is in doubt");
-    console.set_change_state(7, ChangeState::Resolved(ONE_ATTEMPT, Resolution::NoPinInForce)).sees("Open issues");
+    console
+        .set_change_state(
+            7,
+            ChangeState::Resolved(ONE_ATTEMPT, DoubtEnd { at: ONE_ATTEMPT.at, how: Resolution::NoPinInForce }),
+        )
+        .sees("Open issues");
     console.key(Key::Esc).sees("in doubt 0").press('w').sees("The journal is older");
 }
 
@@ -105,7 +110,12 @@ fn the_cursor_follows_its_number_and_enter_opens_it() {
         note: CleanText::new("gone from Meta"),
     }]);
     console.sees("2 numbers are in doubt");
-    console.set_change_state(7, ChangeState::Resolved(ONE_ATTEMPT, Resolution::Manual)).sees("> ! +1 555");
+    console
+        .set_change_state(
+            7,
+            ChangeState::Resolved(ONE_ATTEMPT, DoubtEnd { at: ONE_ATTEMPT.at, how: Resolution::Manual }),
+        )
+        .sees("> ! +1 555");
 }
 
 #[test]

@@ -167,6 +167,6 @@ fn a_form_can_be_left_and_reopened_with_its_pin() {
         }]);
     }
     let mut console = console_with(recording_with_escrow(), true);
-    console.press('p').enter_pin().key(Key::Esc).key(Key::Esc).sees("Cancelled. Nothing was sent.");
+    console.press('p').enter_pin().key(Key::Esc).key(Key::Esc).sees("Canceled. Nothing was sent.");
     assert_eq!((console.app.mode(), &console.effects), (Mode::List, &Vec::<Effect>::new()));
 }

@@ -20,6 +20,7 @@ use crate::support::app_fixture::{
     set_pin_effect,
 };
 
+const TOO_SOON: &str = "Too soon after the question appeared. Press y now.";
 const IGNORED: &str = "Keys typed before this question are ignored.";
 const RELEASE: &str = "Release the keys, then press y.";
 
@@ -76,7 +77,7 @@ fn a_held_or_repeated_yes_confirms_nothing() {
     for millis in [30, 250, 399] {
         let mut console = set_question();
         for pressed in 1..40 {
-            let answer = if pressed * millis < 700 { IGNORED } else { RELEASE };
+            let answer = if pressed * millis < 700 { TOO_SOON } else { RELEASE };
             press_after(&mut console, millis, 'y').assert_no_effects().sees(answer);
         }
         press_after(&mut console, 400, 'y').assert_effects([set_pin_effect(0)]);
@@ -93,14 +94,14 @@ fn a_yes_needs_a_quiet_time_after_any_other_key_or_paste() {
         .wait(READING_TIME)
         .update(Msg::Pasted(PastedText::new("y".to_owned())))
         .sees("Too fast: that looked like a paste. Press the key again.");
-    press_after(&mut console, 399, 'y').assert_no_effects().sees(IGNORED);
+    press_after(&mut console, 399, 'y').assert_no_effects().sees(TOO_SOON);
     press_after(&mut console, 400, 'y').assert_effects([set_pin_effect(0)]);
 }
 
 #[test]
 fn quitting_needs_a_yes_that_is_not_held() {
     let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
-    console.set_in_doubt(1, |_| {}).press('q').press('y').assert_no_effects().sees(IGNORED);
+    console.set_in_doubt(1, |_| {}).press('q').press('y').assert_no_effects().sees(TOO_SOON);
     console
         .wait(READING_TIME)
         .press('x')
@@ -127,7 +128,7 @@ fn the_answers_about_the_digits_say_what_is_missing() {
     for _ in 0..4 {
         console.key(Key::Ctrl('u')).type_text("0000").wait(TYPING_TIME).key(Key::Enter);
     }
-    console.sees("Cancelled: the digits were wrong 5 times. Nothing was sent.").assert_no_effects();
+    console.sees("Canceled: the digits were wrong 5 times. Nothing was sent.").assert_no_effects();
 }
 
 #[test]
@@ -135,7 +136,7 @@ fn esc_is_one_step_back_and_n_gives_up() {
     let mut console = set_question();
     console.key(Key::Esc).sees("PIN again");
     assert_eq!(console.app.mode(), Mode::PinForm);
-    console.key(Key::Enter).press('n').sees("Cancelled. Nothing was sent.");
+    console.key(Key::Enter).press('n').sees("Canceled. Nothing was sent.");
     assert_eq!(console.app.mode(), Mode::List);
     console.set_in_doubt(0, |_| {}).open_number(0).press('h').type_text("asked the shop").key(Key::Enter);
     console.sees("Mark +1 555-010-0140 as resolved?").key(Key::Esc).sees("Note: asked the shop").key(Key::Enter);

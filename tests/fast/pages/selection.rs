@@ -10,7 +10,7 @@ use pindesk::domain::change::ChangeState;
 use pindesk::domain::number::{Number, PhoneNumberId};
 use pindesk::domain::text::CleanText;
 use pindesk::numbers::list::NumberList;
-use pindesk::numbers::record::ExportFormat;
+use pindesk::numbers::record::{ExportFormat, ExportedNumbers};
 
 use crate::support::app_fixture::{
     AppFixture, ONE_ATTEMPT, number, number_id, recording_with_changed_keys, recording_with_escrow, set_pin_effect,
@@ -204,12 +204,15 @@ fn a_file_of_numbers_is_selected_after_a_question() {
         .type_text("~/ids.txt")
         .key(Key::Enter);
     console.assert_effects([WorkCommand::ReadNumberList("~/ids.txt".into())]).sees("Waiting for the file.");
-    let list = NumberList::parse(b"200000000000001\n+1 555-010-0142\n\n+1 (555) 010-0141\nEAAJtoken\n409726\n44 7\n");
+    let text =
+        b"200000000000001\n+1 555-010-0142\n\n+1 (555) 010-0141\nEAAJtoken\n409726\n44 7\nAcme Retail Mill Road\n";
+    let list = NumberList::parse(text);
     console.update(Msg::NumberListRead { path: "~/ids.txt".into(), result: Ok(list) });
     let expected = "~/ids.txt has 2 numbers: select them? They are added to what is selected already: 1. \
-                    4 of 6 lines cannot be used: line 4 +15550100141: duplicate of line 1 \
+                    5 of 7 lines cannot be used: line 4 +1 (555) 010-0141: duplicate of line 1 \
                     line 5 neither a phone number ID nor a phone number line 6 no number (six digits) in profile \
-                    acme-prod line 7 no number +447 in profile acme-prod";
+                    acme-prod line 7 no number 44 7 in profile acme-prod \
+                    line 8 neither a phone number ID nor a phone number: 'Acme Retail Mill Roa'";
     console.sees(expected).does_not_see("409726");
     assert_selected(&console, [3]);
     console.press('y').sees("3 selected. p asks about all 3.");
@@ -263,12 +266,16 @@ fn an_export_has_what_is_selected_or_else_what_is_shown() {
         format: ExportFormat::Csv,
         numbers: indexes.iter().map(|index| number(*index)).collect(),
     };
+    let exported = |has_history| Ok(ExportedNumbers { count: 2, has_history });
     console.press('/').type_text("support").key(Key::Enter).press('e').sees("Export 2 shown numbers");
     console.type_text("a.txt").key(Key::Enter).assert_no_effects().sees("End the path with .csv or .json.");
     console.key(Key::Ctrl('u')).type_text("/x/a.csv").key(Key::Enter);
     console.assert_effects([export(&[1, 3], "/x/a.csv")]);
-    console.update(Msg::NumbersExported { path: "/x/a.csv".into(), result: Ok(2) });
+    console.update(Msg::NumbersExported { path: "/x/a.csv".into(), result: exported(true) });
     assert_eq!(message_line(&console), "Exported 2 numbers to /x/a.csv.");
+    console.update(Msg::NumbersExported { path: "/x/a.csv".into(), result: exported(false) });
+    let without_requests = "Exported 2 numbers to /x/a.csv, without their requests: the journal cannot be";
+    assert!(message_line(&console).starts_with(without_requests), "{}", console.screen());
     console.press('g').press(' ').key(Key::Esc).press('e').sees("Export 1 selected number");
     console.type_text("/x/a.csv").key(Key::Enter).assert_effects([export(&[1], "/x/a.csv")]);
     let exists = || Err(CleanText::new("A file with this name exists already: choose another name."));

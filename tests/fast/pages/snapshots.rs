@@ -10,7 +10,7 @@ use crate::support::app_fixture::{
     AppFixture, HIDE_AFTER, cached_number, recording_with_changed_keys, recording_with_escrow, recording_without_escrow,
 };
 
-fn assert_screen_snapshot(name: &str, console: &AppFixture) {
+pub(super) fn assert_screen_snapshot(name: &str, console: &AppFixture) {
     insta::with_settings!({
         snapshot_path => "../../snapshots",
         prepend_module_to_snapshot => false,
@@ -85,5 +85,28 @@ fn recording_pages_match_their_snapshots() {
         snap("list-remembered", &console);
         console.wait(HIDE_AFTER.saturating_sub(Duration::from_secs(1)));
         snap("list-warning", &console);
+    }
+}
+
+#[test]
+fn pages_for_many_numbers_match_their_snapshots() {
+    for size in [(80, 24), (120, 36), (40, 10)] {
+        let snap = |page: &str, console: &AppFixture| {
+            assert_screen_snapshot(&format!("{page}-{}x{}", size.0, size.1), console);
+        };
+        let mut console = AppFixture::loaded(size, recording_with_escrow());
+        console.open_many_pins(0..4);
+        snap("many-form", &console);
+        console.press(' ').key(Key::Down);
+        snap("many-form-same-pin", &console);
+        console.key(Key::Up).press(' ').key(Key::Up).type_text("TICKET-123").key(Key::Enter);
+        snap("many-question-wait", &console);
+        console.wait(HIDE_AFTER / 2).press('2');
+        snap("many-question", &console);
+        console.press('l');
+        snap("many-list", &console);
+        console.key(Key::Esc).key(Key::Esc);
+        console.key(Key::Up).press(' ').key(Key::Up).press(' ').key(Key::Enter).wait(HIDE_AFTER / 2);
+        snap("many-question-replace", &console);
     }
 }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pindesk::console::shared::RecordingStatus;
-use pindesk::domain::change::{ChangeState, Completion, InDoubtDetails, LATE_ARRIVAL_WINDOW, Resolution, SendHistory};
+use pindesk::domain::change::{
+    ChangeState, Completion, DoubtEnd, InDoubtDetails, LATE_ARRIVAL_WINDOW, Resolution, SendHistory,
+};
 use pindesk::domain::clock::{TimePoint, UtcTime};
 use pindesk::domain::number::{Number, PhoneNumberId, TwoStep, Waba};
 use pindesk::domain::outcome::{ApiError, DoubtReason, ListDefect, ObjectKind, ReadFailure, SendFailure};
@@ -134,7 +136,7 @@ pub(super) fn change_state(index: usize, now: TimePoint) -> ChangeState {
             in_doubt_state(DoubtReason::SuccessNotTrue, Some(newer_pin), now, (false, false))
         }
         14 => in_doubt_state(DoubtCause::EscrowOnly, None, now, (false, true)),
-        RESOLVED => ChangeState::Resolved(completion, Resolution::NoPinInForce),
+        RESOLVED => ChangeState::Resolved(completion, DoubtEnd { at: completion.at, how: Resolution::NoPinInForce }),
         _ => ChangeState::Set(completion),
     }
 }

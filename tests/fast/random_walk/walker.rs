@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use pindesk::console::app::{App, Msg};
 use pindesk::console::effect::{Effect, ScreenCommand, WorkCommand};
+use pindesk::console::go::Destination;
 use pindesk::console::input::decoder::PastedText;
 use pindesk::console::input::key::Key;
 use pindesk::console::input::keymap::{Keymap, Mode};
@@ -17,13 +18,14 @@ use pindesk::console::pages::Page;
 use pindesk::console::shared::{Environment, EscrowCommand, RecordingStatus, Session, Size};
 use pindesk::console::theme::{Glyphs, TerminalEnv, Theme};
 use pindesk::console::view::View;
-use pindesk::domain::change::{ChangeId, ChangeState, JobId, Progress, ProgressSource};
+use pindesk::domain::change::{ChangeId, JobId, Progress, ProgressSource};
 use pindesk::domain::clock::{TimePoint, UtcTime};
 use pindesk::domain::number::{PhoneNumberId, TwoStep, Waba};
 use pindesk::domain::pin::Pin;
 use pindesk::domain::text::CleanText;
 use pindesk::journal::HistoryEntry;
 use pindesk::numbers::list::NumberList;
+use pindesk::numbers::record::ExportedNumbers;
 use pindesk::policy::rotation::Rotation;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -86,6 +88,8 @@ impl Walker {
             wabas: wabas.clone(),
             show_pin_for: Some(PIN_SHOWN_FOR),
             may_suspend: true,
+            concurrency: 8,
+            is_in_multiplexer: true,
             rotation: Some(Rotation { days: 30 }),
             bell: true,
             names_warning: None,
@@ -136,6 +140,8 @@ impl Walker {
                 self.press(Key::Char('y'));
                 return self.type_last_four(Duration::ZERO);
             }
+            WalkStep::OpenManyPins(numbers) => return self.open_many_pins(numbers),
+            WalkStep::SendMany => return self.send_many(),
             WalkStep::Paste(text) => return self.paste(text),
             WalkStep::Resize(width, height) => Msg::Resized(Size { width: *width, height: *height }),
             WalkStep::Resume => Msg::Resumed,
@@ -218,7 +224,7 @@ impl Walker {
 
     fn type_pin(&mut self, digits: &str) {
         let keys = digits.chars().chain(digits.chars()).map(Key::Char).chain([Key::Enter]);
-        if self.app.mode() == Mode::PinForm {
+        if matches!(self.app.mode(), Mode::PinForm | Mode::ManyPinsPin) {
             keys.for_each(|key| self.press(key));
         }
     }
@@ -226,6 +232,26 @@ impl Walker {
     fn use_random_pin(&mut self) {
         if self.app.mode() == Mode::PinForm {
             self.press(Key::Char('g'));
+            self.press(Key::Enter);
+        }
+    }
+
+    /// Opens the form for these numbers from the list, as a selection does.
+    fn open_many_pins(&mut self, numbers: &[usize]) {
+        if self.app.mode() == Mode::List && !self.has_quit {
+            let ids = numbers.iter().map(|index| number_id(*index)).collect();
+            self.app.open(Destination::ManyPinsForm(ids), self.now);
+        }
+    }
+
+    /// Continues from the form, or types the count that the question asks for.
+    fn send_many(&mut self) {
+        if let Page::ManyPins(_) = self.app.page() {
+            self.press(Key::Enter);
+        } else if let Page::ConfirmMany(page) = self.app.page() {
+            let digits = page.count().to_string();
+            digits.chars().for_each(|digit| self.press(Key::Char(digit)));
+            self.now = self.now.plus(TYPING_TIME);
             self.press(Key::Enter);
         }
     }
@@ -247,7 +273,7 @@ impl Walker {
         let mode = self.app.mode();
         // The key that dismisses the warning does nothing else.
         let is_handled = self.app.hide_warning().is_none();
-        if is_handled && mode == Mode::PinForm && key == Key::Char('v') {
+        if is_handled && matches!(mode, Mode::PinForm | Mode::ManyPinsPin) && key == Key::Char('v') {
             self.pin_shown_until = Some(self.now.instant + PIN_SHOWN_FOR);
         }
         self.record_input(Some(key));
@@ -256,7 +282,9 @@ impl Walker {
 
     fn paste(&mut self, text: &str) {
         // A text field shows what is pasted into it, even a PIN.
-        if matches!(self.app.mode(), Mode::Filter | Mode::ResolutionNote | Mode::Path) && text.contains(PINS[0]) {
+        let is_text_field =
+            matches!(self.app.mode(), Mode::Filter | Mode::ResolutionNote | Mode::ManyPinsNote | Mode::Path);
+        if is_text_field && text.contains(PINS[0]) {
             return;
         }
         self.record_input(None);
@@ -287,6 +315,7 @@ impl Walker {
         } else {
             None
         };
+        let replaces = matches!(self.app.page(), Page::ConfirmMany(page) if page.request.draft.replaces());
         let changes: Vec<_> = self.app.roster().changes().map(|(id, state)| (*id, state.clone())).collect();
         if !matches!(&msg, Msg::RecordsOpened { .. } if *self.app.recording_status() != RecordingStatus::Opening) {
             self.track_in_doubt(&msg);
@@ -305,15 +334,17 @@ impl Walker {
                     self.check_unseen_pin(&plan);
                     self.check_no_concurrent_pin(target.id, &changes);
                 }
+                Effect::Work(WorkCommand::StartJob { plan, .. }) => self.check_job(&plan, key, replaces, &changes),
                 Effect::Work(WorkCommand::ResendPin(number)) => {
                     self.check_send(number, key, confirmation.as_ref(), true);
                 }
                 Effect::Work(WorkCommand::ResolveManually { number, .. }) => {
                     assert!(key == Some(Key::Char('y')) && !self.has_journal_failed, "resolved without a yes");
                     let question = self.question.take().expect("a confirmation is open");
-                    assert!(question.was_quiet && question.number == number);
+                    assert!(question.was_quiet && question.numbers == [number]);
                     assert!(question.is_read && question.mode == Mode::ConfirmResolution);
                 }
+                Effect::Work(WorkCommand::ResumeJob { .. }) => panic!("no job was read, so none can be resumed"),
                 Effect::Work(WorkCommand::AcceptRecipients) => {
                     assert_eq!((key, was_quiet), (Some(Key::Char('y')), true), "not y after a quiet time");
                 }
@@ -336,7 +367,8 @@ impl Walker {
                     self.update(Msg::Resumed, None);
                 }
                 Effect::Work(WorkCommand::ExportNumbers { path, numbers, .. }) => {
-                    self.update(Msg::NumbersExported { path, result: Ok(numbers.len()) }, None);
+                    let exported = ExportedNumbers { count: numbers.len(), has_history: true };
+                    self.update(Msg::NumbersExported { path, result: Ok(exported) }, None);
                 }
                 Effect::Work(WorkCommand::ReadNumberList(path)) => {
                     let result = Ok(NumberList::parse(LIST_FILE));
@@ -346,8 +378,17 @@ impl Walker {
                 Effect::Work(
                     WorkCommand::RefreshAll { .. }
                     | WorkCommand::RefreshNumber(_)
+                    | WorkCommand::RefreshNumberAfter { .. }
                     | WorkCommand::ReadHistory(_)
-                    | WorkCommand::StopSending,
+                    | WorkCommand::ReadCallsLeft(_)
+                    | WorkCommand::ReadRecentSets { .. }
+                    | WorkCommand::StopSending
+                    | WorkCommand::ReadJobs
+                    | WorkCommand::ReadJob(_)
+                    | WorkCommand::PauseSending
+                    | WorkCommand::ContinueSending
+                    | WorkCommand::SendHeld
+                    | WorkCommand::StopJob(_),
                 )
                 | Effect::Screen(
                     ScreenCommand::Copy(_) | ScreenCommand::Bell | ScreenCommand::Redraw | ScreenCommand::OpenDemo,
@@ -357,7 +398,7 @@ impl Walker {
         if !matches!(self.app.page(), Page::Quit(_) | Page::ShuttingDown { .. }) {
             self.shown_before_quit.clear();
         }
-        if self.app.mode() != Mode::PinForm {
+        if !matches!(self.app.mode(), Mode::PinForm | Mode::ManyPinsPin) {
             self.pin_shown_until = None;
         }
         self.track_question(is_refresh_end);
@@ -368,32 +409,6 @@ impl Walker {
         }
         self.check_wake();
         self.check_in_doubt_list();
-    }
-
-    /// Tracks which numbers are in doubt. Only a set or a resolved change ends a doubt, or the journal, which knows whether
-    /// an older PIN is in doubt.
-    fn track_in_doubt(&mut self, msg: &Msg) {
-        let (Msg::ProgressReceived(changes) | Msg::RecordsOpened { unresolved: changes, .. }) = msg else { return };
-        for Progress { number, state, source, .. } in changes {
-            match state {
-                ChangeState::InDoubt(_) => {
-                    self.in_doubt.insert(*number);
-                }
-                ChangeState::Set(_) | ChangeState::Resolved(..) => {
-                    self.in_doubt.remove(number);
-                }
-                ChangeState::Queued
-                | ChangeState::Sending { .. }
-                | ChangeState::Waiting { .. }
-                | ChangeState::Paused { .. }
-                | ChangeState::Failed(..)
-                | ChangeState::NotSent(..) => {
-                    if *source != ProgressSource::Own {
-                        self.in_doubt.remove(number);
-                    }
-                }
-            }
-        }
     }
 
     /// Draws the screen and checks it; `is_shown` if the frame reaches the terminal.

@@ -33,6 +33,18 @@ impl StateFixture {
     }
 }
 
+impl StateFixture {
+    /// Another process records a job with a random PIN for each of these numbers, and ends before it sends one.
+    pub(crate) fn record_unsent_job(&self, ids: &[&str]) {
+        let numbers = ids.iter().map(|id| (id.parse().expect("a valid ID"), None)).collect();
+        let (recorder, _) = self.open_journal(Clock::System);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let plan = JobPlan { profile: CleanText::new("demo"), pin_source: PinSource::Random, note: None, numbers };
+        runtime.block_on(recorder.journal.start_job(plan)).expect("recorded");
+        recorder.journal.close();
+    }
+}
+
 impl ConsoleDriver {
     /// Another process sends a PIN to a number and ends with this outcome, now.
     pub(crate) fn change_elsewhere(&mut self, id: &str, standing: Standing) -> &mut Self {

@@ -59,12 +59,40 @@ fn the_audit_table_has_words_for_people() {
     assert_eq!(shown(&["--who", "ANA", "--since", "yesterday", "--until", "today"]), expected);
     assert_eq!(shown(&["--number", &display])[1..4], expected[3..6]);
     assert_eq!(shown(&["--number", &id])[1..4], expected[3..6]);
-    for none in [&["--who", "bob"][..], &["--until", "yesterday"], &["--number", "200000000009999"]] {
+    for none in [&["--who", "ana", "--until", "yesterday"][..], &["--until", "yesterday"]] {
         assert_eq!(shown(none), ["No entry matches."], "{none:?}");
     }
     let wide = shown(&["--wide"]);
     assert!(wide[4].ends_with(&id) && wide[4].starts_with("     4  "), "{wide:?}");
-    assert_refused(&cli, &["audit", "show", "--number", "+44 20 7946 0000"], 2, "has no number +442079460000\n");
+}
+
+#[test]
+fn an_unknown_number_or_operator_is_refused_by_the_audit() {
+    let cli = CliFixture::without_faults();
+    let id = cli.number_ids("not-set", 1).remove(0);
+    assert_eq!(set_one_pin(&cli, &id, &["--profile", "acme"]).code, Some(0));
+    let [display, _] = names_of(&cli, &id);
+    let end: String = display[3..].chars().filter(char::is_ascii_digit).collect();
+    let suggested = format!(
+        "this state directory has no number {end}\n  Did you mean {display}?\n  To see the numbers and their IDs: pindesk numbers list --profile acme\n"
+    );
+    let no_id = "this state directory has no number 200000000009999\n  To see the numbers";
+    for json in [&[][..], &["--json"]] {
+        for (option, value, message) in [
+            ("--number", "+44 20 7946 0000", "this state directory has no number +44 20 7946 0000\n"),
+            ("--number", "200000000009999", no_id),
+            ("--number", &end, &suggested),
+            ("--who", "root", "no entry is of an operator root\n  Operators: ana@"),
+        ] {
+            assert_refused(&cli, &[&["audit", "show", option, value, "--profile", "acme"], json].concat(), 2, message);
+        }
+    }
+    let message = format!("pindesk: no encrypted PIN for number {end}.\n  Did you mean {display}?\n");
+    assert_refused(&cli, &["escrow", "list", &end], 2, &message);
+    let message = format!("no number {end} in profile acme. Nothing was sent.\n  Did you mean {display}?\n");
+    for command in [&["numbers", "show", &end][..], &["pin", "set", &end, "--random"]] {
+        assert_refused(&cli, command, 2, &message);
+    }
 }
 
 #[test]

@@ -19,6 +19,9 @@ times = 1
 answer = { code = 190, status = 401 }
 "#;
 
+/// The home directory on the page.
+const HOME_ON_THE_PAGE: &str = "/home/ana/";
+
 /// Wide enough that no cell of the page is cut.
 const COLUMNS: u16 = 120;
 
@@ -51,7 +54,8 @@ fn run_in_shell(cli: &CliFixture, command: &str) -> String {
     ];
     let session = PtySession::spawn("/bin/sh", &["-c", &format!("cd && {command}")], (COLUMNS, 50), &env);
     session.wait_exit();
-    String::from_utf8(session.bytes()).expect("UTF-8").replace("\r\n", "\n")
+    let output = String::from_utf8(session.bytes()).expect("UTF-8").replace("\r\n", "\n");
+    output.replace(home.to_str().expect("UTF-8"), HOME_ON_THE_PAGE)
 }
 
 /// The words of each line. What differs in each run is masked: PINs, dates, times, trace IDs and the name of the machine.

@@ -1,11 +1,12 @@
 //! `jobs report` and `jobs check`: one job for a ticket, and what a status read resolves.
 
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use super::{names_of, set_one_pin};
+use super::{names_of, pin_path, set_one_pin};
 use crate::support::cli_fixture::CliFixture;
 use crate::support::skip;
 
@@ -100,4 +101,20 @@ fn a_check_resolves_what_its_status_proves() {
     assert_eq!(fine.code, Some(0), "{fine:?}");
     let nothing = cli.run(&["jobs", "check", "2"]);
     assert_eq!((nothing.code, nothing.stdout.as_str()), (Some(0), "No number of job 2 is in doubt.\n"), "{nothing:?}");
+}
+
+#[test]
+fn without_user_a_job_has_the_name_of_its_user_id() {
+    let cli = CliFixture::without_faults();
+    let id = cli.number_ids("not-set", 1).remove(0);
+    let (pin, digits) = (pin_path(&cli), cli.last_four_digits(&id));
+    let name = Command::new("id").arg("-un").output().expect("id runs").stdout;
+    let name = String::from_utf8(name).expect("UTF-8");
+    let mut set = cli.command(&["pin", "set", &id, "--pin-file", &pin, "--confirm", &digits]);
+    let set = cli.wait_for_output(
+        set.env_remove("USER").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the process starts"),
+    );
+    assert_eq!(set.code, Some(0), "{set:?}");
+    let listed = cli.run(&["jobs", "list"]).stdout;
+    assert!(listed.contains(&format!("  {}@", name.trim())), "{listed}");
 }

@@ -11,7 +11,7 @@ use pindesk::state_dir::StateDir;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use super::{assert_refused, pin_path, set_first_pin};
+use super::{assert_refused, pin_path};
 use crate::support::cli_fixture::{CliFixture, PIN, wait_until_held};
 use crate::support::skip;
 use crate::support::watchdog::Watchdog;
@@ -98,12 +98,13 @@ fn a_resolved_number_is_counted_separately() {
     let cli = CliFixture::without_faults();
     start_and_kill_job(&cli, &cli.number_ids("not-set", 4), &["--random"]);
     let list = || cli.run(&["jobs", "list"]).stdout.lines().nth(1).expect("a job").to_owned();
-    assert!(list().ends_with("        4  cut short, 1 no answer, 2 not sent"), "{}", list());
+    assert!(list().ends_with("        4  cut short  1 no answer, 2 not sent"), "{}", list());
     resolve_manually(&cli, &cli.run(&["jobs", "show", "1", "--json"]).json_lines()[1]);
     let job = first_job(&cli);
     assert_eq!((&job["no_answer"], &job["settled"], &job["open"]), (&json!(1), &json!(1), &json!(2)), "{job}");
-    assert!(list().ends_with("        4  cut short, 1 resolved, 2 not sent"), "{}", list());
-    assert!(cli.run(&["jobs", "show", "1"]).stdout.contains("  resolved     2"));
+    assert!(list().ends_with("        4  cut short  1 resolved, 2 not sent"), "{}", list());
+    let shown = cli.run(&["jobs", "show", "1"]).stdout;
+    assert!(shown.contains("  resolved     2") && !shown.contains("jobs check"), "{shown}");
 }
 
 #[test]
@@ -116,13 +117,14 @@ fn show_names_who_when_and_what_is_left() {
     assert_eq!((lines[0], lines[2]), ("Job      1, cut short, 1 no answer, 2 not sent", "Profile  acme, PINs given"));
     assert!(lines[1].starts_with("Started  ") && lines[1].contains(" UTC by ana@"), "{shown:?}");
     assert!(lines[5..9].is_sorted(), "by number: {shown:?}");
-    for (id, state) in ids.iter().zip(["set", "no answer", "not started", "not started"]) {
+    for (id, state) in ids.iter().zip(["set", "no answer", "not sent", "not sent"]) {
         assert!(lines.iter().any(|row| row.contains(&format!("  {state:<11}  {id}"))), "{shown:?}");
     }
     assert_eq!(
         lines[10..],
         [
             "Job 1, 4 numbers: 1 set, 0 failed, 2 not sent, 1 no answer.",
+            "To check the numbers in doubt: pindesk jobs check 1",
             "To send the rest: pindesk jobs resume 1 --pin-file FILE --confirm 2"
         ]
     );
@@ -149,7 +151,7 @@ fn resume_sends_what_a_killed_job_never_sent() {
         jobs,
         [json!({"schema": 1, "event": "job", "job": 1, "at": at, "profile": "acme", "pins": "given",
                 "who": jobs[0]["who"], "user": "ana", "claimed_user": null, "note": null, "state": "cut_short", "total": 4, "set": 1, "failed": 0, "not_sent": 2, "no_answer": 1, "settled": 0,
-                "open": 2})]
+                "open": 2, "resumable": 2})]
     );
     let resume = ["jobs", "resume", "1", "--json"];
     let pin = pin_path(&cli);
@@ -161,7 +163,12 @@ fn resume_sends_what_a_killed_job_never_sent() {
         "pindesk does not store the PIN of job 1 in readable form\n  Give the PIN again: --pin-file FILE",
     );
     assert_refused(&cli, &with_pin, 5, "To send them, add --confirm with the count of numbers.\n");
-    assert_refused(&cli, &[&with_pin[..], &["--confirm", "4"]].concat(), 5, "--confirm does not match. ");
+    assert_refused(
+        &cli,
+        &[&with_pin[..], &["--confirm", "4"]].concat(),
+        5,
+        "--confirm does not match the count of numbers. ",
+    );
     assert_refused(&cli, &with_pin, 5, "To see what would be sent, and the command that sends it, add --dry-run.\n");
     let dry = cli.run(&[&with_pin[..], &["--dry-run"]].concat());
     let command = "pindesk jobs resume 1 --json --pin-file ~/pin --confirm 2";
@@ -177,7 +184,7 @@ fn resume_sends_what_a_killed_job_never_sent() {
         first_job(&cli),
         json!({"schema": 1, "event": "job", "job": 1, "at": at, "profile": "acme", "who": jobs[0]["who"], "user": "ana",
                "claimed_user": null, "note": null, "pins": "given", "state": "finished",
-               "total": 4, "set": 3, "failed": 0, "not_sent": 0, "no_answer": 1, "settled": 0, "open": 0})
+               "total": 4, "set": 3, "failed": 0, "not_sent": 0, "no_answer": 1, "settled": 0, "open": 0, "resumable": 0})
     );
     let shown = cli.run(&["jobs", "show", "1", "--json"]);
     let in_doubt = &shown.json_lines()[1];
@@ -305,7 +312,8 @@ fn resume_takes_in_the_numbers_that_met_a_refused_token() {
     assert!(stopped.stdout.ends_with("Job 1, 6 numbers: 2 set, 1 failed, 3 not sent, 0 no answer.\n"), "{stopped:?}");
     let resume = "pindesk jobs resume 1 --confirm 4";
     assert!(stopped.stderr.contains(&format!("\nTo send the rest: {resume}\n")), "{stopped:?}");
-    assert_eq!(first_job(&cli)["state"], "cut_short");
+    let job = first_job(&cli);
+    assert_eq!((&job["state"], &job["open"], &job["resumable"]), (&json!("cut_short"), &json!(3), &json!(4)), "{job}");
     let shown = cli.run(&["jobs", "show", "1"]);
     assert!(shown.stdout.ends_with(&format!("To send the rest: {resume}\n")), "{shown:?}");
     let resumed = cli.run(&resume.split(' ').skip(1).collect::<Vec<_>>());
@@ -319,7 +327,7 @@ fn resume_takes_in_the_numbers_that_met_a_refused_token() {
 }
 
 #[test]
-fn a_pause_is_told_once_and_fails_nothing() {
+fn a_pause_is_told_once_with_its_end_and_fails_nothing() {
     let fault = "[[fault]]\nevery = 1\ntimes = 1\nanswer = { code = 4, status = 400, retry_after = 1 }";
     for is_json in [false, true] {
         let cli = CliFixture::new(Duration::ZERO, fault);
@@ -327,11 +335,12 @@ fn a_pause_is_told_once_and_fails_nothing() {
         let set = ["pin", "set", "--from", &list, "--random", "--confirm", "6", "--concurrency", "1"];
         let set = cli.run(&[&set[..], if is_json { &["--json"] } else { &[] }].concat());
         assert_eq!(set.code, Some(0), "{set:?}");
-        let lines = set.stderr.lines().filter(|line| line.contains("paused"));
+        let lines = set.stderr.lines().filter(|line| line.contains("pause"));
         let lines: Vec<_> = lines.collect();
-        let [line] = lines[..] else { panic!("{set:?}") };
+        let [line, "pindesk: Calls of this app go on: the pause has ended."] = lines[..] else { panic!("{set:?}") };
         assert!(line.starts_with("pindesk: Calls of this app are paused until "), "{line}");
-        assert!(line.ends_with(" UTC (1 min): Meta asks to go slower (code 4)."), "{line}");
+        let (_, time) = line.split_once(" until ").expect("the end of the pause");
+        assert_eq!(&time[8..], " UTC (1 min): Meta asks to go slower (code 4).", "{line}");
         if is_json {
             let pauses: Vec<_> = set.json_lines().into_iter().filter(|object| object["event"] == "paused").collect();
             let until = &pauses[0]["until"];
@@ -414,27 +423,4 @@ fn two_resumes_at_once_send_each_number_once() {
     let audit = cli.run(&["audit", "show", "--json"]).summary();
     let resumed = audit["rows"].as_array().expect("rows").iter().filter(|row| row["action"] == "resumed").count();
     assert_eq!(resumed, 1, "{audit}");
-}
-
-#[test]
-fn a_fresh_machine_and_a_missing_state_dir_differ() {
-    let cli = CliFixture::without_faults();
-    for (arguments, text) in [
-        (&["jobs", "list"][..], "No jobs yet.\n"),
-        (&["jobs", "list", "--json"], ""),
-        (&["audit", "show"], "No audit entries yet.\n"),
-        (&["audit", "show", "--json"], "{\"schema\":1,\"rows\":[]}\n"),
-        (&["audit", "verify"], "No audit entries yet.\n"),
-        (&["escrow", "list"], "No encrypted PINs yet.\n"),
-    ] {
-        let output = cli.run(arguments);
-        assert_eq!((output.code, output.stdout.as_str(), output.stderr.as_str()), (Some(0), text, ""), "{arguments:?}");
-    }
-    assert_refused(&cli, &["jobs", "show", "1"], 2, "no job 1: there are no jobs yet in ~/.local/state/pindesk\n");
-    for command in [&["jobs", "list"][..], &["audit", "verify"], &["escrow", "list"]] {
-        assert_refused(&cli, &[command, &["--state-dir", "/no/such/place"]].concat(), 6, "there is no such");
-    }
-    set_first_pin(&cli);
-    assert_refused(&cli, &["jobs", "show", "7"], 2, "no job 7 in ~/.local/state/pindesk\n  See pindesk jobs list.");
-    assert_refused(&cli, &["jobs", "resume", "7", "--confirm", "1"], 2, "no job 7 in ~/.local/state/pindesk\n ");
 }

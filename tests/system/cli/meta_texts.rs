@@ -6,7 +6,7 @@ use std::thread;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-use super::CliHome;
+use super::{CliHome, NEW_STATE_DIR};
 use crate::support::scripted_server::{ScriptStep, ScriptedServer};
 
 const FIRST_ID: &str = "700000000000001";
@@ -109,8 +109,8 @@ fn csv_is_no_formula_and_can_be_given_back() {
         rows,
         [
             "1,700000000000001,900000000000001,'@uk,+44 7700 900001,\"'=HYPERLINK(\"\"http://evil.example\"\",\
-             \"\"Acme, Ltd\"\")\",not_set,CONNECTED,,,,,",
-            "1,700000000000002,900000000000001,'@uk,+44 7700 900002,'@SUM(1)\\u{202e},not_set,CONNECTED,,,,,",
+             \"\"Acme, Ltd\"\")\",not_set,CONNECTED,,,,,,,",
+            "1,700000000000002,900000000000001,'@uk,+44 7700 900002,'@SUM(1)\\u{202e},not_set,CONNECTED,,,,,,,",
         ]
     );
     meta.home.write_file("pin", 0o600, "409726");
@@ -156,9 +156,9 @@ fn a_listed_number_that_several_fit_is_refused_by_line() {
     meta.home.write_file("ids.txt", 0o644, "700000000000001\n+44 7700 900001\n");
     let (list, pin) = (meta.path("ids.txt"), meta.path("pin"));
     let output = meta.home.run(&["pin", "set", "--from", &list, "--pin-file", &pin, "--confirm", "2"]);
-    let message = "pindesk: ~/ids.txt has errors. Nothing was sent.\n  line 2: +447700900001 fits 2 numbers: \
+    let message = "pindesk: ~/ids.txt has errors. Nothing was sent.\n  line 2: +44 7700 900001 fits 2 numbers: \
                    700000000000001 Acme, 700000000000002 Bolt\\u{1b}[2J. Give the phone number ID\n";
-    assert_eq!((output.code, output.stderr.as_str()), (Some(2), message));
+    assert_eq!((output.code, output.stderr), (Some(2), format!("{NEW_STATE_DIR}{message}")));
 }
 
 #[test]

@@ -24,6 +24,20 @@ fn simulator_with_faults(faults: &str) -> (TempDir, SimulatorProcess) {
 }
 
 #[test]
+fn a_waba_of_the_config_may_be_named() {
+    let simulator = SimulatorProcess::start(&["--numbers", "40"]);
+    let home = CliHome::new(&simulator.url, &(waba_table(1) + &waba_table(2)));
+    let listed = |waba: &str| home.run(&["numbers", "list", "--json", "--waba", waba, "--two-step", "not_set"]);
+    let by_name = listed("waba-2");
+    assert_eq!((by_name.code, &by_name.stdout), (Some(0), &listed("100000000000002").stdout), "{by_name:?}");
+    assert!(by_name.summary()["total"].as_u64().is_some_and(|total| total > 0), "{by_name:?}");
+    let unknown = listed("waba-3");
+    let message = "pindesk: no WABA waba-3 in profile test\n  \
+                   WABAs there: waba-1 (100000000000001), waba-2 (100000000000002)\n";
+    assert_eq!((unknown.code, unknown.stderr.as_str()), (Some(2), message));
+}
+
+#[test]
 fn a_waba_id_in_the_place_of_a_number_is_named_as_such() {
     let simulator = SimulatorProcess::start(&["--numbers", "10"]);
     let sentence = "This ID is a WABA (WhatsAppBusinessAccount), not a phone number.";
@@ -104,7 +118,7 @@ fn a_number_can_be_named_as_people_write_it() {
         (unknown.code, unknown.stderr.as_str()),
         (
             Some(2),
-            "pindesk: no number +442079460000 in profile test. Nothing was sent.\n  To see the numbers: pindesk numbers list\n"
+            "pindesk: no number +44 20 7946 0000 in profile test. Nothing was sent.\n  To see the numbers: pindesk numbers list\n"
         )
     );
 }
@@ -134,6 +148,8 @@ fn json_lists_have_one_object_per_line_and_a_summary() {
         "name_status",
         "platform_type",
         "account_mode",
+        "request",
+        "last_set_at",
     ];
     for object in &objects[..451] {
         let object = object.as_object().expect("an object");
@@ -158,7 +174,7 @@ fn csv_has_the_same_columns_and_a_header_even_without_numbers() {
     let output = CliHome::new(&simulator.url, &waba_table(1)).run(&["numbers", "list", "--csv"]);
     let none = CliHome::new(&simulator.url, &waba_table(7)).run(&["numbers", "list", "--csv"]);
     let header = "schema,phone_number_id,waba_id,waba_name,display_phone_number,verified_name,two_step,status,\
-                  quality_rating,code_verification_status,name_status,platform_type,account_mode\n";
+                  quality_rating,code_verification_status,name_status,platform_type,account_mode,request,last_set_at\n";
     assert!(output.stdout.starts_with(&format!("{header}1,200000000000001,100000000000001,waba-1,")), "{output:?}");
     assert_eq!((none.code, none.stdout.as_str()), (Some(0), header));
 }
@@ -275,7 +291,10 @@ fn the_exit_code_shows_what_failed() {
 #[test]
 fn a_waba_that_is_not_configured_is_wrong_usage() {
     let output = CliHome::new(UNREACHABLE_URL, &waba_table(1)).run(&["numbers", "list", "--waba", "100000000000009"]);
-    assert_eq!((output.code, output.stderr.as_str()), (Some(2), "pindesk: no WABA 100000000000009 in profile test\n"));
+    assert_eq!(
+        (output.code, output.stderr.as_str()),
+        (Some(2), "pindesk: no WABA 100000000000009 in profile test\n  WABAs there: waba-1 (100000000000001)\n")
+    );
 }
 
 #[test]

@@ -112,9 +112,10 @@ fn a_number_in_doubt_gets_no_new_pin_too_early() {
     assert_eq!((second.code, second.summary()), (Some(4), expected_summary(2, 0, 0, 1, 0)), "{second:?}");
     let result = second.json_lines().remove(0);
     assert_eq!(
-        (&result["request"], &result["changed"], &result["tries"]),
-        (&json!("not_sent"), &json!(false), &json!(0))
+        (&result["request"], &result["changed"], &result["tries"], &result["older_pin_in_doubt"]),
+        (&json!("not_sent"), &json!(false), &json!(0), &json!(true))
     );
+    assert!(first.json_lines()[0].get("older_pin_in_doubt").is_none(), "{first:?}");
     let dry = set_one_pin(&cli, &id, &["--replace", "--dry-run"]);
     for stderr in [second.stderr, dry.stderr] {
         assert!(stderr.contains("1 earlier change in doubt"), "{stderr}");
@@ -143,13 +144,10 @@ fn a_local_refusal_is_reported_with_its_reason() {
         (
             Some(4),
             &*format!(
-                "pindesk: 1 number: not sent: not sent, and an older PIN is in doubt. What to do:\n  \
+                "pindesk: 1 number: not sent, and an older PIN is in doubt. What to do:\n  \
                  Keep the older PIN: the newer one is not in force.\n  \
-                 Set a PIN again 2 minutes after the last try: then it is known.\n\n\
-                 pindesk: 1 number: not sent: {reason}.\n\n\
-                 To send the rest: pindesk jobs resume 2 --replace --confirm 1\n\n\
-                 pindesk: 1 number is in doubt because of an older PIN. To resolve them, \
-                 open the console (pindesk) and press w.\n"
+                 Set a PIN again 2 minutes after the last try: then it is known.\n  \
+                 Why it was not sent: an earlier PIN could still take effect until {until} UTC.\n"
             )
         )
     );
@@ -209,7 +207,7 @@ fn lost_output_is_reported_and_the_job_continues() {
     let mut expected = expected_summary(1, 2, 0, 0, 0);
     let job_fields = json!({"at": again["at"], "profile": "acme", "who": again["who"], "user": "ana",
                             "claimed_user": null, "note": null, "pins": "random", "state": "finished", "settled": 0,
-                            "open": 0});
+                            "open": 0, "resumable": 0});
     expected.as_object_mut().expect("an object").extend(job_fields.as_object().expect("an object").clone());
     assert_eq!(again, expected);
 }

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{assert_refused, expected_result, expected_summary, names_of, set_one_pin, without_volatile_fields};
+use super::{
+    NEW_STATE_DIR, assert_refused, expected_result, expected_summary, names_of, set_one_pin, without_volatile_fields,
+};
 use crate::support::cli_fixture::{CliFixture, PIN};
 use crate::support::skip;
 
@@ -23,7 +25,7 @@ fn one_number_gets_the_pin_of_the_file() {
     assert_eq!(lines.next(), Some(&*format!("NUMBER             {:<columns$}  REQUEST      ID", "NAME")));
     assert_eq!(lines.next(), Some(&*format!("{display:<17}  {name:<columns$}  set          {id}")));
     assert_eq!(lines.next(), Some("Job 1, 1 number: 1 set, 0 failed, 0 not sent, 0 no answer."));
-    assert_eq!((output.code, lines.next(), output.stderr.as_str()), (Some(0), None, ""));
+    assert_eq!((output.code, lines.next(), output.stderr.as_str()), (Some(0), None, NEW_STATE_DIR));
     assert_eq!((cli.pin_in_force(&id).as_deref(), cli.simulator.pin_request_count()), (Some(PIN), 1));
 }
 
@@ -116,7 +118,7 @@ fn the_numbers_after_the_first_are_left_to_resume() {
     let (list, pin) = (cli.write_id_list(&ids), cli.path("pin"));
     let pin = pin.to_str().expect("UTF-8");
     let set = ["pin", "set", "--from", &list, "--pin-file", pin, "--first", "2", "--json", "--confirm"];
-    assert_refused(&cli, &[&set[..], &["2"]].concat(), 5, "--confirm does not match. Nothing was sent.");
+    assert_refused(&cli, &[&set[..], &["2"]].concat(), 5, "--confirm does not match the count of numbers.");
     let output = cli.run(&[&set[..], &["3"]].concat());
     assert_eq!((output.code, output.summary()), (Some(3), expected_summary(1, 2, 0, 1, 0)), "{output:?}");
     let hint = "\nTo send the rest: pindesk jobs resume 1 --pin-file ~/pin --confirm 1\n";
@@ -141,6 +143,13 @@ fn a_hint_repeats_the_options_that_it_needs() {
     assert!(set.stderr.contains(&format!("pindesk escrow open --identity FILE {options}\n")), "{set:?}");
     let shown = cli.run(&[&["jobs", "show", "1"][..], &place].concat());
     assert!(shown.stdout.ends_with(&resume), "{shown:?}");
+    let listed = cli.run(&[&["jobs", "show", "7"][..], &place].concat());
+    assert!(listed.stderr.ends_with(&format!("See pindesk jobs list {options}.\n")), "{listed:?}");
+    let unknown = cli.run(&[&["pin", "set", "200000000009999", "--random"][..], &place].concat());
+    assert!(unknown.stderr.ends_with(&format!("pindesk numbers list {options}\n")), "{unknown:?}");
+    cli.write_config("", &[]);
+    let changed = cli.run(&[&["jobs", "resume", "1", "--confirm", "1"][..], &place].concat());
+    assert!(changed.stderr.ends_with(&format!("run: pindesk escrow ack {options}\n")), "{changed:?}");
 }
 
 #[test]

@@ -119,10 +119,9 @@ fn every_bad_line_of_a_list_is_named() {
     let message = "  line 2: no number 200000000009999 in profile acme\n";
     assert_refused(&cli, &["pin", "set", "--from", &unknown, "--random", "--confirm", "2"], 2, message);
     let [display, _] = names_of(&cli, &good);
-    let digits: String = display.chars().filter(char::is_ascii_digit).collect();
-    let named = cli.write_id_list(&[good.clone(), display, "+44 7700 900009".to_owned()]);
+    let named = cli.write_id_list(&[good.clone(), display.clone(), "+44 7700 900009".to_owned()]);
     let message =
-        format!("  line 2: +{digits}: duplicate of line 1\n  line 3: no number +447700900009 in profile acme\n");
+        format!("  line 2: {display}: duplicate of line 1\n  line 3: no number +44 7700 900009 in profile acme\n");
     assert_refused(&cli, &["pin", "set", "--from", &named, "--random", "--confirm", "3"], 2, &message);
     let empty = cli.write_file("ids.txt", 0o644, "# nothing\n");
     assert_refused(&cli, &["pin", "set", "--from", &empty, "--random"], 2, "no number in ~/ids.txt");
@@ -149,10 +148,21 @@ fn an_unconfirmed_run_says_what_would_confirm_it() {
             "not confirmed. Nothing was sent.\n  To send it, add --confirm with the last 4 digits of the number.\n  ",
         ),
         (&[&one[..], &["--no-input"]].concat(), "not confirmed. Nothing was sent.\n  To send it, add --confirm with "),
-        (&[&one[..], &["--confirm", "1"]].concat(), "--confirm does not match. Nothing was sent.\n  "),
+        (
+            &[&one[..], &["--confirm", "1"]].concat(),
+            "--confirm does not match the last 4 digits of the number. Nothing",
+        ),
+        (
+            &[&one[..], &["--confirm", "yes"]].concat(),
+            "--confirm is not a number. It must be the last 4 digits of the number. Nothing was sent.\n  ",
+        ),
         (&many[..], "not confirmed. Nothing was sent.\n  To send them, add --confirm with the count of numbers.\n  "),
-        (&[&many[..], &["--confirm", "2"]].concat(), "--confirm does not match. Nothing was sent.\n  "),
-        (&[&many[..], &["--first", "2", "--confirm", "2"]].concat(), "--confirm does not match. Nothing was sent.\n  "),
+        (
+            &[&many[..], &["--confirm", "2"]].concat(),
+            "--confirm does not match the count of numbers. Nothing was sent.",
+        ),
+        (&[&many[..], &["--confirm", ""]].concat(), "--confirm is not a number. It must be the count of numbers. Noth"),
+        (&[&many[..], &["--first", "2", "--confirm", "2"]].concat(), "--confirm does not match the count of numbers. "),
     ] {
         assert_refused(&cli, arguments, 5, message);
         assert_refused(&cli, arguments, 5, hint);
@@ -256,7 +266,17 @@ fn changed_recipients_stop_all_sends_until_accepted() {
     );
     assert_eq!((stopped.code, stopped.stderr), (Some(6), message));
     assert_eq!(cli.simulator.pin_request_count(), 1);
-    let accepted = cli.run(&["escrow", "ack", "--json"]);
+    let unchanged = format!(
+        "not confirmed. The recipients are unchanged.\n  added    {other}\n  removed  {}\n  To accept these keys, add --confirm \
+         with the count of keys from now on, 0 if none is left.\n",
+        cli.recipient()
+    );
+    let mismatch = "--confirm does not match the count of keys from now on. The recipients are unchanged.\n";
+    for (more, message) in [(&[][..], &*unchanged), (&["--no-input"], &unchanged), (&["--confirm", "2"], mismatch)] {
+        assert_refused(&cli, &[&["escrow", "ack", "--json"], more].concat(), 5, message);
+    }
+    assert_eq!(set(&ids[1]).code, Some(6), "nothing was recorded");
+    let accepted = cli.run(&["escrow", "ack", "--json", "--confirm", "1"]);
     let expected = serde_json::json!({"schema": 1, "changed": true, "added": [other], "removed": [cli.recipient()]});
     assert_eq!((accepted.code, accepted.summary()), (Some(0), expected));
     assert_eq!(cli.run(&["escrow", "ack"]).stdout, "The recipients have not changed. There is nothing to accept.\n");
@@ -277,8 +297,12 @@ fn removing_every_recipient_must_be_accepted_too() {
         cli.recipient()
     );
     assert_eq!((stopped.code, stopped.stderr), (Some(6), message));
-    let accepted = cli.run(&["escrow", "ack"]);
-    let message = format!("  removed  {}\nNo recipient is left: pindesk no longer encrypts PINs.\n", cli.recipient());
+    let refused =
+        format!("  removed  {}\n  No key is left: pindesk would no longer encrypt PINs, and ", cli.recipient());
+    assert_refused(&cli, &["escrow", "ack"], 5, &refused);
+    let accepted = cli.run(&["escrow", "ack", "--confirm", "0"]);
+    let left = "No recipient is left: pindesk no longer encrypts PINs, and sets no random PINs of many.";
+    let message = format!("  removed  {}\n{left}\n", cli.recipient());
     assert_eq!((accepted.code, accepted.stdout), (Some(0), message));
 }
 
@@ -311,6 +335,15 @@ fn a_typical_mistake_is_answered_with_what_to_do() {
         ),
         (&["jobs", "show", "one"], "JOB: expected a whole number, 1 or more\nSee pindesk jobs show --help.\n"),
         (&["numbers", "list", "--two-step", "off"], "See pindesk numbers list --help.\n"),
+        (&["--json", "numbers", "list"], "put --json after the command: pindesk numbers list --json\n"),
+        (&["set", "pin"], "unknown command 'set' (did you mean 'pin set'?)\n"),
+        (&["list", "jobs"], "unknown command 'list' (did you mean 'jobs list'?)\n"),
+        (&["list"], "unknown command 'list' (did you mean 'numbers list', 'escrow list', 'jobs list'?)\n"),
+        (
+            &["pin", "set", "--from", "my list.txt", "--random"],
+            "cannot read 'my list.txt': No such file or directory. ",
+        ),
+        (&["simulator", "--faults", "none.toml"], "cannot read the fault file none.toml: No such file or directory\n"),
     ] {
         assert_refused(&cli, arguments, 2, message);
     }

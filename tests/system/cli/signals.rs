@@ -142,3 +142,30 @@ fn a_second_hang_up_still_awaits_sent_requests() {
     let output = cli.wait_for_output(child);
     assert_eq!((output.code, output.summary()), (Some(129), job_summary(2, 4)), "{output:?}");
 }
+
+#[test]
+fn a_signal_before_the_job_still_ends_json_with_a_summary() {
+    let cli = CliFixture::without_faults();
+    let list = cli.write_id_list(&cli.number_ids("not-set", 3));
+    let set = ["pin", "set", "--from", &list, "--random", "--confirm", "3"];
+    for (more, summary, message) in [
+        (&["--json"][..], true, "pindesk: stopped. Nothing was sent.\n"),
+        (&["--json", "-q"], true, ""),
+        (&[], false, ""),
+    ] {
+        let held = cli.simulator.hold_reads(0);
+        let mut command = cli.command(&[&set[..], more].concat());
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the process starts");
+        wait_until_held(&held, 1);
+        send_signal(&child, Signal::TERM);
+        let output = cli.wait_for_output(child);
+        drop(held);
+        // The first run creates the state directory, and says so.
+        let told: String = output.stderr.lines().filter(|line| !line.contains("new state directory")).collect();
+        assert_eq!((output.code, told.as_str()), (summary.then_some(143), message.trim_end()));
+        let mut expected = super::expected_summary(1, 0, 0, 3, 0);
+        expected["job"] = Value::Null;
+        assert_eq!(output.json_lines(), if summary { vec![expected] } else { Vec::new() });
+    }
+    assert_eq!(cli.simulator.pin_request_count(), 0);
+}

@@ -1,7 +1,9 @@
 //! `pindesk simulator`: what it prints, how it ends, and where it listens.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::Stdio;
 
 use rustix::process::Signal;
 
@@ -49,6 +51,67 @@ fn the_simulator_writes_a_config_that_fits_it() {
     let opened = run(&["escrow", "open", "--identity", &options[2], &id]);
     assert!(opened.code == Some(0) || opened.stderr.contains("--json"), "{opened:?}");
     drop(simulator);
+}
+
+#[test]
+fn a_later_simulator_uses_the_config_again() {
+    let home = CliHome::empty();
+    let dir = home.0.path().join("sim");
+    let options = ["--numbers", "10", "--write-config", dir.to_str().expect("UTF-8")];
+    let files = || ["config.toml", "token", "key.txt"].map(|name| fs::read_to_string(dir.join(name)).expect("a file"));
+    let first = SimulatorProcess::start(&options);
+    let (url, written) = (first.url.clone(), files());
+    let taken = home.run(&[&["simulator"][..], &options].concat());
+    let message = format!("pindesk: cannot listen on 127.0.0.1:{}: Address already in use\n", first.port());
+    assert!(taken.code == Some(2) && taken.stderr.starts_with(&message), "{taken:?}");
+    let other = home.run(&[&["simulator", "--listen", "127.0.0.1:9"][..], &options].concat());
+    let expected = format!(
+        "pindesk: --listen 127.0.0.1:9: ~/sim/config.toml is for 127.0.0.1:{}\n  \
+         Leave out --listen, or name another directory.\n",
+        first.port()
+    );
+    assert_eq!((other.code, other.stderr), (Some(2), expected));
+    drop(first);
+    for more in [&[][..], &["--listen", "127.0.0.1:0"]] {
+        let again = SimulatorProcess::start(&[&options[..], more].concat());
+        assert_eq!((&again.url, files()), (&url, written.clone()));
+        let mut list = home.command(&["numbers", "list", "--json"]);
+        let list = home.output_of(list.env("PINDESK_CONFIG", dir.join("config.toml")));
+        assert_eq!((list.code, &list.summary()["total"]), (Some(0), &10.into()), "{list:?}");
+    }
+}
+
+#[test]
+fn the_simulator_says_how_to_use_its_config() {
+    let home = CliHome::empty();
+    let dir = home.0.path().join("sim");
+    let mut printed = Vec::new();
+    for _ in 0..2 {
+        let mut command = home.command(&["simulator", "--write-config", dir.to_str().expect("UTF-8")]);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the process starts");
+        let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
+        let is_last = |line: &String| line.starts_with("A restart");
+        let mut lines = Vec::new();
+        for line in stderr.lines().map(|line| line.expect("text")) {
+            lines.push(line.replace(&*home.0.path().to_string_lossy(), "~"));
+            if lines.last().is_some_and(is_last) {
+                break;
+            }
+        }
+        child.kill().expect("the process exists");
+        child.wait().expect("the process ends");
+        printed.push(lines);
+    }
+    let hint = [
+        "To use it, in another terminal:",
+        "  export PINDESK_CONFIG=~/sim/config.toml PINDESK_STATE_DIR=~/sim/state",
+        "  pindesk numbers list",
+        "To decrypt the PINs that were set:",
+        "  pindesk escrow open --identity ~/sim/key.txt",
+        "A restart of the simulator forgets its PINs: its numbers are as at the first start.",
+    ];
+    let again = [&["~/sim/config.toml is used again."], &hint[..]].concat();
+    assert_eq!(printed, [hint.to_vec(), again]);
 }
 
 #[test]

@@ -5,7 +5,12 @@ use super::{CliHome, UNREACHABLE_URL, waba_table};
 #[test]
 fn a_missing_config_names_the_searched_paths() {
     let home = CliHome::empty();
-    let message = "pindesk: no config file found (~/.config/pindesk/config.toml, /etc/pindesk/config.toml)\n  To try pindesk safely: pindesk --demo\n";
+    let message = "pindesk: no config file found (~/.config/pindesk/config.toml, /etc/pindesk/config.toml)
+  To try pindesk safely: pindesk --demo
+  To use a file elsewhere: --config FILE
+  To make one: the section Configure of the README, or for commands
+  on made-up numbers its section Against the simulator
+";
     let list = home.run(&["numbers", "list"]);
     assert_eq!((list.code, list.stdout.as_str(), list.stderr.as_str()), (Some(6), "", message));
     let console = home.run(&[]);

@@ -117,21 +117,16 @@ fn a_suspended_command_that_is_ended_sends_nothing() {
     );
 }
 
-/// Waits until a process has a handler for this signal.
-fn wait_until_signal_caught(child: &Child, signal: Signal) {
+/// Waits until a process has a thread of this name.
+fn wait_until_thread_runs(child: &Child, name: &str) {
     let _watchdog = Watchdog::start(child);
-    let bit = 1 << (signal.as_raw() - 1);
-    let caught = || {
-        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).expect("the process exists");
-        let mask = status
-            .lines()
-            .find_map(|line| line.strip_prefix("SigCgt:"))
-            .expect("the mask of caught signals")
-            .trim()
-            .to_owned();
-        u64::from_str_radix(&mask, 16).expect("a mask")
+    let has_thread = || {
+        let threads = fs::read_dir(format!("/proc/{}/task", child.id())).expect("the process exists");
+        // A thread that has just ended has no name any longer.
+        let name_of = |thread: fs::DirEntry| fs::read_to_string(thread.path().join("comm")).unwrap_or_default();
+        threads.flatten().any(|thread| name_of(thread).trim_end() == name)
     };
-    while caught() & bit == 0 {
+    while !has_thread() {
         std::thread::yield_now();
     }
 }
@@ -153,7 +148,7 @@ fn a_signal_before_the_first_send_stops_every_send() {
     drop(reads);
     // SIGTERM arrives while the command still waits for signals after the suspension, before it queues its list.
     send_signal(&child, Signal::CONT);
-    wait_until_signal_caught(&child, Signal::TERM);
+    wait_until_thread_runs(&child, "signals");
     send_signal(&child, Signal::TERM);
     let outcomes: Vec<_> = read_results(&mut child, 4).iter().map(|result| result["request"].clone()).collect();
     assert_eq!(outcomes, ["not_sent"; 4]);

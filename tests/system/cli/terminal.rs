@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use super::{run_in_terminal, set_one_pin};
-use crate::support::cli_fixture::CliFixture;
+use unicode_width::UnicodeWidthStr as _;
+
+use super::{assert_refused, run_in_terminal, set_one_pin};
+use crate::support::cli_fixture::{CliFixture, wait_until_held};
 use crate::support::pty::PtySession;
 
 /// A fixture with a job in which one number was set, one failed, and one has no answer.
@@ -16,6 +18,11 @@ fn fixture_with_a_job() -> CliFixture {
     let set = ["pin", "set", "--from", &list, "--random", "--confirm", "3", "--note", "TICKET-123 株式会社テスト"];
     assert_eq!(cli.run(&set).code, Some(4));
     cli
+}
+
+/// The words of a text, however it was wrapped.
+fn words(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[test]
@@ -33,7 +40,7 @@ fn no_table_is_wider_than_the_terminal() {
     ] {
         for columns in [60, 80, 120] {
             let output = run_in_terminal(&cli, arguments, columns, &[("NO_COLOR", "1")]);
-            let too_wide = |line: &&str| unicode_width::UnicodeWidthStr::width(*line) > usize::from(columns);
+            let too_wide = |line: &&str| line.width() > usize::from(columns);
             // Messages are not tables: the terminal wraps them.
             let long: Vec<_> = output.lines().filter(|line| !line.starts_with("pindesk: ")).filter(too_wide).collect();
             assert!(long.is_empty(), "{arguments:?} {columns}: {long:#?}");
@@ -42,6 +49,16 @@ fn no_table_is_wider_than_the_terminal() {
     let wide = run_in_terminal(&cli, &["numbers", "list", "--wide"], 80, &[]);
     assert!(wide.lines().next().is_some_and(|line| line.ends_with("QUALITY")), "{wide}");
     assert!(!wide.contains('~'), "nothing is cut: {wide}");
+}
+
+#[test]
+fn a_list_of_jobs_cuts_no_count() {
+    let cli = fixture_with_a_job();
+    for columns in [60, 80] {
+        let output = run_in_terminal(&cli, &["jobs", "list"], columns, &[("NO_COLOR", "1")]);
+        let words = output.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains(" 3 finished 1 failed, 1 no answer; TICKET-123 株式会社テスト"), "{columns}: {output}");
+    }
 }
 
 #[test]
@@ -76,7 +93,7 @@ fn ask(cli: &CliFixture, arguments: &[&str]) -> PtySession {
     let home = cli.path("");
     let env = [("HOME", home.to_str().expect("UTF-8")), ("USER", "ana"), ("TERM", "xterm")];
     let session = PtySession::spawn(env!("CARGO_BIN_EXE_pindesk"), arguments, (80, 24), &env);
-    session.wait_for("or press Enter to cancel:");
+    session.wait_for("cancel:");
     session
 }
 
@@ -88,20 +105,27 @@ fn the_operator_is_asked_on_a_terminal() {
     let list = cli.write_id_list(&ids[1..]);
     let [one, many] = [&["pin", "set", &ids[0], "--random"][..], &["pin", "set", "--from", &list, "--random"]];
     let many = [many, &["--replace"]].concat();
-    let (canceled, wrong) = ("canceled. Nothing was sent.", "does not match. Nothing was sent.");
-    for (arguments, answer, message) in
-        [(one, "", canceled), (one, "1234", wrong), (one, "2", wrong), (&many, "", canceled), (&many, "1", wrong)]
-    {
+    let canceled = "canceled. Nothing was sent.";
+    let [digits, count] = ["the last 4 digits of the number. ", "the count of numbers. Nothing was sent."];
+    let wrong = |what: &str| format!("what you typed does not match {what}");
+    for (arguments, answer, message) in [
+        (one, "", canceled),
+        (one, "1234", &wrong(digits)),
+        (one, "2", &wrong(digits)),
+        (one, "y", &format!("what you typed is not a number. It must be {digits}")),
+        (&many, "", canceled),
+        (&many, "1", &wrong(count)),
+    ] {
         let mut session = ask(&cli, arguments);
         session.send(format!("{answer}\r"));
         assert_eq!(session.wait_exit().code, 5, "{}", session.screen());
-        session.wait_for(message);
+        assert!(words(&session.screen()).contains(message.trim_end()), "{}", session.screen());
     }
     assert_eq!(cli.simulator.pin_request_count(), 0);
     let mut session = ask(&cli, one);
     let screen = session.screen();
     let question = "Set a random PIN on 1 number of profile acme (TEST)? It is saved to the escrow";
-    assert!(screen.contains(question), "{screen}");
+    assert!(words(&screen).contains(question) && !screen.contains("state directory"), "{screen}");
     session.send(cli.last_four_digits(&ids[0]) + "\r");
     assert_eq!(session.wait_exit().code, 0, "{}", session.screen());
     let mut session = ask(&cli, &many);
@@ -204,11 +228,102 @@ fn the_operator_is_asked_before_a_list_is_set_again() {
 }
 
 #[test]
+fn a_question_names_a_new_state_directory() {
+    let cli = CliFixture::without_faults();
+    let id = cli.number_ids("not-set", 1).remove(0);
+    let typo = cli.path("typo");
+    let mut session = ask(&cli, &["pin", "set", &id, "--random", "--state-dir", typo.to_str().expect("UTF-8")]);
+    let screen = session.screen();
+    assert!(screen.contains("\nThis state directory is new: /") && !screen.contains("pindesk: "), "{screen}");
+    session.send("\r");
+    assert_eq!(session.wait_exit().code, 5, "{}", session.screen());
+}
+
+#[test]
+fn the_question_says_who_gets_the_same_pin() {
+    let cli = CliFixture::without_faults();
+    let ids = cli.number_ids("not-set", 2);
+    let (list, pin) = (cli.write_id_list(&ids), cli.path("pin"));
+    let pin = pin.to_str().expect("UTF-8");
+    let one = ["pin", "set", &ids[0], "--pin-file", pin];
+    let many = ["pin", "set", "--from", &list, "--pin-file", pin];
+    for recipients in [&[cli.recipient()][..], &[]] {
+        cli.write_config("", recipients);
+        for (arguments, what) in [
+            (&one[..], format!("Set the PIN of {pin} on 1 number of profile acme (TEST)?")),
+            (&many, format!("Set the same PIN, that of {pin}, on 2 numbers of profile acme (TEST)?")),
+        ] {
+            let mut session = ask(&cli, arguments);
+            // The line is longer than the screen.
+            let screen = session.screen().replace('\n', "");
+            let screen = screen.replace(' ', "");
+            assert!(screen.contains(&what.replace(' ', "")), "{screen}");
+            assert_eq!(screen.contains("?WithoutanescrowonlyyouhavethisPIN."), recipients.is_empty(), "{screen}");
+            session.send("\r");
+            assert_eq!(session.wait_exit().code, 5, "{}", session.screen());
+        }
+    }
+}
+
+#[test]
+fn a_number_in_doubt_is_refused_before_the_question() {
+    let ids = CliFixture::without_faults().number_ids("not-set", 2);
+    let fault = format!("[[fault]]\nnumber = \"{}\"\nanswer = \"success-false\"", ids[0]);
+    let cli = CliFixture::new(Duration::ZERO, &fault);
+    assert_eq!(set_one_pin(&cli, &ids[0], &["-q"]).code, Some(4));
+    let requests = cli.simulator.pin_request_count();
+    let output = run_in_terminal(&cli, &["pin", "set", &ids[0], "--random"], 200, &[]);
+    let (before, after) = output.split_once(" UTC: ").expect("a time");
+    assert!(before.starts_with("pindesk: 1 number: in doubt until ") && !output.contains("resume"), "{output}");
+    assert!(after.starts_with("an earlier PIN could still take effect. Nothing was sent.\n  +"), "{output}");
+    assert!(after.ends_with("\n  Run this command again then.\n"), "{output}");
+    assert_refused(&cli, &["pin", "set", &ids[0], "--random"], 4, "in doubt until ");
+    let list = cli.write_id_list(&ids);
+    let mut session = ask(&cli, &["pin", "set", "--from", &list, "--random", "--replace"]);
+    let screen = session.screen();
+    assert!(
+        screen.contains("\n1 of them is in doubt until ") && screen.contains("No PIN is sent there now."),
+        "{screen}"
+    );
+    session.send("\r");
+    assert_eq!(session.wait_exit().code, 5, "{}", session.screen());
+    assert_eq!(cli.simulator.pin_request_count(), requests);
+}
+
+#[test]
+fn changed_escrow_keys_are_asked_about() {
+    let cli = CliFixture::without_faults();
+    let id = cli.number_ids("not-set", 1).remove(0);
+    assert_eq!(set_one_pin(&cli, &id, &[]).code, Some(0));
+    let other = age::x25519::Identity::generate().to_public().to_string();
+    cli.write_config("", &[cli.recipient(), &other]);
+    let canceled = "canceled. The recipients are unchanged.";
+    let wrong = "what you typed does not match the count of keys from now on. The recipients are unchanged.";
+    for (answer, code, message) in [("", 5, canceled), ("1", 5, wrong), ("2", 0, "From now on, PINs are encrypted to")]
+    {
+        let mut session = ask(&cli, &["escrow", "ack"]);
+        let screen = session.screen();
+        let question = format!(
+            "The escrow keys have changed: added {other} stays {} Accept these 2 keys? Type the count of keys",
+            cli.recipient()
+        );
+        assert!(words(&screen).contains(&question), "{screen}");
+        session.send(format!("{answer}\r"));
+        assert_eq!(session.wait_exit().code, code, "{}", session.screen());
+        assert!(words(&session.screen()).contains(message), "{}", session.screen());
+    }
+    let again = cli.run(&["escrow", "ack"]);
+    assert_eq!(again.stdout, "The recipients have not changed. There is nothing to accept.\n");
+}
+
+#[test]
 fn nobody_is_asked_with_no_input() {
     let cli = CliFixture::without_faults();
     let id = cli.number_ids("not-set", 1).remove(0);
     let output = run_in_terminal(&cli, &["pin", "set", &id, "--random", "--no-input"], 80, &[]);
-    assert!(output.starts_with("pindesk: not confirmed. Nothing was sent.\n"), "{output}");
+    let (first, rest) = output.split_once('\n').expect("two lines");
+    assert!(first.starts_with("pindesk: new state directory: /"), "{output}");
+    assert!(rest.starts_with("pindesk: not confirmed. Nothing was sent.\n"), "{output}");
     assert_eq!(cli.simulator.pin_request_count(), 0);
 }
 
@@ -220,4 +335,44 @@ fn the_table_of_numbers_names_the_last_request() {
     let table = cli.run(&["numbers", "list"]).stdout;
     let rows: Vec<_> = table.lines().filter(|line| line.contains("  set ")).collect();
     assert!(rows.len() == 1 && rows[0].ends_with(&id) && rows[0].contains("  on        set "), "{rows:?}");
+    let listed = cli.run(&["numbers", "list", "--json"]).json_lines();
+    let requested: Vec<_> = listed.iter().filter(|object| object["request"] == "set").collect();
+    assert!(requested.len() == 1 && requested[0]["phone_number_id"] == id.as_str(), "{requested:?}");
+    let last_set_at = requested[0]["last_set_at"].as_str().expect("a time");
+    let csv = cli.run(&["numbers", "list", "--csv"]).stdout;
+    let rows: Vec<_> = csv.lines().filter(|line| line.contains(&id)).collect();
+    assert!(rows.len() == 1 && rows[0].ends_with(&format!(",set,{last_set_at}")), "{rows:?}");
+    assert!(csv.lines().filter(|line| !line.contains(&id)).skip(1).all(|line| line.ends_with(",,")), "{csv}");
+}
+
+#[test]
+fn a_silent_job_says_how_far_it_is_and_what_it_awaits() {
+    let cli = CliFixture::without_faults();
+    let list = cli.write_id_list(&cli.number_ids("not-set", 3));
+    let held = cli.simulator.hold_changes(0);
+    let set = ["pin", "set", "--from", &list, "--random", "--confirm", "3", "--concurrency", "2", "--no-color"];
+    let home = cli.path("");
+    let env = [("HOME", home.to_str().expect("UTF-8")), ("USER", "ana"), ("TERM", "xterm")];
+    let mut session = PtySession::spawn(env!("CARGO_BIN_EXE_pindesk"), &set, (120, 24), &env);
+    wait_until_held(&held, 2);
+    session.wait_for("pindesk: 0 of 3 done, 2 sent and waiting for an answer.");
+    session.send("\u{3}");
+    session.wait_for("pindesk: stopping. 2 requests in flight are awaited, at most 35 s. Nothing new is sent.");
+    drop(held);
+    assert_eq!(session.wait_exit().code, 130, "{}", session.screen());
+    session.wait_for("Job 1, 3 numbers: 2 set, 0 failed, 1 not sent, 0 no answer.");
+}
+
+#[test]
+fn messages_break_between_words_on_a_terminal_only() {
+    let cli = CliFixture::without_faults();
+    let id = cli.number_ids("not-set", 1).remove(0);
+    let set = ["pin", "set", &id, "--random", "--no-input"];
+    // It creates the state directory, and says so once.
+    cli.run(&set);
+    let wrapped = run_in_terminal(&cli, &set, 40, &[]);
+    assert!(wrapped.lines().all(|line| line.width() <= 40), "{wrapped}");
+    let piped = cli.run(&set).stderr;
+    assert!(piped.lines().any(|line| line.width() > 40), "{piped}");
+    assert_eq!(words(&wrapped), words(&piped));
 }

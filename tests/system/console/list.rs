@@ -164,9 +164,9 @@ fn a_scrolled_list_has_an_empty_pane_until_it_follows() {
 fn messages_are_listed_newest_first() {
     let mut console = ConsoleDriver::demo();
     console.select(NOT_SET_NUMBER).press('p').esc().press('m');
-    console.sees_all(&["Messages", "Cancelled. Nothing was sent.", "Read 60 numbers."]);
+    console.sees_all(&["Messages", "Canceled. Nothing was sent.", "Read 60 numbers."]);
     let screen = console.screen();
-    assert!(screen.find("Cancelled") < screen.find("Read 60"), "{screen}");
+    assert!(screen.find("Canceled") < screen.find("Read 60"), "{screen}");
     console.esc().sees("1 of 60");
 }
 

@@ -55,3 +55,22 @@ fn the_next_start_shows_what_every_earlier_run_did() {
     let last_set = row.last_set.expect("it was set in March");
     assert_eq!(last_set.at, time("2026-03-02T10:41:00Z"));
 }
+
+#[test]
+fn the_list_of_jobs_shows_a_new_job_of_another_process() {
+    let mut console = ConsoleDriver::demo();
+    console.press('b').sees("No jobs yet.").change_elsewhere(NOT_SET_ID, Standing::Set);
+    console.sees("1 finished 1 of 1").enter().sees("Job 1: a PIN for 1 number").sees("set 1 failed 0 no answer 0");
+    console.esc().change_elsewhere(ON_ID, no_answer()).sees("2 finished 1 of 1").sees("> 1 finished");
+}
+
+#[test]
+fn a_job_that_another_process_left_is_resumed_here() {
+    let state = StateFixture::default();
+    state.record_unsent_job(&[NOT_SET_ID, OTHER_NOT_SET_ID]);
+    let mut console = DriverOptions { state: Some(state), ..DriverOptions::default() }.start();
+    console.sees("Read 60 numbers.").wait_until_journal_opens().press('b').sees("x cut short 0 of 2").enter();
+    console.sees("2 numbers are left to send.").press('t').sees("Resume job 1?").confirm_with_digits("2");
+    console.sees("set 2 failed 0 no answer 0 not sent 0").sees("100 % 2 of 2").sees("finished");
+    assert_eq!([NOT_SET_ID, OTHER_NOT_SET_ID].map(|id| console.pins_sent(id).len()), [1, 1]);
+}

@@ -36,10 +36,10 @@ fn enter_never_sends_and_n_and_esc_cancel() {
     let mut console = ConsoleDriver::demo();
     console.select(NOT_SET_NUMBER).press('p').type_pin(PIN).enter().wait(Duration::from_secs(2));
     console.enter().enter().sees("Set the PIN of +1 415-555-0114?").press('x').sees("Press y to send, n to cancel.");
-    console.press('n').sees("Cancelled. Nothing was sent.");
+    console.press('n').sees("Canceled. Nothing was sent.");
     console.press('p').type_pin(PIN).enter().wait(Duration::from_secs(2)).esc().sees("Ready. Press Enter.");
-    console.esc().sees("Cancelled. Nothing was sent.");
-    console.press('p').type_pin(PIN).esc().sees("Cancelled. Nothing was sent.");
+    console.esc().sees("Canceled. Nothing was sent.");
+    console.press('p').type_pin(PIN).esc().sees("Canceled. Nothing was sent.");
     assert_eq!(console.pin_commands(), 0);
 }
 
@@ -82,7 +82,7 @@ fn five_wrong_entries_cancel_the_replacement() {
     for _ in 0..4 {
         console.confirm_with_digits("1234").sees("Those are not the last 4 digits.");
     }
-    console.confirm_with_digits("1234").sees("Cancelled: the digits were wrong 5 times. Nothing was sent.");
+    console.confirm_with_digits("1234").sees("Canceled: the digits were wrong 5 times. Nothing was sent.");
     assert_eq!(console.pin_commands(), 0);
 }
 
@@ -200,7 +200,7 @@ fn keys_typed_ahead_send_nothing() {
     console.select(NOT_SET_NUMBER).type_in_one_read("p409726409726\ry").sees("Paste ignored.");
     assert_eq!(console.app().mode(), Mode::List);
     console.type_at_interval(Duration::from_millis(30), "p409726409726\ryyyyyyyyyyyyyyyyyyyyyyy");
-    console.sees_all(&["Set the PIN of +1 415-555-0114?", "Keys typed before this question are ignored."]);
+    console.sees_all(&["Set the PIN of +1 415-555-0114?", "Too soon after the question appeared. Press y now."]);
     console.wait(Duration::from_millis(200)).press('y').sees("Release the keys, then press y.");
     assert_eq!(console.pin_commands(), 0);
     console.wait(Duration::from_millis(400)).press('y').sees("+ set ");
@@ -228,7 +228,7 @@ fn a_window_that_is_too_small_confirms_nothing() {
         .resize(80, 24)
         .sees("Set the PIN of +1 415-555-0114?")
         .press('y')
-        .sees("Keys typed before this question are ignored.");
+        .sees("Too soon after the question appeared. Press y now.");
     assert_eq!(console.pin_commands(), 0);
     console.confirm().sees("+ set ");
 }

@@ -13,7 +13,7 @@ use super::{ENCRYPTED_AT, EscrowFixture, LOCK_TIMEOUT, NUMBER, change, encrypt, 
 /// Runs a line of the recipe in a shell, with the path of the key file and the number filled in.
 fn run_recipe(shell: &str, command: &str, key: &Path, number: &str) -> String {
     let key = format!("'{}'", key.display().to_string().replace('\'', r"'\''"));
-    let command = command.replace("-i KEY", &format!("-i {key}")).replace("\"ID\"", &format!("\"{number}\""));
+    let command = command.replace("-i FILE", &format!("-i {key}")).replace("\"ID\"", &format!("\"{number}\""));
     let mut shell = find_tool(shell).expect("an installed shell");
     let output = shell.arg("-c").arg(command).current_dir("/").stdin(Stdio::null()).output().expect("it ran");
     String::from_utf8(output.stdout).expect("text")

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pindesk::domain::change::{ChangeState, LATE_ARRIVAL_WINDOW, Resolution};
+use pindesk::domain::change::{ChangeState, DoubtEnd, LATE_ARRIVAL_WINDOW, Resolution};
 use pindesk::domain::number::TwoStep;
 use pindesk::domain::outcome::SendFailure;
 use pindesk::domain::standing::NotSentReason;
@@ -37,7 +37,7 @@ async fn only_two_step_still_not_set_resolves_a_doubt() {
     fixture.jobs.handle_status_read(read(TwoStep::NotSet, late));
     fixture.wait_until_finished(1).await;
     assert!(
-        matches!(fixture.last_state(1), ChangeState::Resolved(finished, Resolution::NoPinInForce) if finished.attempts == 4)
+        matches!(fixture.last_state(1), ChangeState::Resolved(finished, DoubtEnd { how: Resolution::NoPinInForce, .. }) if finished.attempts == 4)
     );
     let state = fixture.close().await;
     assert_eq!(with_manual_clock(&simulator, state).0.take_recovered(), []);
@@ -75,7 +75,7 @@ async fn after_a_manual_resolution_another_pin_still_waits() {
     fixture.jobs.resolve_manually(id(2), CleanText::new("nothing was in doubt"));
     fixture.wait_until_finished(1).await;
     assert!(
-        matches!(fixture.last_state(1), ChangeState::Resolved(finished, Resolution::Manual) if finished.attempts == 4)
+        matches!(fixture.last_state(1), ChangeState::Resolved(finished, DoubtEnd { how: Resolution::Manual, .. }) if finished.attempts == 4)
     );
     fixture.set_pins(vec![plan_with_other_pin(1)]).await;
     fixture.wait_until_finished(1).await;

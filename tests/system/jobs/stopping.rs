@@ -156,3 +156,18 @@ async fn a_pause_holds_retries_and_a_stop_ends_it() {
     assert_eq!(simulator.pin_request_count(), requests);
     assert!(matches!(fixture.last_state(1), ChangeState::InDoubt(_)), "{}", fixture.state_history(1));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_of_one_job_lets_the_others_go_on() {
+    let simulator = start_simulator(10, Duration::from_secs(1), "").await;
+    let mut fixture = JobsFixture::for_simulator(&simulator, 1);
+    let list = PinPlan { targets: number_list(6), pins: PinChoice::Fixed(pin(1)) };
+    let job = fixture.jobs.start_job(list).await.expect("it is recorded");
+    fixture.receive_until(1, |progress| matches!(progress.state, ChangeState::Sending { .. })).await;
+    fixture.set_pins(vec![plan(7)]).await;
+    fixture.jobs.stop_job(job);
+    fixture.wait_until_finished(7).await;
+    let is_stopped = |state: &_| matches!(state, ChangeState::NotSent(_, NotSentReason::Stopped));
+    assert_eq!((fixture.count_last_states(is_stopped), fixture.count_last_states(is_set)), (5, 2));
+    assert_eq!((fixture.state_history(7).as_str(), simulator.pin_request_count()), ("queued sending-1 set after 1", 2));
+}

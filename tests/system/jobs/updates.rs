@@ -1,7 +1,7 @@
 //! What other processes with the same journal do: the actor reports it, unless it works on the number itself.
 
 use pindesk::domain::change::{
-    Change, ChangeId, ChangeState, JobId, Progress, ProgressSource, Resolution, StatusBefore,
+    Change, ChangeId, ChangeState, DoubtEnd, JobId, Progress, ProgressSource, Resolution, StatusBefore,
 };
 use pindesk::domain::clock::{Clock, UtcTime};
 use pindesk::domain::number::TwoStep;
@@ -116,10 +116,13 @@ async fn a_doubt_of_another_process_can_be_resolved_after_its_end() {
     assert!(matches!(test.state_from_journal().await, ChangeState::InDoubt(_)));
     test.fixture.jobs.resolve_manually(id(1), CleanText::new("phoned the shop"));
     let progress = test.progress().await;
-    let is_resolved = matches!(progress.state, ChangeState::Resolved(_, Resolution::Manual));
+    let is_resolved = matches!(progress.state, ChangeState::Resolved(_, DoubtEnd { how: Resolution::Manual, .. }));
     assert!(is_resolved && progress.source == ProgressSource::Own, "{progress:?}");
     test.update();
-    assert!(matches!(test.state_from_journal().await, ChangeState::Resolved(_, Resolution::Manual)));
+    assert!(matches!(
+        test.state_from_journal().await,
+        ChangeState::Resolved(_, DoubtEnd { how: Resolution::Manual, .. })
+    ));
 }
 
 #[tokio::test]
@@ -134,7 +137,10 @@ async fn a_doubt_that_ended_elsewhere_is_no_doubt_here() {
     let note = Some(CleanText::new("asked the shop"));
     test.other.journal.resolve(id(1), vec![change.id], Resolution::Manual, note).await.expect("recorded");
     test.update();
-    assert!(matches!(test.state_from_journal().await, ChangeState::Resolved(_, Resolution::Manual)));
+    assert!(matches!(
+        test.state_from_journal().await,
+        ChangeState::Resolved(_, DoubtEnd { how: Resolution::Manual, .. })
+    ));
     // The doubt is gone from the actor, too: nothing is left to resolve.
     assert_eq!(test.fixture.jobs.without_open_changes(vec![id(1)]).await, [id(1)]);
 }

@@ -119,10 +119,10 @@ async fn a_resolved_change_is_the_newest_even_without_an_outcome() {
     let mut records = all_records(&open_reader(&journal));
     records.reverse();
     let resolved = |record: &NumberRecord| {
-        let Some(RecordedChange { state: ChangeState::Resolved(completion, how), .. }) = record.latest else {
+        let Some(RecordedChange { state: ChangeState::Resolved(completion, end), .. }) = record.latest else {
             panic!("{record:?}")
         };
-        (completion.attempts, how)
+        (completion.attempts, end.how)
     };
     assert_eq!(records.iter().map(|record| record.number).collect::<Vec<_>>(), [number_id(1), number_id(2)]);
     assert_eq!(records.iter().map(resolved).collect::<Vec<_>>(), [(1, Resolution::Manual); 2]);

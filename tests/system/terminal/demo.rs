@@ -3,11 +3,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::Duration;
 
 use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::support::pty::{ProcessExit, PtySession};
+
+/// A menu takes no key in the moment in which it opens.
+const QUIET_TIME: Duration = Duration::from_millis(300);
 
 /// Wide enough for a command with paths in it.
 const WIDE_SIZE: (u16, u16) = (400, 24);
@@ -20,7 +24,7 @@ fn start_demo(home: &Path, flags: &[&str]) -> PtySession {
     let arguments = [&["--demo", "--demo-numbers", "50", "--demo-latency", "0"][..], flags].concat();
     let session = PtySession::spawn(env!("CARGO_BIN_EXE_pindesk"), &arguments, WIDE_SIZE, &env);
     session.wait_for("All 50 numbers");
-    session.wait_for("Read 50 numbers. Rows 3 to 8 fail on purpose: their names say how.");
+    session.wait_for("Read 50 numbers. Rows 3 to 8 go wrong on purpose: their names say how.");
     session.wait_for("Silent Ltd (no answer)");
     session
 }
@@ -43,13 +47,16 @@ fn the_demo_shows_how_to_decrypt_and_removes_its_files() {
         let home = TempDir::new().expect("a temporary directory");
         let mut session = start_demo(home.path(), &[]);
         let [dir] = &dir_entries(home.path())[..] else { panic!("one directory: {:?}", dir_entries(home.path())) };
-        session.send("m");
+        session.send("c");
+        session.wait_for("Copy a value of");
+        session.wait_until_quiet(QUIET_TIME);
+        session.send("5");
         let (state_dir, key) = (dir.display(), dir.join("key.txt"));
         session.wait_for(&format!("pindesk escrow open --state-dir {state_dir} --identity {}", key.display()));
         let opened = open_escrow(dir);
         assert!(opened.status.success(), "{opened:?}");
         match exit_signal {
-            None => session.send("qq"),
+            None => session.send("qqq"),
             Some(signal) => session.kill(signal),
         }
         let code = exit_signal.map_or(0, |signal| 128 + u32::try_from(signal.as_raw()).expect("small"));

@@ -17,17 +17,21 @@ use crate::journal::{RecordedState, SentChange};
 pub(crate) enum InForce {
     /// It is the newest PIN that Meta confirmed to this journal.
     Yes,
-    /// It was refused, not sent or replaced, or two-step verification was turned off since.
+    /// It was refused, not sent or replaced.
     No,
+    /// It was set last, and Meta reported later that two-step verification is not set.
+    #[serde(rename = "no")]
+    OffSince,
     Maybe,
 }
 
 impl InForce {
-    /// The word in JSON and in the table.
+    /// The words in the table.
     pub(crate) const fn label(self) -> &'static str {
         match self {
             Self::Yes => "yes",
             Self::No => "no",
+            Self::OffSince => "no, off since",
             Self::Maybe => "maybe",
         }
     }
@@ -49,7 +53,7 @@ pub(crate) fn decide<'a>(
             RecordedState::Ended(ChangeResult::Failed | ChangeResult::NotSent)
             | RecordedState::NotStarted
             | RecordedState::NotApplied => InForce::No,
-            RecordedState::Ended(ChangeResult::Set) | RecordedState::Resolved if is_off => InForce::No,
+            RecordedState::Ended(ChangeResult::Set) | RecordedState::Resolved if is_off => InForce::OffSince,
             RecordedState::Ended(ChangeResult::Set) if !later.is_uncertain => InForce::Yes,
             RecordedState::Ended(ChangeResult::Set | ChangeResult::NoAnswer)
             | RecordedState::Running
@@ -128,7 +132,7 @@ mod tests {
             ..Number::from_config("200000000000001".parse().expect("an ID"), None)
         };
         for (two_step, read_at, expected) in [
-            (TwoStep::NotSet, 11, InForce::No),
+            (TwoStep::NotSet, 11, InForce::OffSince),
             (TwoStep::NotSet, 10, InForce::Yes),
             (TwoStep::On, 11, InForce::Yes),
             (TwoStep::Unknown, 11, InForce::Yes),

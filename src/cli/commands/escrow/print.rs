@@ -3,7 +3,8 @@
 //! Only `open` prints a PIN. This module decrypts nothing.
 
 use std::cmp::Reverse;
-use std::io::{self, Write as _};
+use std::collections::HashSet;
+use std::io::{self, Write};
 
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -22,8 +23,6 @@ use crate::journal::RecordedState;
 
 use super::in_force::InForce;
 use super::store::{Decryption, EscrowSource, EscrowStore, EscrowedChange, JournalStatus};
-
-const EMPTY_NOTE: &str = "No encrypted PINs yet.";
 
 /// An encrypted PIN as scripts see it.
 #[derive(Serialize)]
@@ -92,6 +91,15 @@ pub(super) fn list_json(store: &EscrowStore) -> io::Result<()> {
     })
 }
 
+/// Says why no PIN is listed. A number without one was named before.
+fn print_nothing(store: &EscrowStore, out: &mut impl Write) -> io::Result<()> {
+    match &store.empty_place {
+        Some(place) => writeln!(out, "No encrypted PINs yet in {place}."),
+        None if store.changes.is_empty() => Ok(()),
+        None => writeln!(out, "No PIN to show."),
+    }
+}
+
 /// The columns of `escrow list` that fit 80 columns of a terminal.
 const LIST_COLUMNS: [Column; 4] = [
     Column::fixed("NUMBER", 17),
@@ -106,7 +114,7 @@ const CHANGE_COLUMN: Column = Column::fixed("CHANGE", 36);
 pub(super) fn list_table(store: &EscrowStore, is_wide: bool, style: TableStyle) -> io::Result<()> {
     let mut out = io::stdout().lock();
     if store.changes.is_empty() {
-        return writeln!(out, "{EMPTY_NOTE}");
+        return print_nothing(store, &mut out);
     }
     let mut columns = LIST_COLUMNS.to_vec();
     columns.extend(is_wide.then_some(CHANGE_COLUMN));
@@ -204,7 +212,7 @@ pub(super) fn pins_table(
     newest_first
         .sort_by_key(|(position, decryption)| (store.known.sort_key(decryption.entry.number), Reverse(*position)));
     let mut table = Table::new(&columns);
-    let (mut numbers, mut decisions) = (Vec::new(), Vec::new());
+    let (mut numbers, mut decisions, mut shown) = (Vec::new(), Vec::new(), HashSet::new());
     for (_, decryption) in newest_first {
         let Decryption { entry, journal_status, source, result, is_disputed } = decryption;
         let decrypted = match result {
@@ -227,25 +235,40 @@ pub(super) fn pins_table(
             cells.push(entry.change.to_string().into());
         }
         decisions.push(decision);
+        shown.insert(entry.change);
         table.push_with_note(cells, if *is_disputed { source.label() } else { "" });
         numbers.push(entry.number);
     }
     let mut out = io::stdout().lock();
     if numbers.is_empty() {
-        return writeln!(out, "{}", if store.changes.is_empty() { EMPTY_NOTE } else { "No PIN to show." });
+        return print_nothing(store, &mut out);
     }
     table.print(style, &mut out)?;
     writeln!(out, "{}", total_line("PIN", numbers.into_iter()))?;
-    if decisions.contains(&InForce::Yes) {
-        writeln!(out, "{CONFIRMED_NOTE}")?;
+    let notes = [
+        (InForce::Yes, CONFIRMED_NOTE),
+        (InForce::No, REPLACED_NOTE),
+        (InForce::OffSince, OFF_NOTE),
+        (InForce::Maybe, store.maybe_note()),
+    ];
+    for (_, note) in notes.iter().filter(|(decision, _)| decisions.contains(decision)) {
+        writeln!(out, "{note}")?;
     }
-    if decisions.contains(&InForce::Maybe) {
-        writeln!(out, "{}", store.maybe_note())?;
+    for (number, at) in store.last_sets_without(&shown) {
+        let [display, _] = store.known.cells(number);
+        let display = if display == UNKNOWN { number.as_str() } else { display };
+        let at = at.map_or_else(String::new, |at| format!(" at {}", at.format_date_time()));
+        writeln!(
+            out,
+            "{display}: the PIN that was set last{at} is not here: it is not in the escrow, or not for this key."
+        )?;
     }
     writeln!(out, "{ELSEWHERE_NOTE}")
 }
 
 const CONFIRMED_NOTE: &str = "yes: Meta confirmed this PIN last.";
+const REPLACED_NOTE: &str = "no: a newer PIN was set after it, or it was never in force.";
+const OFF_NOTE: &str = "off since: it was set last, and then Meta said that two-step verification is not set.";
 const ELSEWHERE_NOTE: &str = "Meta does not reveal changes made elsewhere since.";
 
 /// When the PIN was sent last; unknown if the journal does not know the change.
@@ -256,7 +279,7 @@ fn set_at(status: Option<JournalStatus>) -> String {
 
 fn in_force_cell(in_force: InForce, status: Option<JournalStatus>) -> Cell<'static> {
     match (in_force, status.map(|status| status.state)) {
-        (InForce::Yes, _) => InForce::Yes.label().into(),
+        (InForce::Yes | InForce::OffSince, _) => in_force.label().into(),
         (InForce::Maybe, _) => Cell::new(InForce::Maybe.label(), Tone::Uncertain),
         (InForce::No, Some(RecordedState::Ended(ChangeResult::Failed))) => "no, refused".into(),
         (InForce::No, Some(RecordedState::Ended(ChangeResult::NotSent))) => "no, not sent".into(),

@@ -2,7 +2,7 @@
 //!
 //! It trusts no entry more than another: it returns all that differ, and warns on standard error.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use serde::Serialize;
@@ -12,14 +12,17 @@ use crate::cli::exit_code::ExitCode;
 use crate::cli::known_numbers::KnownNumbers;
 use crate::cli::output::stdio::eprint_line;
 use crate::cli::records;
+use crate::cli::rerun::RerunOptions;
 use crate::domain::change::ChangeId;
 use crate::domain::clock::UtcTime;
 use crate::domain::number::PhoneNumberId;
-use crate::domain::number_arg::{self, NumberArg};
+use crate::domain::number_arg::NumberArg;
+use crate::domain::redact::redacted_path;
 use crate::domain::standing::ChangeResult;
+use crate::domain::text::CleanText;
 use crate::escrow::decrypt::{DecryptPinError, DecryptedPin, Identities};
 use crate::escrow::{EscrowContents, EscrowEntry, EscrowFile};
-use crate::journal::{EncryptedPin, RecordedState};
+use crate::journal::{EncryptedPin, RecordedState, SentChange};
 use crate::state_dir::StateDir;
 
 use super::in_force::{self, InForce};
@@ -32,11 +35,15 @@ pub(crate) struct EscrowStore {
     /// The numbers that the journal knows.
     pub(crate) known: KnownNumbers,
     in_force: HashMap<ChangeId, InForce>,
+    /// The newest change of each number that Meta confirmed.
+    last_sets: HashMap<PhoneNumberId, SentChange>,
     is_journal_complete: bool,
     pub(crate) unreadable_lines: Vec<usize>,
     pub(crate) is_torn: bool,
-    /// True if a requested number has no entry, or a PIN that was sent may be missing.
-    is_incomplete: bool,
+    /// The state directory, if it has no encrypted PIN of any number.
+    pub(crate) empty_place: Option<CleanText>,
+    /// The exit code for what is missing: a PIN that was sent, or any PIN of a requested number.
+    missing_code: ExitCode,
 }
 
 /// A change with every entry it has: those of the escrow file, and the journal's entry if it differs.
@@ -124,13 +131,13 @@ impl EscrowedChange {
     }
 
     /// Warns if entries differ, so that the listed one may be wrong.
-    pub(crate) fn warn_if_entries_differ(&self) {
+    pub(crate) fn warn_if_entries_differ(&self, rerun: &RerunOptions) {
         let count = self.entries.len();
         if count > 1 {
             eprint_line(&format!(
-                "pindesk: change {}: {count} entries differ, and one is listed. To see those that can be decrypted: pindesk \
-                 escrow open",
-                self.first_entry().change
+                "pindesk: change {}: {count} entries differ, and one is listed. To see those that can be decrypted: {}",
+                self.first_entry().change,
+                rerun.command("escrow open --identity FILE")
             ));
         }
     }
@@ -186,7 +193,12 @@ impl EscrowedChange {
 
 impl EscrowStore {
     /// Reads both files; only these numbers, if any are named. Warns of what cannot be read.
-    pub(crate) fn read(state_dir: &Path, is_explicit: bool, numbers: &[NumberArg]) -> Result<Self, CliError> {
+    pub(crate) fn read(
+        state_dir: &Path,
+        is_explicit: bool,
+        args: &[NumberArg],
+        rerun: &RerunOptions,
+    ) -> Result<Self, CliError> {
         let dir = records::open_existing_dir(state_dir, is_explicit)?;
         let contents = dir.as_ref().map(EscrowFile::read).transpose()?.unwrap_or_default();
         let EscrowContents { entries, unreadable_lines, is_torn } = contents;
@@ -194,7 +206,7 @@ impl EscrowStore {
             eprint_line(&format!("pindesk: line {line} of the escrow file cannot be read."));
         }
         let journal = dir.as_ref().map(records::journal_pins).unwrap_or_default();
-        let numbers = journal.known.resolve_all(numbers)?;
+        let numbers: Vec<_> = args.iter().map(|arg| journal.known.resolve(arg, rerun)).collect::<Result<_, _>>()?;
         if is_torn {
             eprint_line(if journal.is_complete {
                 "pindesk: the last line of the escrow file is truncated, or is being written. No PIN that was sent is lost: the \
@@ -204,19 +216,44 @@ impl EscrowStore {
                  journal here that has it. Look for it in a complete copy of either file."
             });
         }
+        let has_none = entries.is_empty() && journal.pins.is_empty() && unreadable_lines.is_empty();
+        let empty_place = has_none.then(|| redacted_path(state_dir));
         let wanted = |number: PhoneNumberId| numbers.is_empty() || numbers.contains(&number);
         let entries = entries.into_iter().filter(|entry| wanted(entry.number));
         let pins = journal.pins.into_iter().filter(|pin| wanted(pin.escrow_entry.number));
         let changes = merge_by_change(entries, pins);
-        let is_missing = |number: &&PhoneNumberId| changes.iter().all(|change| change.first_entry().number != **number);
-        let missing: Vec<_> = numbers.iter().filter(is_missing).collect();
-        for number in &missing {
-            eprint_line(&format!("pindesk: no encrypted PIN for number {}.", number_arg::id_label(**number)));
+        let is_missing = |number: PhoneNumberId| changes.iter().all(|change| change.first_entry().number != number);
+        let missing: Vec<_> = args.iter().zip(&numbers).filter(|(_, number)| is_missing(**number)).collect();
+        for (arg, number) in &missing {
+            eprint_line(&format!("pindesk: no encrypted PIN for number {}.", arg.label()));
+            let hint = journal.known.hint(arg).filter(|_| journal.known.get(**number).is_none());
+            if let Some(hint) = hint {
+                eprint_line(&format!("  {hint}"));
+            }
         }
-        let is_incomplete = !missing.is_empty() || (is_torn && !journal.is_complete);
+        let missing_code = if is_torn && !journal.is_complete {
+            ExitCode::NotReady
+        } else if missing.is_empty() {
+            ExitCode::Done
+        } else {
+            ExitCode::Usage
+        };
         let in_force = in_force::decide(&journal.changes, |number| journal.known.get(number));
+        let is_set = |change: &SentChange| change.state == RecordedState::Ended(ChangeResult::Set);
+        let last_sets = journal.changes.into_iter().filter(is_set).map(|change| (change.number, change)).collect();
         let (known, is_journal_complete) = (journal.known, journal.is_complete);
-        Ok(Self { dir, changes, known, in_force, is_journal_complete, unreadable_lines, is_torn, is_incomplete })
+        Ok(Self {
+            dir,
+            changes,
+            known,
+            in_force,
+            last_sets,
+            is_journal_complete,
+            unreadable_lines,
+            is_torn,
+            empty_place,
+            missing_code,
+        })
     }
 
     /// Whether the PIN of this change is in force. A journal that may lack changes proves nothing.
@@ -228,6 +265,16 @@ impl EscrowStore {
         }
     }
 
+    /// The listed numbers whose PIN that was set last is not among these changes, and when it was.
+    pub(crate) fn last_sets_without(&self, shown: &HashSet<ChangeId>) -> Vec<(PhoneNumberId, Option<UtcTime>)> {
+        let is_listed = |number| self.changes.iter().any(|change| change.first_entry().number == number);
+        let missing =
+            self.last_sets.iter().filter(|(number, last)| !shown.contains(&last.change) && is_listed(**number));
+        let mut missing: Vec<_> = missing.map(|(number, last)| (*number, last.last_attempt_at)).collect();
+        missing.sort_by_key(|(number, _)| self.known.sort_key(*number));
+        missing
+    }
+
     /// What `maybe` means for a reader who must try PINs.
     pub(crate) const fn maybe_note(&self) -> &'static str {
         if self.is_journal_complete {
@@ -237,9 +284,11 @@ impl EscrowStore {
         }
     }
 
-    /// The exit code of a command that shows everything.
-    pub(crate) const fn exit_code(&self) -> ExitCode {
-        if self.is_incomplete { ExitCode::NotReady } else { ExitCode::Done }
+    /// The exit code of a command that shows records with these codes. A record that was altered is worse than one that
+    /// another key decrypts, so 6 wins over 3 here: the row of code 3 fits only if no row below names the reason.
+    pub(crate) fn exit_code(&self, records: impl Iterator<Item = ExitCode>) -> ExitCode {
+        let incomplete = if self.missing_code == ExitCode::NotReady { ExitCode::NotReady } else { ExitCode::Done };
+        ExitCode::first_that_applies([records.fold(incomplete, ExitCode::max), self.missing_code])
     }
 }
 

@@ -4,7 +4,6 @@
 //! It sends no PIN. Only the rules of the actor resolve a doubt: two-step verification that is still not set two minutes
 //! after the last request. Where it is on, Meta does not say which PIN is in force.
 
-use std::collections::HashSet;
 use std::io::{self, Write as _};
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -16,6 +15,7 @@ use crate::cli::arg_parsers;
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::known_numbers::KnownNumbers;
+use crate::cli::late_arrivals::LateArrivals;
 use crate::cli::output::job::{result_layout, result_row};
 use crate::cli::output::options::OutputOptions;
 use crate::cli::output::result_fields::recorded_cell;
@@ -25,7 +25,7 @@ use crate::cli::read_failure;
 use crate::cli::records::JournalSession;
 use crate::cli::rerun::RerunOptions;
 use crate::cli::runtime::build_runtime;
-use crate::domain::clock::{Clock, UtcTime};
+use crate::domain::clock::Clock;
 use crate::domain::number::PhoneNumberId;
 use crate::domain::standing::ChangeResult;
 use crate::domain::text::CleanText;
@@ -44,7 +44,7 @@ pub(crate) struct JobsCheckArgs {
     /// Number of the job
     #[arg(value_name = "JOB", value_parser = arg_parsers::integer_at_least(1_u32))]
     pub(crate) job: u32,
-    /// JSON Lines, ending with a summary
+    /// JSON Lines, ending with a summary: docs/json.md has the fields
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -65,7 +65,7 @@ pub(crate) struct Checked {
     failures: Vec<ExitCode>,
     /// How many numbers were read while their request could still arrive, which proves nothing, and until when the last
     /// of those requests can.
-    too_early: Option<(usize, UtcTime)>,
+    too_early: Option<LateArrivals>,
 }
 
 /// Reads these numbers, and records which of them are resolved.
@@ -77,17 +77,12 @@ pub(crate) fn read_and_resolve(
     session: JournalSession,
     options: OutputOptions,
 ) -> Result<Checked, CliError> {
-    let JournalSession { journal, report, recipients, suspend_handler } = session;
+    let JournalSession { journal, report, recipients, suspend_handler, .. } = session;
     let runtime = build_runtime()?;
     let codes = Mutex::new(Vec::new());
     let too_early = runtime.block_on(async {
         let recorder = Recorder { journal: journal.clone(), recipients, profile };
-        let now = Clock::System.now();
-        let changes = report.unresolved.iter().filter(|change| ids.contains(&change.number));
-        let arrivals = changes.map(|change| (change.number, change.new_pin_allowed_from(now).utc));
-        let late: Vec<_> = arrivals.filter(|(_, until)| *until > now.utc).collect();
-        let late_numbers = late.iter().map(|(number, _)| number).collect::<HashSet<_>>().len();
-        let too_early = late.iter().map(|(_, until)| *until).max().map(|until| (late_numbers, until));
+        let too_early = LateArrivals::among(&report.unresolved, ids.iter().copied(), Clock::System.now());
         // It sends nothing, so it needs no client.
         let (jobs, _progress) = JobsHandle::start(None, recorder, report.unresolved, 1, pace.clone(), Clock::System);
         suspend_handler.watch(jobs.clone());
@@ -138,15 +133,15 @@ pub(crate) fn print(
         print_table(&checked, left, job, known, options)
     };
     if !options.is_quiet {
-        let early = too_early.filter(|_| left > 0).map_or(0, |(numbers, _)| numbers);
-        if let Some((numbers, until)) = too_early.filter(|_| early > 0) {
+        let too_early = too_early.filter(|_| left > 0);
+        if let Some(LateArrivals { count, until }) = too_early {
             eprint_line(&format!(
                 "pindesk: too early for {}: the request can still arrive until {until}. Run this command again then.",
-                table::numbers_label(numbers)
+                table::numbers_label(count)
             ));
         }
-        if left > early {
-            eprint_line(RESOLVE_HINT);
+        if left > too_early.map_or(0, |early| early.count) {
+            eprint_line(&format!("{WHY_IN_DOUBT} {}", rerun.resolve_hint("such numbers")));
         }
         if let Some(hint) = record::tally(&job.summary).resume_hint(job.summary.id, rerun) {
             eprint_line(&format!("pindesk: {hint}"));
@@ -156,8 +151,7 @@ pub(crate) fn print(
     exit_code_after_print(printed, ExitCode::first_that_applies(failures.into_iter().chain([in_doubt])))
 }
 
-const RESOLVE_HINT: &str = "pindesk: where two-step verification is on, Meta does not say which PIN is in force. To resolve \
-                            such numbers, open the console (pindesk) and press w.";
+const WHY_IN_DOUBT: &str = "pindesk: where two-step verification is on, Meta does not say which PIN is in force.";
 
 fn print_table(
     checked: &[&JobNumber],

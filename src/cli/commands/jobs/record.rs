@@ -11,11 +11,9 @@ use crate::cli::output::job::ResultRecord;
 use crate::cli::output::result_fields::{recorded_label, recorded_result};
 use crate::cli::output::tally::Tally;
 use crate::domain::json_text::SCHEMA_VERSION;
-use crate::domain::outcome::ApiError;
-use crate::domain::standing::{ChangeResult, Standing};
+use crate::domain::standing::ChangeResult;
 use crate::domain::text::CleanText;
 use crate::journal::{JobNumber, JobStatus, JobSummary, PinSource, RecordedState};
-use crate::policy::error_catalog::Explanation;
 
 /// A job as scripts see it. The counts from `set` to `no_answer` add up to `total`.
 #[derive(Serialize)]
@@ -41,6 +39,8 @@ pub(crate) struct JobRecord<'a> {
     settled: usize,
     /// Numbers without an outcome: not started, or in progress.
     open: usize,
+    /// Numbers that `jobs resume` sends.
+    resumable: usize,
 }
 
 impl<'a> JobRecord<'a> {
@@ -69,6 +69,7 @@ impl<'a> JobRecord<'a> {
             no_answer: tally.no_answer,
             settled: job.count(RecordedState::Resolved),
             open: job.count(RecordedState::NotStarted) + job.count(RecordedState::Running),
+            resumable: job.resumable,
         }
     }
 }
@@ -90,11 +91,25 @@ pub(crate) fn tally(job: &JobSummary) -> Tally {
 }
 
 /// The state of a job in words, with what an operator may have to look at: `finished, 4 failed`.
-pub(crate) fn state_text(job: &JobSummary) -> String {
-    let (state, unsent) = match job.status {
-        JobStatus::Running => ("running", "to go"),
-        JobStatus::Finished => ("finished", ChangeResult::NotSent.label()),
-        JobStatus::Interrupted => ("cut short", ChangeResult::NotSent.label()),
+fn state_text(job: &JobSummary) -> String {
+    let (state, counts) = (state_label(job.status), open_counts(job));
+    if counts.is_empty() { state.to_owned() } else { format!("{state}, {counts}") }
+}
+
+/// The state of a job, in at most 9 characters.
+pub(crate) const fn state_label(status: JobStatus) -> &'static str {
+    match status {
+        JobStatus::Running => "running",
+        JobStatus::Finished => "finished",
+        JobStatus::Interrupted => "cut short",
+    }
+}
+
+/// What an operator may have to look at: `4 failed, 1 not sent`.
+pub(crate) fn open_counts(job: &JobSummary) -> String {
+    let unsent = match job.status {
+        JobStatus::Running => "to go",
+        JobStatus::Finished | JobStatus::Interrupted => ChangeResult::NotSent.label(),
     };
     let ended = |result| job.count(RecordedState::Ended(result));
     let not_sent = ended(ChangeResult::NotSent) + job.count(RecordedState::NotStarted);
@@ -105,8 +120,8 @@ pub(crate) fn state_text(job: &JobSummary) -> String {
         (job.count(RecordedState::Resolved), recorded_label(RecordedState::Resolved)),
         (not_sent, unsent),
     ];
-    let counts = counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!(", {count} {what}"));
-    format!("{state}{}", counts.collect::<String>())
+    let counts = counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+    counts.collect::<Vec<_>>().join(", ")
 }
 
 /// Who confirmed the job, when, and what for.
@@ -117,42 +132,6 @@ pub(crate) fn print_fields(out: &mut impl Write, job: &JobSummary) -> io::Result
     job.note.iter().try_for_each(|note| writeln!(out, "Note     {note}"))
 }
 
-/// What a status read showed of a change that was not applied.
-const NOT_APPLIED: &str = "two-step verification was still not set two minutes later";
-
-/// Why a number has its state, in a few words.
-pub(crate) fn short_reason(number: &JobNumber) -> &str {
-    match number.state {
-        RecordedState::NotApplied => NOT_APPLIED,
-        RecordedState::NotStarted | RecordedState::Running | RecordedState::Ended(_) | RecordedState::Resolved => {
-            number.reason.as_ref().map_or("", CleanText::as_str)
-        }
-    }
-}
-
-/// Why a number was not set; `None` if it was, or if it has no outcome.
-pub(crate) fn explanation(number: &JobNumber) -> Option<Explanation> {
-    if number.state == RecordedState::NotApplied {
-        return None;
-    }
-    match number.standing.as_ref()? {
-        Standing::Set => None,
-        Standing::Failed(error) => Some(Explanation::for_refusal(error)),
-        Standing::NotSent(why) => Some(Explanation::for_not_sent(why)),
-        Standing::InDoubt(doubt) => Some(Explanation::for_doubt(doubt)),
-    }
-}
-
-/// The error that Meta reported last, if it did.
-pub(crate) fn api_error(number: &JobNumber) -> Option<&ApiError> {
-    match number.standing.as_ref()? {
-        Standing::Failed(error) => Some(error),
-        Standing::NotSent(why) => why.api_error(),
-        Standing::InDoubt(doubt) => doubt.api_error(),
-        Standing::Set => None,
-    }
-}
-
 /// Calls `print` with the result of a number of a job.
 pub(crate) fn with_result<T>(
     number: &JobNumber,
@@ -160,12 +139,12 @@ pub(crate) fn with_result<T>(
     print: impl FnOnce(&ResultRecord<'_>) -> T,
 ) -> T {
     let result = recorded_result(number.state);
-    let explanation = explanation(number);
+    let explanation = number.explanation();
     let is_in_doubt = number.state == RecordedState::Ended(ChangeResult::NoAnswer);
     let needs_advice = is_in_doubt || result == ChangeResult::Failed;
     let reason = match (&explanation, number.state) {
         (Some(explanation), _) => &explanation.reason,
-        (None, RecordedState::NotApplied) => NOT_APPLIED,
+        (None, RecordedState::NotApplied) => number.short_reason(),
         (None, state) => recorded_label(state),
     };
     print(&ResultRecord {
@@ -175,6 +154,6 @@ pub(crate) fn with_result<T>(
         advice: explanation.as_ref().filter(|_| needs_advice).map_or(&[], |explanation| explanation.advice),
         ..ResultRecord::new(&number.number, result, reason)
             .with_names(known.get(number.number))
-            .with_error(api_error(number))
+            .with_error(number.api_error())
     })
 }

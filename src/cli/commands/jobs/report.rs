@@ -22,7 +22,7 @@ use crate::domain::number::WabaId;
 use crate::domain::text::CleanText;
 use crate::journal::{JobDetail, JobNumber, RecordedState};
 
-use super::record::{explanation, print_fields, short_reason, tally};
+use super::record::{print_fields, tally};
 
 #[derive(Debug, Args)]
 pub(crate) struct JobsReportArgs {
@@ -110,9 +110,9 @@ fn groups(numbers: &[JobNumber]) -> BTreeMap<(&'static str, String), Vec<&JobNum
     let mut groups: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for number in numbers {
         let code = number.reply.code.map_or_else(String::new, |code| format!(" (code {code})"));
-        let reason = match explanation(number) {
+        let reason = match number.explanation() {
             Some(why) => format!(": {}{code}", why.summary),
-            None if number.state == RecordedState::NotApplied => format!(": {}", short_reason(number)),
+            None if number.state == RecordedState::NotApplied => format!(": {}", number.short_reason()),
             None => String::new(),
         };
         groups.entry((recorded_label(number.state), reason)).or_default().push(number);

@@ -16,18 +16,19 @@ use crate::cli::output::stdio::exit_code_after_print;
 use crate::cli::output::table::{self, Cell, Column, Table, TableStyle};
 use crate::cli::rerun::RerunOptions;
 use crate::domain::json_text::write_json;
+use crate::domain::redact::redacted_path;
 use crate::domain::standing::ChangeResult;
 use crate::domain::text::CleanText;
 use crate::journal::{JobDetail, JobNumber, JobStatus, JobSummary, JournalReader, PinSource, RecordedState};
 
-use super::record::{JobRecord, pins_label, print_fields, short_reason, state_text, tally, with_result};
+use super::record::{JobRecord, open_counts, pins_label, print_fields, state_label, tally, with_result};
 
 #[derive(Debug, Args)]
 pub(crate) struct JobsListArgs {
     /// More columns, and no cell is cut
     #[arg(long, conflicts_with = "json")]
     wide: bool,
-    /// JSON Lines
+    /// JSON Lines: docs/json.md has the fields
     #[arg(long)]
     json: bool,
 }
@@ -43,7 +44,7 @@ pub(crate) struct JobsShowArgs {
     /// Only the phone number IDs, one a line, as --from reads them
     #[arg(long, conflicts_with = "json")]
     ids: bool,
-    /// JSON Lines, ending with a summary
+    /// JSON Lines, ending with a summary: docs/json.md has the fields
     #[arg(long)]
     json: bool,
 }
@@ -77,13 +78,14 @@ impl NumberState {
     }
 }
 
-/// The columns that fit 80 columns of a terminal. The note of the job follows the last one.
+/// The columns that fit 80 columns of a terminal. What an operator may have to look at follows the last one, and then the
+/// note of the job: neither is cut.
 const COLUMNS: [Column; 5] = [
     Column::count("JOB", 4),
     Column::fixed("WHEN (UTC)", 16),
     Column::flexible("WHO", 12, 6),
     Column::count("NUMBERS", 7),
-    Column::flexible("STATE", 33, 10),
+    Column::fixed("STATE", 9),
 ];
 
 /// The columns that `--wide` adds.
@@ -92,6 +94,7 @@ const WIDE_COLUMNS: [Column; 2] = [Column::fixed("PROFILE", 12), Column::fixed("
 /// Prints the jobs, newest first. There is no journal on a machine where nothing was set yet.
 pub(crate) fn list(
     args: &JobsListArgs,
+    state_dir: &Path,
     journal: Option<JournalReader>,
     global: &GlobalArgs,
 ) -> Result<ExitCode, CliError> {
@@ -103,7 +106,7 @@ pub(crate) fn list(
             writeln!(out)
         })
     } else if jobs.is_empty() {
-        writeln!(out, "No jobs yet.")
+        writeln!(out, "No jobs yet in {}.", redacted_path(state_dir))
     } else {
         let style = TableStyle::for_stdout(global.no_color, args.wide);
         job_table(&jobs, args.wide)
@@ -125,12 +128,14 @@ fn job_table(jobs: &[JobSummary], is_wide: bool) -> Table<'_> {
             job.at.format_minute().into(),
             job.operator.name.as_str().into(),
             tally(job).total().to_string().into(),
-            state_text(job).into(),
+            state_label(job.status).into(),
         ];
         if is_wide {
             cells.extend([job.profile.as_str().into(), pins_label(job.pin_source).into()]);
         }
-        table.push_with_note(cells, job.note.as_ref().map_or("", CleanText::as_str));
+        let (counts, note) = (open_counts(job), job.note.as_ref().map_or("", CleanText::as_str));
+        let gap = if counts.is_empty() || note.is_empty() { "" } else { "; " };
+        table.push_with_note(cells, format!("{counts}{gap}{note}"));
     }
     table
 }
@@ -184,7 +189,7 @@ fn print_job(
         writeln!(out, "\n{}", layout.headings())?;
     }
     for number in numbers {
-        let reason = short_reason(number);
+        let reason = number.short_reason();
         let id = number.number;
         writeln!(out, "{}", result_row(&layout, id, known.get(id), recorded_cell(number.state), reason))?;
     }
@@ -199,5 +204,8 @@ fn print_job(
         PinSource::Random => None,
     };
     let rerun = RerunOptions::new(global).with_pin_file(pin_file);
+    if job.count(RecordedState::Ended(ChangeResult::NoAnswer)) > 0 {
+        writeln!(out, "To check the numbers in doubt: {}", rerun.command(&format!("jobs check {}", job.id)))?;
+    }
     tally.resume_hint(job.id, &rerun).iter().try_for_each(|hint| writeln!(out, "{hint}"))
 }

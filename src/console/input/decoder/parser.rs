@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use zeroize::{Zeroize as _, Zeroizing};
 
+use super::paste::BURST_WINDOW;
 use super::{InputEvent, PastedText};
 use crate::console::input::key::Key;
 
@@ -33,6 +34,9 @@ pub(super) struct Parser {
     /// When the first and the last of the held bytes arrived.
     held_at: Option<(Instant, Instant)>,
     paste: Option<MarkedPaste>,
+    /// When the last key was dropped that came at once with an Esc. What follows it at once was typed with it, and would
+    /// run as commands without its start.
+    dropped_at: Option<Instant>,
 }
 
 /// What bytes mean together.
@@ -49,7 +53,7 @@ enum Meaning {
 impl Parser {
     pub(super) fn new(timeout: Duration) -> Self {
         let held = Zeroizing::new(Vec::with_capacity(MAX_SEQUENCE_BYTES));
-        Self { timeout, held, held_at: None, paste: None }
+        Self { timeout, held, held_at: None, paste: None, dropped_at: None }
     }
 
     /// When an unfinished sequence ends, if no byte follows.
@@ -77,6 +81,13 @@ impl Parser {
     }
 
     fn feed_byte(&mut self, byte: u8, at: Instant, out: &mut Vec<(InputEvent, Instant)>) {
+        let is_dropped = byte != ESC
+            && self.held.is_empty()
+            && self.dropped_at.is_some_and(|last| at.saturating_duration_since(last) <= BURST_WINDOW);
+        self.dropped_at = is_dropped.then_some(at);
+        if is_dropped {
+            return;
+        }
         if self.held.len() == MAX_SEQUENCE_BYTES {
             // The start says what kind of sequence it is, and the end whether it is complete.
             self.held.remove(2);
@@ -96,7 +107,12 @@ impl Parser {
                     since = at;
                     continue;
                 }
-                Meaning::Key(key) => out.push((InputEvent::Key(key), since)),
+                Meaning::Key(key) => {
+                    if matches!(self.held[..], [ESC, rest, ..] if !matches!(rest, b'[' | b'O')) {
+                        self.dropped_at = Some(at);
+                    }
+                    out.push((InputEvent::Key(key), since));
+                }
                 Meaning::PasteStart => self.paste = Some(MarkedPaste::new()),
                 Meaning::Nothing => {}
             }

@@ -249,6 +249,16 @@ fn an_escape_with_a_letter_is_only_an_escape() {
 }
 
 #[test]
+fn what_comes_at_once_with_an_escape_is_dropped_with_it() {
+    let mut fixture = Fixture::new();
+    // `/zurich` without its `/` would hide the screen, and more.
+    assert_eq!(fixture.send(0, "\x1b/zurich\r"), keys(&[Key::Esc]));
+    assert_eq!(fixture.send(20, "z"), []);
+    assert_eq!(fixture.send(41, "z"), chars("z"), "a key of its own");
+    assert_eq!(fixture.send(100, "\x1b[Bz"), [keys(&[Key::Down]), chars("z")].concat(), "an arrow is no Esc");
+}
+
+#[test]
 fn an_escape_and_a_complete_key_are_two_keys() {
     let mut fixture = Fixture::new();
     fixture.send(0, "\x1b");

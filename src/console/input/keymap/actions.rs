@@ -14,6 +14,23 @@ pub enum Motion {
     Last,
 }
 
+impl Motion {
+    /// Where it leads from an index of a list of this length, in pages of this many rows.
+    #[must_use]
+    pub const fn target(self, index: usize, page: usize, len: usize) -> usize {
+        let last = len.saturating_sub(1);
+        let target = match self {
+            Self::Up => index.saturating_sub(1),
+            Self::Down => index.saturating_add(1),
+            Self::PageUp => index.saturating_sub(page),
+            Self::PageDown => index.saturating_add(page),
+            Self::First => 0,
+            Self::Last => last,
+        };
+        if target < last { target } else { last }
+    }
+}
+
 /// What a number key of the list filters by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the table describes each one")]
@@ -53,6 +70,7 @@ pub enum ListAction {
     Help,
     HideScreen,
     Quit,
+    ShowJobs,
 }
 
 /// The actions of the filter line.
@@ -92,6 +110,7 @@ pub enum NumberAction {
     Help,
     HideScreen,
     Back,
+    ShowJobs,
 }
 
 /// The actions of the PIN form.
@@ -251,6 +270,53 @@ pub enum TooSmallAction {
     Quit,
 }
 
+/// The actions of the list of jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the table describes each one")]
+pub enum JobsAction {
+    Move(Motion),
+    Open,
+    Messages,
+    Help,
+    HideScreen,
+    Back,
+}
+
+/// The actions of the page of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the table describes each one")]
+pub enum JobAction {
+    Move(Motion),
+    Open,
+    PauseOrContinue,
+    Stop,
+    Resume,
+    RefreshInDoubt,
+    ToggleFilter,
+    Messages,
+    Help,
+    HideScreen,
+    Back,
+}
+
+/// The actions of the question before a job is resumed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the table describes each one")]
+pub enum JobResumeAction {
+    Submit,
+    DeleteDigit,
+    ClearField,
+    Cancel,
+}
+
+/// The actions of the question before a job is stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the table describes each one")]
+pub enum JobStopAction {
+    Confirm,
+    Cancel,
+}
+
 /// The actions of every page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the table describes each one")]
@@ -258,4 +324,31 @@ pub enum GlobalAction {
     Interrupt,
     Redraw,
     Suspend,
+}
+
+/// The actions of the form for many numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the table describes each one")]
+pub enum ManyPinsAction {
+    NextField,
+    PreviousField,
+    Change,
+    ShowPin,
+    DeleteDigit,
+    ClearField,
+    ShowList,
+    Continue,
+    Cancel,
+    Help,
+}
+
+/// The actions of the question about many numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the table describes each one")]
+pub enum ConfirmManyAction {
+    Submit,
+    DeleteDigit,
+    ClearField,
+    ShowList,
+    Back,
 }

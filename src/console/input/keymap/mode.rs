@@ -65,6 +65,24 @@ pub enum Mode {
     Path,
     /// Asking whether the numbers of a list are selected.
     ListedNumbers,
+    /// The form for many numbers, on a choice.
+    ManyPins,
+    /// The form for many numbers, on the PIN.
+    ManyPinsPin,
+    /// The form for many numbers, on the note.
+    ManyPinsNote,
+    /// Confirming with the count of the numbers.
+    ConfirmMany,
+    /// The whole list of many numbers.
+    ManyPinsList,
+    /// The jobs, newest first.
+    Jobs,
+    /// One job, number by number.
+    Job,
+    /// Confirming to stop a job.
+    JobStop,
+    /// Confirming with the count that a job is resumed.
+    JobResume,
 }
 
 /// The printable keys that a mode accepts although the table does not bind them.
@@ -80,7 +98,7 @@ pub enum TextInput {
 
 impl Mode {
     /// Every mode.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 39] = [
         Self::List,
         Self::Filter,
         Self::Sort,
@@ -111,5 +129,14 @@ impl Mode {
         Self::TooSmall,
         Self::Path,
         Self::ListedNumbers,
+        Self::ManyPins,
+        Self::ManyPinsPin,
+        Self::ManyPinsNote,
+        Self::ConfirmMany,
+        Self::ManyPinsList,
+        Self::Jobs,
+        Self::Job,
+        Self::JobStop,
+        Self::JobResume,
     ];
 }

@@ -3,12 +3,16 @@
 //! It does not know what an action does: the page performs it.
 
 mod common;
+mod jobs;
 mod lists;
+mod many_pins;
 mod notices;
 mod number;
 mod prompts;
 
+pub use jobs::*;
 pub use lists::*;
+pub use many_pins::*;
 pub use notices::*;
 pub use number::*;
 pub use prompts::*;
@@ -66,6 +70,15 @@ pub(super) fn of(mode: Mode) -> &'static dyn AnyTable {
         Mode::TooSmall => &TOO_SMALL,
         Mode::Path => &PATH,
         Mode::ListedNumbers => &LISTED_NUMBERS,
+        Mode::ManyPins => &MANY_PINS,
+        Mode::ManyPinsPin => &MANY_PINS_PIN,
+        Mode::ManyPinsNote => &MANY_PINS_NOTE,
+        Mode::ConfirmMany => &CONFIRM_MANY,
+        Mode::ManyPinsList => &MANY_PINS_LIST,
+        Mode::Jobs => &JOBS,
+        Mode::Job => &JOB,
+        Mode::JobStop => &JOB_STOP,
+        Mode::JobResume => &JOB_RESUME,
     }
 }
 

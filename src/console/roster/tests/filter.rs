@@ -1,6 +1,7 @@
 //! Which rows a filter shows.
 
 use super::*;
+use crate::domain::change::DoubtEnd;
 
 #[test]
 fn a_filter_finds_words_of_every_kind() {
@@ -60,7 +61,8 @@ fn a_filter_finds_words_of_every_kind() {
 #[test]
 fn a_resolved_change_is_found_by_its_new_and_its_old_word() {
     let mut roster = three();
-    roster.set_change(id("1003"), ChangeState::Resolved(FINISHED, Resolution::Manual));
+    roster
+        .set_change(id("1003"), ChangeState::Resolved(FINISHED, DoubtEnd { at: FINISHED.at, how: Resolution::Manual }));
     for text in ["request:resolved", "request:settled"] {
         assert_eq!(filtered(&mut roster, text), ["1003"], "{text}");
     }

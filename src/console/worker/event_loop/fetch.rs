@@ -2,7 +2,9 @@
 //!
 //! It requests no more of a list than the console has room for, and keeps nothing of it.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -12,11 +14,15 @@ use crate::console::app::Msg;
 use crate::console::worker::journal_read::read_journal;
 use crate::console::worker::number_cache::{CachePermit, RefreshResult};
 use crate::console::worker::{BackpressurePermit, WorkerReport};
-use crate::domain::number::{Number, PhoneNumberId};
+use crate::domain::clock::UtcTime;
+use crate::domain::number::{Number, PhoneNumberId, WabaId};
 use crate::domain::outcome::ReadFailure;
 use crate::jobs::StatusRead;
 use crate::journal::Journal;
 use crate::numbers::{self, NumberSources, NumbersEvent};
+
+/// Times in the journal are whole seconds.
+const ONE_SECOND: Duration = Duration::from_secs(1);
 
 /// Pages under way to the console: as many as arrive while it sorts a long list. With 256 numbers each, as the journal
 /// reads them, they take less than a megabyte.
@@ -50,6 +56,22 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
                 send(Msg::CachedNumbersLoaded(numbers));
             }
         }
+    }
+
+    /// Reports what is left of the calls of these WABAs, as far as Meta told.
+    pub(super) fn read_calls_left(&self, wabas: Vec<WabaId>) {
+        let left = wabas.into_iter().map(|waba| (waba, self.pace.calls_left(waba))).collect();
+        self.send_msg(Msg::CallsLeftRead(left));
+    }
+
+    /// Reads which jobs set some of these numbers lately.
+    pub(super) fn read_recent_sets(&self, question_id: u32, numbers: HashSet<PhoneNumberId>) {
+        let RecordsState::Open { recorder, .. } = &self.records_state else { return };
+        let (journal, report, now) = (recorder.journal.clone(), Arc::clone(&self.report), self.clock.now().utc);
+        tokio::spawn(async move {
+            let recent = read_journal(&journal, move |reader| reader.recent_sets(&numbers, now)).await;
+            report(WorkerReport::Msg(Msg::RecentSetsRead { question_id, recent }));
+        });
     }
 
     /// Reads the history of a number, with everything that was recorded before.
@@ -124,7 +146,7 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
     }
 
     /// Refreshes a number. `known` is what the list knows of it.
-    pub(super) fn refresh_number(&self, known: Number) {
+    pub(super) fn refresh_number(&self, known: Number, after: Option<UtcTime>) {
         let id = known.id;
         let graph = match &self.graph {
             Ok(graph) => graph.clone(),
@@ -135,10 +157,15 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
         let jobs = if let RecordsState::Open { jobs, .. } = &self.records_state { Some(jobs.clone()) } else { None };
         let single = self.config.sources.numbers.iter().find(|(single, _)| *single == id);
         let name = single.and_then(|(_, name)| name.clone());
-        // A reply proves nothing about what arrived after its request was sent.
-        let (asked_at, report, cache) = (self.clock.now(), Arc::clone(&self.report), self.number_cache.clone());
+        let (clock, report, cache) = (self.clock, Arc::clone(&self.report), self.number_cache.clone());
         let pace = self.pace.clone();
         tokio::spawn(async move {
+            if let Some(after) = after {
+                // A time far ahead is that of a clock that was wrong. Waiting for it helps nobody.
+                tokio::time::sleep(clock.now().utc.until(after.plus(ONE_SECOND)).min(ONE_SECOND)).await;
+            }
+            // A reply proves nothing about what arrived after its request was sent.
+            let asked_at = clock.now();
             let result = numbers::read_one(&graph, &pace, id).await;
             let result = result.map(|number| Number { name: name.or(number.name), ..number });
             let read = result.as_ref().ok().cloned();

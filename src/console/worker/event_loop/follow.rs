@@ -3,6 +3,7 @@
 //! It reads when the watch reports a change and not by a timer, and only rows that are new. It decides nothing about
 //! them: the jobs actor knows which numbers are in its own hands.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use super::Worker;
 use crate::console::app::Msg;
 use crate::console::worker::WorkerReport;
 use crate::console::worker::journal_read::{read_journal, try_read_journal};
+use crate::domain::change::JobId;
 use crate::domain::clock::Clock;
 use crate::domain::text::CleanText;
 use crate::jobs::JobsHandle;
@@ -46,7 +48,12 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
         // Before the first read, so that no later row is missed.
         let watch = journal.watch();
         let (report, clock) = (Arc::clone(&self.report), self.clock);
-        let follower = Follower { journal, jobs, clock, cursor: None, reread: Arc::clone(&self.reread_journal) };
+        let report_jobs = {
+            let report = Arc::clone(&report);
+            move |jobs| report(WorkerReport::Msg(Msg::JobsChanged(jobs)))
+        };
+        let reread = Arc::clone(&self.reread_journal);
+        let follower = Follower { journal, jobs, clock, cursor: None, reread, report_jobs: Box::new(report_jobs) };
         let report_failure = move |error: &io::Error| {
             report(WorkerReport::Msg(Msg::JournalWatchFailed(CleanText::new(&error.to_string()))));
         };
@@ -63,6 +70,8 @@ struct Follower {
     cursor: Option<RecordCursor>,
     /// The operator wants what is new, whether the watch reports it or not.
     reread: Arc<Notify>,
+    /// Reports the jobs that new rows name; none if a process ended.
+    report_jobs: Box<dyn Fn(BTreeSet<JobId>) + Send>,
 }
 
 impl Follower {
@@ -94,6 +103,10 @@ impl Follower {
             });
             let Some((updates, cursor)) = read.await else { return };
             let has_more = cursor.has_more();
+            // The first read only finds where the journal ends.
+            if self.cursor.is_some() {
+                (self.report_jobs)(cursor.changed_jobs().clone());
+            }
             self.cursor = Some(cursor);
             if !updates.is_empty() {
                 self.jobs.handle_updates(updates);

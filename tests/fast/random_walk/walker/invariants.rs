@@ -50,12 +50,9 @@ impl Walker {
         confirmation: Option<&(String, TwoStep)>,
         is_resend: bool,
     ) {
-        assert!(!self.app.session().read_only, "a read-only profile sent a PIN");
-        assert!(matches!(self.app.recording_status(), RecordingStatus::Ready { .. }), "sent without an open journal");
-        assert!(!self.has_journal_failed, "sent after the journal failed");
+        self.check_may_send();
         let question = self.question.take().expect("a confirmation is open");
-        let asked = question.number;
-        assert!(!self.app.is_too_small() && asked == number, "asked about {asked}, sent to {number}");
+        assert_eq!(question.numbers, [number], "asked about another number");
         assert!(question.is_read, "sent within the pause");
         let (last_four, two_step) = confirmation.expect("a page asks for confirmation");
         if question.mode == Mode::ConfirmReplace {
@@ -66,6 +63,37 @@ impl Walker {
         let is_replacement = question.mode == Mode::ConfirmReplace;
         assert!(is_resend || is_replacement || *two_step == TwoStep::NotSet, "a PIN was replaced without its digits");
         assert!(!is_resend || self.in_doubt.contains(&number), "only a PIN in doubt is sent again");
+    }
+
+    fn check_may_send(&self) {
+        assert!(!self.app.session().read_only, "a read-only profile sent a PIN");
+        assert!(matches!(self.app.recording_status(), RecordingStatus::Ready { .. }), "sent without an open journal");
+        assert!(!self.has_journal_failed, "sent after the journal failed");
+        assert!(!self.app.is_too_small(), "sent from a window that shows no page");
+    }
+
+    /// The console sends PINs to many numbers only after their count was typed: to those that were counted, and to no
+    /// other. `replaces` if the page said that PINs are replaced.
+    pub(super) fn check_job(
+        &mut self,
+        plan: &PinPlan,
+        key: Option<Key>,
+        replaces: bool,
+        before: &[(PhoneNumberId, ChangeState)],
+    ) {
+        self.check_may_send();
+        let question = self.question.take().expect("a confirmation is open");
+        let numbers: Vec<_> = plan.targets.iter().map(|target| target.id).collect();
+        assert_eq!((question.mode, key), (Mode::ConfirmMany, Some(Key::Enter)));
+        assert!(question.is_read, "sent within the pause");
+        assert_eq!(question.numbers, numbers, "other numbers were counted");
+        assert_eq!(question.typed, numbers.len().to_string(), "another count was typed");
+        for target in plan.targets.iter() {
+            assert!(replaces || target.two_step == TwoStep::NotSet, "a PIN was replaced unasked");
+            assert!(!self.in_doubt.contains(&target.id), "a number in doubt got another PIN");
+            self.check_no_concurrent_pin(target.id, before);
+        }
+        assert!(plan.pins != PinChoice::Random || self.has_escrow(), "random PINs were sent that are saved nowhere");
     }
 
     /// The walker types no generated PIN: if one is sent, the operator has not seen it, and the escrow has it first.
@@ -88,7 +116,7 @@ impl Walker {
 
     /// The field for the last four digits waits as long as they do not count, and changes by itself after that.
     pub(super) fn check_pause(&self, buffer: &Buffer) {
-        let Some(question) = self.question.as_ref().filter(|question| question.mode == Mode::ConfirmReplace) else {
+        let Some(question) = self.question.as_ref().filter(|question| question.has_digits()) else {
             return;
         };
         let is_waiting = text_of(buffer).contains("[wait]");
@@ -146,16 +174,34 @@ impl Walker {
     /// A PIN is on the screen only if the operator asked for it.
     pub(super) fn check_no_pin_shown(&self, buffer: &Buffer) {
         let digits: String = text_of(buffer).chars().filter(|c| !matches!(c, '[' | ']' | ' ')).collect();
-        let is_shown = self.shows_a_pin();
+        // A note is text that the operator typed: digits in it are no PIN that the console shows.
+        let is_shown = self.has_note() || self.shows_a_pin();
         for pin in PINS.iter().chain(&[GENERATED_PIN]) {
             assert!(is_shown || !digits.contains(pin), "a PIN is on the screen in {:?}", self.app.mode());
         }
     }
 
+    fn has_note(&self) -> bool {
+        let note = if let Page::ManyPins(page) = self.app.page() {
+            page.draft.note_text()
+        } else if let Page::ConfirmMany(page) = self.app.page() {
+            page.request.draft.note_text()
+        } else {
+            None
+        };
+        note.is_some()
+    }
+
     fn shows_a_pin(&self) -> bool {
-        let Page::PinForm(page) = self.app.page() else { return false };
+        let form = if let Page::PinForm(page) = self.app.page() {
+            &page.form
+        } else if let Page::ManyPins(page) = self.app.page() {
+            &page.draft.pin_form
+        } else {
+            return false;
+        };
         let was_asked_for = self.pin_shown_until.is_some_and(|until| self.now.instant < until);
-        was_asked_for && page.form.seconds_until_hidden(self.now.instant).is_some()
+        was_asked_for && form.seconds_until_hidden(self.now.instant).is_some()
     }
 
     pub(super) fn number_under_cursor(&self) -> Option<PhoneNumberId> {
@@ -209,7 +255,7 @@ impl Walker {
         let is_pausing = self
             .question
             .as_ref()
-            .is_some_and(|question| question.mode == Mode::ConfirmReplace && question.is_pausing(self.now.instant));
+            .is_some_and(|question| question.has_digits() && question.is_pausing(self.now.instant));
         // The seconds of a change count only where the message line shows them.
         let messages = self.app.messages();
         let counts = messages.counted_change().is_some() && messages.current_hint().is_none() && !self.app.asks();

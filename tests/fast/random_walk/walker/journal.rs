@@ -70,9 +70,35 @@ impl Walker {
         assert_eq!(self.app.running_count(), running);
         let is_read = |effect: &Effect| match effect {
             Effect::Work(WorkCommand::ReadHistory(_)) => true,
-            Effect::Work(WorkCommand::RefreshNumber(number)) => self.app.is_asked_about(&number.id),
+            Effect::Work(WorkCommand::RefreshNumberAfter { number, .. }) => self.app.is_asked_about(&number.id),
             Effect::Work(_) | Effect::Screen(_) => false,
         };
         assert!(effects.iter().all(is_read), "{effects:?}");
+    }
+
+    /// Tracks which numbers are in doubt. Only a set or a resolved change ends a doubt, or the journal, which knows whether
+    /// an older PIN is in doubt.
+    pub(super) fn track_in_doubt(&mut self, msg: &Msg) {
+        let (Msg::ProgressReceived(changes) | Msg::RecordsOpened { unresolved: changes, .. }) = msg else { return };
+        for Progress { number, state, source, .. } in changes {
+            match state {
+                ChangeState::InDoubt(_) => {
+                    self.in_doubt.insert(*number);
+                }
+                ChangeState::Set(_) | ChangeState::Resolved(..) => {
+                    self.in_doubt.remove(number);
+                }
+                ChangeState::Queued
+                | ChangeState::Sending { .. }
+                | ChangeState::Waiting { .. }
+                | ChangeState::Paused { .. }
+                | ChangeState::Failed(..)
+                | ChangeState::NotSent(..) => {
+                    if *source != ProgressSource::Own {
+                        self.in_doubt.remove(number);
+                    }
+                }
+            }
+        }
     }
 }

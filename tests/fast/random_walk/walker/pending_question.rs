@@ -6,20 +6,16 @@ use pindesk::console::input::key::Key;
 use pindesk::console::input::keymap::Mode;
 use pindesk::console::pages::Page;
 use pindesk::console::pages::confirm::Question;
-use pindesk::console::shared::TargetNotice;
 use pindesk::domain::number::{Number, PhoneNumberId};
-use pindesk::domain::text::CleanText;
 
 use super::{MAX_PAUSE, QUIET_TIME, Walker};
 
 /// An open confirmation.
 #[derive(Debug)]
 pub(super) struct PendingQuestion {
-    pub(super) number: PhoneNumberId,
-    /// The display number and the name on the page: if either changes, it is another question.
-    names: [Option<CleanText>; 2],
-    /// What happened to the number meanwhile: something new makes it another question, too.
-    notice: Option<TargetNotice>,
+    pub(super) numbers: Vec<PhoneNumberId>,
+    /// What else the page says of them: their names, and what happened meanwhile. If it changes, it is another question.
+    details: String,
     pub(super) mode: Mode,
     /// When the page was shown, or the last paste arrived; `None` before its first frame.
     shown_at: Option<Instant>,
@@ -38,6 +34,16 @@ pub(super) struct PendingQuestion {
 }
 
 impl PendingQuestion {
+    /// True if digits confirm it.
+    pub(super) fn has_digits(&self) -> bool {
+        matches!(self.mode, Mode::ConfirmReplace | Mode::ConfirmMany)
+    }
+
+    /// The most digits that the field takes: for a count, one more than it has.
+    fn max_digits(&self) -> usize {
+        if self.mode == Mode::ConfirmMany { self.numbers.len().to_string().len() + 1 } else { 4 }
+    }
+
     /// A frame with the page reached the terminal.
     pub(super) fn mark_shown(&mut self, at: Instant) {
         if self.shown_at.is_none() {
@@ -81,8 +87,13 @@ impl Walker {
             question.typed.clear();
         }
         match key {
-            Some(Key::Enter) => question.is_submitted = question.typed.len() == 4,
-            Some(Key::Char(digit @ '0'..='9')) if question.typed.len() < 4 => question.typed.push(digit),
+            Some(Key::Enter) => {
+                let min_digits = if question.mode == Mode::ConfirmMany { 1 } else { 4 };
+                question.is_submitted = question.typed.len() >= min_digits;
+            }
+            Some(Key::Char(digit @ '0'..='9')) if question.typed.len() < question.max_digits() => {
+                question.typed.push(digit);
+            }
             Some(Key::Backspace | Key::Delete) => {
                 question.typed.pop();
             }
@@ -99,20 +110,22 @@ impl Walker {
             assert!(!is_unlisted || !matches!(page.question, Question::Set(_)), "an unlisted number may have a PIN");
             asks_again = is_refresh_end && is_unlisted;
             let Number { id, display_number, name, .. } = page.target();
-            Some((*id, [display_number, name].map(Clone::clone), page.notice.clone(), self.app.mode()))
+            Some((vec![*id], format!("{display_number:?} {name:?} {:?}", page.notice), self.app.mode()))
+        } else if let Page::ConfirmMany(page) = self.app.page() {
+            let numbers: Vec<_> = page.request.frozen.targets().map(|candidate| &candidate.number).collect();
+            let names: Vec<_> = numbers.iter().map(|number| (&number.display_number, &number.name)).collect();
+            let details = format!("{names:?} {:?} {:?}", page.notice, page.recent);
+            Some((numbers.iter().map(|number| number.id).collect(), details, self.app.mode()))
         } else {
             None
         };
-        let known = self
-            .question
-            .as_ref()
-            .map(|question| (question.number, question.names.clone(), question.notice.clone(), question.mode));
+        let known =
+            self.question.as_ref().map(|question| (question.numbers.clone(), question.details.clone(), question.mode));
         if asks_again || page != known || self.app.is_too_small() {
             let now = self.now.instant;
-            self.question = page.map(|(number, names, notice, mode)| PendingQuestion {
-                number,
-                names,
-                notice,
+            self.question = page.map(|(numbers, details, mode)| PendingQuestion {
+                numbers,
+                details,
                 mode,
                 shown_at: None,
                 quiet_since: now,

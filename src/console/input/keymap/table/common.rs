@@ -42,6 +42,7 @@ pub(super) const HIDE_SCREEN: KeyRow =
     KeyRow::new("hide-screen", &[Char('z')], "hide the screen, drop token and saved PINs", Tool).footer("hide");
 pub(super) const SHOW_IN_DOUBT: KeyRow =
     KeyRow::new("in-doubt", &[Char('w')], "numbers in doubt and other open issues", Look).footer("in doubt");
+pub(super) const SHOW_JOBS: KeyRow = KeyRow::new("jobs", &[Char('b')], "jobs, newest first", Look).footer("jobs");
 
 /// The bindings of a page, then every motion of a list or a long page, each as the page's action.
 macro_rules! with_motions {

@@ -2,7 +2,7 @@
 
 use super::common::{
     BACK, COPY, DOWN, FIRST, HELP, HIDE_SCREEN, LAST, MESSAGES, PAGE_DOWN, PAGE_UP, QUIT, REFRESH_NUMBER, RETRY,
-    SET_PIN, SHOW_IN_DOUBT, UP, with_motions,
+    SET_PIN, SHOW_IN_DOUBT, SHOW_JOBS, UP, with_motions,
 };
 use crate::console::input::key::Key;
 use crate::console::input::keymap::actions::{
@@ -97,6 +97,7 @@ pub static LIST: KeyTable<ListAction> = KeyTable {
         bind(ListAction::ShowInDoubt, SHOW_IN_DOUBT),
         bind(ListAction::Messages, MESSAGES),
         bind(ListAction::HideScreen, HIDE_SCREEN),
+        bind(ListAction::ShowJobs, SHOW_JOBS),
         bind(
             ListAction::Export,
             KeyRow::new("export", &[Char('e')], "export what is selected, or else what is shown", Tool),
@@ -115,6 +116,7 @@ pub static NO_NUMBERS: KeyTable<ListAction> = KeyTable {
         bind(ListAction::Messages, MESSAGES),
         bind(ListAction::ShowInDoubt, SHOW_IN_DOUBT),
         bind(ListAction::HideScreen, HIDE_SCREEN),
+        bind(ListAction::ShowJobs, SHOW_JOBS),
         bind(ListAction::Quit, QUIT),
     ],
 };
@@ -129,6 +131,7 @@ pub static NOTHING_NAMED: KeyTable<ListAction> = KeyTable {
         bind(ListAction::Messages, MESSAGES),
         bind(ListAction::ShowInDoubt, SHOW_IN_DOUBT),
         bind(ListAction::HideScreen, HIDE_SCREEN),
+        bind(ListAction::ShowJobs, SHOW_JOBS),
         bind(ListAction::Quit, QUIT),
     ],
 };

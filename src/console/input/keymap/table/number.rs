@@ -1,8 +1,8 @@
 //! The keys of the page of one number, and of copying its values.
 
 use super::common::{
-    BACK, COPY, DOWN, FIRST, HELP, HIDE_SCREEN, LAST, MESSAGES, PAGE_DOWN, PAGE_UP, REFRESH_NUMBER, SET_PIN, UP,
-    with_motions,
+    BACK, COPY, DOWN, FIRST, HELP, HIDE_SCREEN, LAST, MESSAGES, PAGE_DOWN, PAGE_UP, REFRESH_NUMBER, SET_PIN, SHOW_JOBS,
+    UP, with_motions,
 };
 use crate::console::input::key::Key;
 use crate::console::input::keymap::actions::{CopiedAction, CopyAction, Motion, NumberAction};
@@ -26,6 +26,7 @@ pub static DETAILS: KeyTable<NumberAction> = KeyTable {
         bind(NumberAction::PickCopy, COPY),
         bind(NumberAction::Messages, MESSAGES),
         bind(NumberAction::HideScreen, HIDE_SCREEN),
+        bind(NumberAction::ShowJobs, SHOW_JOBS),
         bind(NumberAction::Back, BACK),
     ],
 };
@@ -50,6 +51,7 @@ pub static FAILED: KeyTable<NumberAction> = KeyTable {
         bind(NumberAction::Help, HELP),
         bind(NumberAction::Messages, MESSAGES),
         bind(NumberAction::HideScreen, HIDE_SCREEN),
+        bind(NumberAction::ShowJobs, SHOW_JOBS),
     ],
 };
 
@@ -89,6 +91,7 @@ pub static NO_ANSWER: KeyTable<NumberAction> = KeyTable {
         bind(NumberAction::Help, HELP),
         bind(NumberAction::Messages, MESSAGES),
         bind(NumberAction::HideScreen, HIDE_SCREEN),
+        bind(NumberAction::ShowJobs, SHOW_JOBS),
     ],
 };
 

@@ -1,0 +1,117 @@
+//! The keys of the form and the question for many numbers, and of their whole list.
+
+use super::common::{
+    BACK, CANCEL, CLEAR_DIGITS, DELETE_DIGIT, DOWN, FIRST, HELP, HIDE_SCREEN, LAST, PAGE_DOWN, PAGE_UP, UP,
+    with_motions,
+};
+use crate::console::input::key::Key;
+use crate::console::input::keymap::actions::{ConfirmManyAction, ManyPinsAction, Motion, ScrollAction};
+use crate::console::input::keymap::mode::{Mode, TextInput};
+use crate::console::input::keymap::row::{HelpGroup, KeyRow, KeyTable, Risk, bind};
+
+use HelpGroup::{Act, Look, Move, Tool};
+use Key::{Char, Ctrl};
+use Risk::{Prompts, Submits};
+
+const NEXT: KeyRow = KeyRow::new("next-field", &[Key::Down, Key::Tab], "next field", Move).footer("next field");
+const PREVIOUS: KeyRow = KeyRow::new("previous-field", &[Key::Up, Key::BackTab], "previous field", Move);
+const CONTINUE: KeyRow = KeyRow::new("continue", &[Key::Enter], "continue to the confirmation", Act)
+    .footer("continue")
+    .risk(Prompts)
+    .fixed();
+const WHOLE_LIST: KeyRow =
+    KeyRow::new("whole-list", &[Char('l')], "the whole list, as it will be sent", Look).footer("whole list");
+
+/// The keys of [`Mode::ManyPins`].
+pub static MANY_PINS: KeyTable<ManyPinsAction> = KeyTable {
+    mode: Mode::ManyPins,
+    title: "form for many numbers",
+    text_input: TextInput::None,
+    bindings: &[
+        bind(ManyPinsAction::NextField, NEXT),
+        bind(ManyPinsAction::PreviousField, PREVIOUS),
+        bind(
+            ManyPinsAction::Change,
+            KeyRow::new("change-choice", &[Char(' ')], "change the choice", Act).footer("change"),
+        ),
+        bind(ManyPinsAction::Continue, CONTINUE),
+        bind(ManyPinsAction::ShowList, WHOLE_LIST),
+        bind(ManyPinsAction::Cancel, CANCEL),
+        bind(ManyPinsAction::Help, HELP),
+    ],
+};
+
+/// The keys of [`Mode::ManyPinsPin`].
+pub static MANY_PINS_PIN: KeyTable<ManyPinsAction> = KeyTable {
+    mode: Mode::ManyPinsPin,
+    title: "form for many numbers: PIN",
+    text_input: TextInput::Digits("type"),
+    bindings: &[
+        bind(ManyPinsAction::NextField, NEXT),
+        bind(ManyPinsAction::PreviousField, PREVIOUS),
+        bind(ManyPinsAction::Continue, CONTINUE),
+        bind(
+            ManyPinsAction::ShowPin,
+            KeyRow::new("show-pin", &[Char('v')], "show the PIN for a while, or hide it", Look).footer("show"),
+        ),
+        bind(ManyPinsAction::DeleteDigit, DELETE_DIGIT),
+        bind(ManyPinsAction::ClearField, CLEAR_DIGITS),
+        bind(ManyPinsAction::Cancel, CANCEL),
+        bind(ManyPinsAction::Help, HELP),
+    ],
+};
+
+/// The keys of [`Mode::ManyPinsNote`].
+pub static MANY_PINS_NOTE: KeyTable<ManyPinsAction> = KeyTable {
+    mode: Mode::ManyPinsNote,
+    title: "form for many numbers: note",
+    text_input: TextInput::Text,
+    bindings: &[
+        bind(ManyPinsAction::NextField, NEXT),
+        bind(ManyPinsAction::PreviousField, PREVIOUS),
+        bind(ManyPinsAction::Continue, CONTINUE),
+        bind(
+            ManyPinsAction::ClearField,
+            KeyRow::new("clear-field", &[Ctrl('u')], "clear the line", Act).footer("clear the line"),
+        ),
+        bind(ManyPinsAction::Cancel, CANCEL),
+    ],
+};
+
+/// The keys of [`Mode::ConfirmMany`].
+pub static CONFIRM_MANY: KeyTable<ConfirmManyAction> = KeyTable {
+    mode: Mode::ConfirmMany,
+    title: "confirmation by count",
+    text_input: TextInput::Digits("how many"),
+    bindings: &[
+        // Enter alone sends nothing: it submits the count, which must match.
+        bind(
+            ConfirmManyAction::Submit,
+            KeyRow::new("continue", &[Key::Enter], "send them, after the count of the numbers", Act)
+                .footer("send")
+                .risk(Submits)
+                .fixed(),
+        ),
+        bind(ConfirmManyAction::ShowList, WHOLE_LIST),
+        bind(ConfirmManyAction::DeleteDigit, DELETE_DIGIT),
+        bind(ConfirmManyAction::ClearField, CLEAR_DIGITS),
+        bind(
+            ConfirmManyAction::Back,
+            KeyRow::new("step-back", &[Key::Esc], "one step back, nothing is sent", Tool)
+                .footer("back to the form")
+                .closes_page(),
+        ),
+    ],
+};
+
+/// The keys of [`Mode::ManyPinsList`].
+pub static MANY_PINS_LIST: KeyTable<ScrollAction> = KeyTable {
+    mode: Mode::ManyPinsList,
+    title: "list of many numbers",
+    text_input: TextInput::None,
+    bindings: with_motions![
+        ScrollAction::Move;
+        bind(ScrollAction::HideScreen, HIDE_SCREEN),
+        bind(ScrollAction::Back, BACK),
+    ],
+};

@@ -1,0 +1,214 @@
+//! One job: its counts, and its numbers that need attention, or all of them.
+//!
+//! The numbers are shared, because progress keeps them up to date. The job goes on when the page closes.
+
+use std::time::{Duration, Instant};
+
+use super::PageBehavior;
+use crate::console::effect::{ScreenCommand, WorkCommand};
+use crate::console::go::{Destination, ResumeRequest, Step};
+use crate::console::input::keymap::{JobAction, KeyTable, Motion, table};
+use crate::console::shared::{Connection, JobNumbers, JobPhase, JobRow, OwnJob, Shared};
+use crate::domain::change::JobId;
+use crate::domain::clock::TimePoint;
+use crate::domain::number::PhoneNumberId;
+use crate::domain::pin_plan::Targets;
+use crate::domain::text::format_count;
+use crate::journal::PinSource;
+
+/// The page of a job.
+#[derive(Debug)]
+pub struct JobPage {
+    /// The job.
+    pub id: JobId,
+    /// True if it shows all numbers, and not only those that need attention.
+    pub shows_all: bool,
+    /// The number under the cursor; the first one until a key moves it.
+    pub cursor: Option<PhoneNumberId>,
+}
+
+impl JobPage {
+    /// The page of a job, with the numbers that need attention.
+    #[must_use]
+    pub const fn new(id: JobId) -> Self {
+        Self { id, shows_all: false, cursor: None }
+    }
+
+    /// The position of the cursor among the shown numbers; `None` if none is shown.
+    #[must_use]
+    pub fn cursor_index(&self, shared: &Shared) -> Option<usize> {
+        shared.jobs.open.numbers()?.position(self.cursor.as_ref(), self.shows_all)
+    }
+
+    /// The number under the cursor.
+    #[must_use]
+    pub fn selected<'a>(&self, shared: &'a Shared) -> Option<&'a JobRow> {
+        shared.jobs.open.numbers()?.rows(self.shows_all, self.cursor_index(shared)?).next()
+    }
+
+    /// Why this process cannot pause or stop the job; `None` if it can.
+    fn own_job_hint(&self, shared: &Shared) -> Option<String> {
+        if shared.jobs.own.get(self.id).is_some() {
+            return None;
+        }
+        let is_elsewhere = shared.jobs.open.numbers().is_some_and(JobNumbers::is_running);
+        Some(if is_elsewhere {
+            format!("Another process works on job {}: only that one can pause or stop it.", self.id)
+        } else {
+            format!("Job {} is not running.", self.id)
+        })
+    }
+
+    fn refuse(self, hint: String, shared: &mut Shared) -> Step<Self> {
+        shared.messages.set_hint(hint);
+        Step::stay(self)
+    }
+
+    fn pause_or_continue(self, shared: &mut Shared) -> Step<Self> {
+        if let Some(hint) = self.own_job_hint(shared) {
+            return self.refuse(hint, shared);
+        }
+        let own = &mut shared.jobs.own;
+        if own.get(self.id).is_some_and(OwnJob::is_held) {
+            own.release();
+            return Step::stay(self).with(WorkCommand::SendHeld);
+        }
+        let is_paused = !own.is_paused();
+        own.set_paused(is_paused);
+        Step::stay(self).with(if is_paused { WorkCommand::PauseSending } else { WorkCommand::ContinueSending })
+    }
+
+    /// Asks before what is left is sent, or if nothing is left, what Meta refused.
+    fn ask_to_resume(self, shared: &mut Shared, now: TimePoint) -> Step<Self> {
+        let Some(numbers) = shared.jobs.open.numbers() else { return Step::stay(self) };
+        let (id, summary) = (self.id, numbers.summary());
+        let have_failed = numbers.left(false).next().is_none();
+        let left = numbers.left(have_failed).map(|number| shared.job_target(number)).collect();
+        let is_of_profile = shared.session.profile.as_deref() == Some(summary.profile.as_str());
+        let hint = if numbers.is_running() {
+            format!("Job {id} is running. What it leaves can be sent when it has ended.")
+        } else if !is_of_profile {
+            format!("Job {id} belongs to profile {}.", summary.profile)
+        } else if summary.pin_source == PinSource::Given {
+            format!("The PIN of job {id} is not stored. Give it again: pindesk jobs resume {id} --pin-file FILE")
+        } else if !shared.has_escrow() {
+            "Different PINs need a file to save them in. Set escrow.recipients in the config.".to_owned()
+        } else if let Some(targets) = Targets::new(left) {
+            let keys = shared.resend_keys_in_list();
+            let reason = targets.iter().find_map(|target| shared.new_pin_block_reason(&target.id, &keys, now));
+            return match reason {
+                Some(reason) => Step::blocked(self, reason, shared),
+                None => Step::open(self, Destination::ResumeJob(ResumeRequest { job: id, targets, have_failed })),
+            };
+        } else {
+            format!("Nothing of job {id} is left to send.")
+        };
+        self.refuse(hint, shared)
+    }
+
+    /// Reads the numbers with no answer: where two-step verification is still not set, nothing was applied.
+    fn refresh_in_doubt(self, shared: &mut Shared) -> Step<Self> {
+        if let Connection::TokenRefused { .. } = shared.connection {
+            return Step::stay(self).with(ScreenCommand::ReadToken);
+        }
+        let ids: Vec<_> = shared.jobs.open.numbers().into_iter().flat_map(JobNumbers::in_doubt).collect();
+        let hint = match ids.len() {
+            0 => "No number of this job is in doubt.".to_owned(),
+            1 => "Refreshing 1 number.".to_owned(),
+            count => format!("Refreshing {} numbers.", format_count(count)),
+        };
+        shared.messages.set_hint(hint);
+        ids.into_iter().fold(Step::stay(self), |step, id| step.with(shared.refresh_number(id)))
+    }
+
+    fn move_cursor(&mut self, motion: Motion, shared: &Shared) {
+        let Some((numbers, index)) = shared.jobs.open.numbers().zip(self.cursor_index(shared)) else { return };
+        let page = usize::from(shared.job_rows()).saturating_sub(1).max(1);
+        let target = motion.target(index, page, numbers.len(self.shows_all));
+        self.cursor = numbers.rows(self.shows_all, target).next().map(|row| row.record.number);
+    }
+}
+
+impl PageBehavior for JobPage {
+    type Action = JobAction;
+    const ON_INTERRUPT: JobAction = JobAction::Back;
+
+    fn keys(&self, _shared: &Shared) -> &'static KeyTable<JobAction> {
+        &table::JOB
+    }
+
+    fn on_action(mut self, action: JobAction, shared: &mut Shared, now: TimePoint) -> Step<Self> {
+        match action {
+            JobAction::Back => Step::back(),
+            JobAction::Messages => Step::open(self, Destination::Messages),
+            JobAction::Help => Step::open(self, Destination::Help),
+            JobAction::HideScreen => Step::reset(Destination::Hidden(None)),
+            JobAction::Open => match self.selected(shared).map(|row| row.record.number) {
+                Some(id) => {
+                    self.cursor = Some(id);
+                    Step::open(self, Destination::Number(id))
+                }
+                None => Step::stay(self),
+            },
+            JobAction::ToggleFilter => {
+                self.cursor = self.selected(shared).map(|row| row.record.number);
+                self.shows_all = !self.shows_all;
+                Step::stay(self)
+            }
+            JobAction::PauseOrContinue => self.pause_or_continue(shared),
+            JobAction::Stop => match self.own_job_hint(shared) {
+                None => {
+                    let id = self.id;
+                    Step::open(self, Destination::StopJob(id))
+                }
+                Some(hint) => self.refuse(hint, shared),
+            },
+            JobAction::RefreshInDoubt => self.refresh_in_doubt(shared),
+            JobAction::Resume => self.ask_to_resume(shared, now),
+            JobAction::Move(motion) => {
+                self.move_cursor(motion, shared);
+                Step::stay(self)
+            }
+        }
+    }
+
+    fn next_wake(&self, shared: &Shared, now: Instant) -> Option<Instant> {
+        shared.jobs.own.get(self.id)?;
+        // The minutes of a pause are whole ones.
+        shared.jobs.own.limits().iter().filter_map(|pause| next_minute_change(pause.until.instant, now)).min()
+    }
+
+    fn is_available(&self, action: &JobAction, shared: &Shared) -> bool {
+        match action {
+            JobAction::PauseOrContinue | JobAction::Stop => shared.jobs.own.get(self.id).is_some(),
+            JobAction::Resume => {
+                let numbers = shared.jobs.open.numbers().filter(|numbers| !numbers.is_running());
+                numbers.is_some_and(|numbers| numbers.left(false).chain(numbers.left(true)).next().is_some())
+            }
+            JobAction::RefreshInDoubt => {
+                let numbers = shared.jobs.open.numbers();
+                numbers.is_some_and(|numbers| numbers.counts().get(JobPhase::NoAnswer) > 0)
+            }
+            JobAction::Move(_)
+            | JobAction::Open
+            | JobAction::ToggleFilter
+            | JobAction::Messages
+            | JobAction::Help
+            | JobAction::HideScreen
+            | JobAction::Back => true,
+        }
+    }
+
+    fn lets_rows_move(&self) -> bool {
+        // It shows no row of the list, and opens other pages by phone number ID.
+        true
+    }
+}
+
+/// When the minutes until a time, counted up, change next.
+fn next_minute_change(until: Instant, now: Instant) -> Option<Instant> {
+    let left = until.checked_duration_since(now).filter(|left| !left.is_zero())?;
+    let shown_minutes = left.as_millis().div_ceil(60_000);
+    let shown = Duration::from_mins(u64::try_from(shown_minutes).ok()? - 1);
+    until.checked_sub(shown)
+}

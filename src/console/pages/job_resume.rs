@@ -1,0 +1,174 @@
+//! The question before what is left of a job is sent: the operator types how many numbers that is.
+//!
+//! It sends nothing itself. The journal checks again that the numbers are left.
+
+use std::time::Instant;
+
+use super::PageBehavior;
+use super::guard::{Guard, TYPED_AHEAD};
+use crate::console::effect::WorkCommand;
+use crate::console::go::{ResumeRequest, Step};
+use crate::console::input::key::Key;
+use crate::console::input::keymap::{JobResumeAction, KeyTable, table};
+use crate::console::shared::Shared;
+use crate::domain::change::ChangeState;
+use crate::domain::clock::TimePoint;
+use crate::domain::pin::PinChoice;
+use crate::domain::pin_plan::PinPlan;
+
+/// After this many wrong counts the page closes.
+const MAX_WRONG_TRIES: u8 = 5;
+
+/// More digits than any count has.
+const MAX_DIGITS: usize = 7;
+
+/// The question before a job is resumed.
+#[derive(Debug)]
+pub struct JobResumePage {
+    /// The job and its numbers.
+    pub request: ResumeRequest,
+    /// The digits typed so far.
+    pub typed: String,
+    wrong_tries: u8,
+    /// The answer to the last key.
+    answer: Option<&'static str>,
+    guard: Guard,
+}
+
+impl JobResumePage {
+    /// Asks about these numbers.
+    #[must_use]
+    pub fn new(request: ResumeRequest) -> Self {
+        Self { request, typed: String::new(), wrong_tries: 0, answer: None, guard: Guard::default() }
+    }
+
+    /// True while the field accepts no digits yet.
+    #[must_use]
+    pub fn is_pausing(&self, now: Instant) -> bool {
+        self.guard.is_pausing(now)
+    }
+
+    /// The line under the question.
+    #[must_use]
+    pub fn answer(&self, now: Instant) -> Option<&'static str> {
+        self.answer.or_else(|| self.is_pausing(now).then_some(TYPED_AHEAD))
+    }
+
+    fn accepts_key(&mut self, arrived: Instant) -> bool {
+        let is_accepted = self.guard.accepts_key(arrived);
+        self.answer = (!is_accepted).then_some(TYPED_AHEAD);
+        is_accepted
+    }
+
+    /// Submits the count, unless it came together with Enter, as in a paste without marks.
+    fn submit(mut self, shared: &mut Shared, now: TimePoint) -> Step<Self> {
+        let came_at_once = self.guard.came_at_once(now.instant);
+        if !self.accepts_key(now.instant) {
+            return Step::stay(self);
+        }
+        let typed = std::mem::take(&mut self.typed);
+        if typed.is_empty() {
+            self.answer = Some("Type the count first.");
+        } else if came_at_once {
+            self.answer = Some("Too fast: that looked like a paste. Type it again.");
+        } else if typed == self.request.targets.len().to_string() {
+            return self.resume(shared, now);
+        } else {
+            self.wrong_tries += 1;
+            if self.wrong_tries >= MAX_WRONG_TRIES {
+                return cancel(shared, now);
+            }
+            self.answer = Some("That is not the number. Nothing was sent.");
+        }
+        Step::stay(self)
+    }
+
+    /// Sends the numbers, unless that is no longer possible because something changed since the question.
+    fn resume(self, shared: &mut Shared, now: TimePoint) -> Step<Self> {
+        let ResumeRequest { job, targets, .. } = self.request;
+        let keys = shared.resend_keys_in_list();
+        let reason = targets.iter().find_map(|target| shared.new_pin_block_reason(&target.id, &keys, now));
+        if let Some(reason) = reason {
+            shared.messages.push(now.utc, format!("Nothing was sent. {}", reason.text()));
+            return Step::closed_by(reason, shared);
+        }
+        shared.started_jobs.start(targets.iter().map(|target| target.id));
+        for target in targets.iter() {
+            shared.roster.set_change(target.id, ChangeState::Queued);
+        }
+        shared.messages.push(now.utc, format!("Job {job} goes on."));
+        Step::back().with(WorkCommand::ResumeJob { job, plan: PinPlan { targets, pins: PinChoice::Random } })
+    }
+}
+
+fn cancel<P>(shared: &mut Shared, now: TimePoint) -> Step<P> {
+    shared.messages.push(now.utc, "Cancelled. Nothing was sent.");
+    Step::back()
+}
+
+impl PageBehavior for JobResumePage {
+    type Action = JobResumeAction;
+    const ON_INTERRUPT: JobResumeAction = JobResumeAction::Cancel;
+
+    fn keys(&self, _shared: &Shared) -> &'static KeyTable<JobResumeAction> {
+        &table::JOB_RESUME
+    }
+
+    fn on_action(mut self, action: JobResumeAction, shared: &mut Shared, now: TimePoint) -> Step<Self> {
+        match action {
+            JobResumeAction::Cancel => return cancel(shared, now),
+            JobResumeAction::Submit => return self.submit(shared, now),
+            JobResumeAction::DeleteDigit => {
+                if self.accepts_key(now.instant) {
+                    self.typed.pop();
+                }
+            }
+            JobResumeAction::ClearField => {
+                if self.accepts_key(now.instant) {
+                    self.typed.clear();
+                }
+            }
+        }
+        Step::stay(self)
+    }
+
+    fn on_unbound_key(mut self, key: Key, _shared: &mut Shared, now: TimePoint) -> Step<Self> {
+        if self.accepts_key(now.instant) {
+            let digit = if let Key::Char(digit @ '0'..='9') = key { Some(digit) } else { None };
+            match digit.filter(|_| self.typed.len() < MAX_DIGITS) {
+                Some(digit) => self.typed.push(digit),
+                None => self.answer = Some("Type the count and Enter, or Esc to go back."),
+            }
+        }
+        Step::stay(self)
+    }
+
+    fn on_other_key(&mut self, at: Instant) {
+        self.guard.accepts_key(at);
+    }
+
+    fn on_paste(mut self, _text: &str, _shared: &mut Shared, now: TimePoint) -> Step<Self> {
+        self.guard.restart(now.instant);
+        self.typed.clear();
+        self.answer = Some("Too fast: that looked like a paste. Type it again.");
+        Step::stay(self)
+    }
+
+    fn on_shown(&mut self, _max_scroll: u16, at: Instant, _shared: &Shared) {
+        self.guard.mark_shown(at);
+    }
+
+    fn on_covered(&mut self) {
+        self.guard = Guard::default();
+        self.typed.clear();
+        self.answer = None;
+    }
+
+    fn next_wake(&self, _shared: &Shared, now: Instant) -> Option<Instant> {
+        self.guard.pause_end().filter(|end| now < *end)
+    }
+
+    fn asks(&self) -> bool {
+        true
+    }
+}

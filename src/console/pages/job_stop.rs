@@ -1,0 +1,90 @@
+//! The question before a job is stopped.
+//!
+//! It cancels no request in flight, and stops no other job.
+
+use std::time::Instant;
+
+use super::PageBehavior;
+use super::guard::Guard;
+use crate::console::effect::WorkCommand;
+use crate::console::go::Step;
+use crate::console::input::key::Key;
+use crate::console::input::keymap::{JobStopAction, KeyTable, table};
+use crate::console::shared::Shared;
+use crate::domain::change::JobId;
+use crate::domain::clock::TimePoint;
+
+/// The question before a job is stopped.
+#[derive(Debug)]
+pub struct JobStopPage {
+    /// The job.
+    pub id: JobId,
+    /// A confirmation takes no key that was typed ahead.
+    guard: Guard,
+}
+
+impl JobStopPage {
+    /// Asks about this job.
+    #[must_use]
+    pub fn new(id: JobId) -> Self {
+        Self { id, guard: Guard::default() }
+    }
+}
+
+impl PageBehavior for JobStopPage {
+    type Action = JobStopAction;
+    const ON_INTERRUPT: JobStopAction = JobStopAction::Cancel;
+
+    fn keys(&self, _shared: &Shared) -> &'static KeyTable<JobStopAction> {
+        &table::JOB_STOP
+    }
+
+    fn on_action(mut self, action: JobStopAction, shared: &mut Shared, now: TimePoint) -> Step<Self> {
+        match action {
+            JobStopAction::Cancel => Step::back(),
+            JobStopAction::Confirm => match self.guard.check_yes(now.instant) {
+                Err(answer) => {
+                    shared.messages.set_hint(answer);
+                    Step::stay(self)
+                }
+                Ok(()) if shared.jobs.own.get(self.id).is_none() => {
+                    shared.messages.push(now.utc, format!("Job {} ended before it was stopped.", self.id));
+                    Step::back()
+                }
+                Ok(()) => {
+                    let text = format!("Stopping job {}: nothing more is sent, requests in flight end.", self.id);
+                    shared.messages.push(now.utc, text);
+                    Step::back().with(WorkCommand::StopJob(self.id))
+                }
+            },
+        }
+    }
+
+    fn on_unbound_key(mut self, _key: Key, shared: &mut Shared, now: TimePoint) -> Step<Self> {
+        self.guard.accepts_key(now.instant);
+        shared.messages.set_hint("Press y to stop the job, n to let it go on.");
+        Step::stay(self)
+    }
+
+    fn on_other_key(&mut self, at: Instant) {
+        self.guard.accepts_key(at);
+    }
+
+    fn on_paste(mut self, _text: &str, shared: &mut Shared, now: TimePoint) -> Step<Self> {
+        self.guard.restart(now.instant);
+        shared.messages.set_hint("Too fast: that looked like a paste. Press the key again.");
+        Step::stay(self)
+    }
+
+    fn on_shown(&mut self, _max_scroll: u16, at: Instant, _shared: &Shared) {
+        self.guard.mark_shown(at);
+    }
+
+    fn on_covered(&mut self) {
+        self.guard = Guard::default();
+    }
+
+    fn asks(&self) -> bool {
+        true
+    }
+}

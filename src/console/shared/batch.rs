@@ -1,0 +1,71 @@
+//! What the console knows of many selected numbers: the facts that decide which of them get a PIN.
+//!
+//! It decides nothing: the plan of the batch does.
+
+use std::collections::HashSet;
+
+use super::Shared;
+use crate::domain::batch_plan::{Batch, Candidate, Obstacle};
+use crate::domain::change::ChangeState;
+use crate::domain::number::{Number, PhoneNumberId, TwoStep};
+
+impl Shared {
+    /// The batch of these numbers, in the order of the list. Those that are not listed come last.
+    pub(in crate::console) fn batch(&self, ids: &[PhoneNumberId]) -> Batch {
+        let rows = self.roster.rows_of(ids);
+        let listed: HashSet<PhoneNumberId> = rows.iter().map(|(row, _)| row.number.id).collect();
+        let shown = rows.iter().map(|(row, is_shown)| self.candidate(self.known(row.number), !is_shown));
+        let missing = ids.iter().filter(|id| !listed.contains(*id));
+        let unlisted = missing.map(|id| self.candidate(Number::from_config(*id, None), false));
+        Batch::new(shown.chain(unlisted).collect())
+    }
+
+    /// A number of a batch as it is known now, with what was read of it.
+    pub(in crate::console) fn candidate(&self, mut number: Number, is_hidden: bool) -> Candidate {
+        if self.is_set_since_read(&number) {
+            number.two_step = TwoStep::On;
+        }
+        let obstacle = self.obstacle(&number);
+        Candidate { number, is_hidden, obstacle }
+    }
+
+    /// Why no PIN may be sent to this number now, whatever the operator chooses.
+    pub(in crate::console) fn obstacle(&self, number: &Number) -> Option<Obstacle> {
+        match self.roster.change(&number.id) {
+            Some(
+                ChangeState::Queued
+                | ChangeState::Sending { .. }
+                | ChangeState::Waiting { .. }
+                | ChangeState::Paused { .. },
+            ) => {
+                return Some(Obstacle::BeingSent { elsewhere: self.sent_elsewhere.contains(&number.id) });
+            }
+            Some(ChangeState::InDoubt(_)) => return Some(Obstacle::InDoubt),
+            Some(
+                ChangeState::Set(_) | ChangeState::Failed(..) | ChangeState::NotSent(..) | ChangeState::Resolved(..),
+            )
+            | None => {}
+        }
+        let is_listed = self.roster.get(&number.id).is_some() && !self.is_unlisted(number);
+        (!is_listed).then_some(Obstacle::NotListed)
+    }
+
+    /// Notes whether another process is sending a PIN to the number.
+    pub(in crate::console) fn note_sent_elsewhere(&mut self, id: PhoneNumberId, state: &ChangeState) {
+        if state.is_running() {
+            self.sent_elsewhere.insert(id);
+        } else {
+            self.sent_elsewhere.remove(&id);
+        }
+    }
+
+    fn known(&self, number: &Number) -> Number {
+        self.number(&number.id).unwrap_or_else(|| number.clone())
+    }
+
+    /// True if Meta confirmed a PIN after it reported the status that the list shows.
+    fn is_set_since_read(&self, number: &Number) -> bool {
+        let last_set = self.roster.get(&number.id).and_then(|row| row.last_set);
+        last_set.is_some_and(|last_set| number.read_at.is_some_and(|read_at| read_at <= last_set.at))
+    }
+}

@@ -1,0 +1,248 @@
+//! The job whose page is open: its numbers, as the journal has them, and as this process reports them since.
+//!
+//! Its counts are kept up with each new state, and nothing is counted for a frame. It reads nothing: the app does.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::counts::{JobCounts, JobPhase};
+use super::own_jobs::OwnJob;
+use crate::domain::change::{ChangeState, JobId};
+use crate::domain::clock::UtcTime;
+use crate::domain::number::{PhoneNumberId, WabaId};
+use crate::journal::{JobDetail, JobNumber, JobStatus, JobSummary};
+use crate::policy::quota::QuotaScope;
+
+/// Which job the open page is about, and what was read of it.
+#[derive(Debug, Default)]
+pub struct OpenJob {
+    id: Option<JobId>,
+    numbers: Option<JobNumbers>,
+    /// The journal may have more than was read.
+    is_stale: bool,
+    has_read_failed: bool,
+}
+
+impl OpenJob {
+    /// The numbers; `None` before they were read.
+    #[must_use]
+    pub const fn numbers(&self) -> Option<&JobNumbers> {
+        self.numbers.as_ref()
+    }
+
+    /// True if the last read failed, or if there is no such job.
+    #[must_use]
+    pub const fn has_read_failed(&self) -> bool {
+        self.has_read_failed
+    }
+
+    /// The job that is open.
+    #[must_use]
+    pub const fn id(&self) -> Option<JobId> {
+        self.id
+    }
+
+    /// The page of this job is open now, or of none.
+    pub(in crate::console) fn show(&mut self, id: Option<JobId>) {
+        if self.id != id {
+            *self = Self { id, is_stale: id.is_some(), ..Self::default() };
+        }
+    }
+
+    /// The job must be read again.
+    pub(in crate::console) const fn mark_stale(&mut self) {
+        self.is_stale = self.id.is_some();
+    }
+
+    /// The job, once, if it must be read.
+    pub(in crate::console) fn take_stale(&mut self) -> Option<JobId> {
+        self.id.filter(|_| std::mem::replace(&mut self.is_stale, false))
+    }
+
+    /// A job was read; `None` if it could not be read. `own` is the same job while this process works on it: what that
+    /// reported is newer than what was read.
+    pub(in crate::console) fn set(&mut self, id: JobId, read: Option<JobDetail>, own: Option<&OwnJob>) {
+        if self.id != Some(id) {
+            return;
+        }
+        self.has_read_failed = read.is_none();
+        if let Some(detail) = read {
+            self.numbers = Some(JobNumbers::new(detail, own));
+        }
+    }
+
+    /// This process reported a new state of a number.
+    pub(in crate::console) fn update(&mut self, id: JobId, number: &PhoneNumberId, state: &Arc<ChangeState>) {
+        if let Some(numbers) = self.numbers.as_mut().filter(|_| self.id == Some(id)) {
+            numbers.update(number, state);
+        }
+    }
+}
+
+/// A number of the job.
+#[derive(Debug)]
+pub struct JobRow {
+    /// The number as the journal had it.
+    pub record: JobNumber,
+    /// What this process reported since.
+    pub live: Option<Arc<ChangeState>>,
+}
+
+impl JobRow {
+    /// The phase of the number. `is_running` tells whether a process works on the job.
+    #[must_use]
+    pub fn phase(&self, is_running: bool) -> JobPhase {
+        match &self.live {
+            Some(state) => JobPhase::of_change(state),
+            None => JobPhase::of_record(self.record.state, is_running),
+        }
+    }
+
+    /// True if someone has to look at it, or will have to if its retries fail.
+    fn needs_attention(&self, is_running: bool) -> bool {
+        match self.phase(is_running) {
+            JobPhase::Failed | JobPhase::NoAnswer => true,
+            JobPhase::Waiting => {
+                matches!(self.live.as_deref(), Some(ChangeState::Waiting { .. }))
+            }
+            JobPhase::Set | JobPhase::Sending | JobPhase::Queued | JobPhase::NotSent => false,
+        }
+    }
+}
+
+/// The numbers of a job, with their counts.
+#[derive(Debug)]
+pub struct JobNumbers {
+    summary: JobSummary,
+    rows: Vec<JobRow>,
+    index: HashMap<PhoneNumberId, usize>,
+    counts: JobCounts,
+    /// The rows that need attention.
+    attention: BTreeSet<usize>,
+    queued: HashMap<Option<WabaId>, usize>,
+    last_end: Option<UtcTime>,
+}
+
+impl JobNumbers {
+    fn new(detail: JobDetail, own: Option<&OwnJob>) -> Self {
+        let JobDetail { summary, numbers } = detail;
+        let mut job = Self {
+            summary,
+            rows: Vec::with_capacity(numbers.len()),
+            index: HashMap::with_capacity(numbers.len()),
+            counts: JobCounts::default(),
+            attention: BTreeSet::new(),
+            queued: HashMap::new(),
+            last_end: None,
+        };
+        let queued = Arc::new(ChangeState::Queued);
+        for (at, record) in numbers.into_iter().enumerate() {
+            let reported = own.and_then(|own| own.state(&record.number)).cloned();
+            // What is left of a job that this process resumed waits for its turn.
+            let is_queued = own.is_some() && record.is_resumable();
+            let live = reported.or_else(|| is_queued.then(|| Arc::clone(&queued)));
+            job.last_end = job.last_end.max(record.at);
+            job.index.insert(record.number, at);
+            job.rows.push(JobRow { record, live });
+            job.count(at, None);
+        }
+        job
+    }
+
+    /// True if a process worked on the job when it was read.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.summary.status == JobStatus::Running
+    }
+
+    /// Counts a row that was in this phase before.
+    fn count(&mut self, at: usize, former: Option<JobPhase>) {
+        let is_running = self.is_running();
+        let row = &self.rows[at];
+        let phase = row.phase(is_running);
+        self.counts.change(former, phase);
+        if row.needs_attention(is_running) {
+            self.attention.insert(at);
+        } else {
+            self.attention.remove(&at);
+        }
+        let queued = self.queued.entry(row.record.waba).or_default();
+        *queued += usize::from(phase == JobPhase::Queued);
+        *queued -= usize::from(former == Some(JobPhase::Queued));
+    }
+
+    fn update(&mut self, number: &PhoneNumberId, state: &Arc<ChangeState>) {
+        let Some(at) = self.index.get(number).copied() else { return };
+        let former = self.rows[at].phase(self.is_running());
+        self.rows[at].live = Some(Arc::clone(state));
+        self.last_end = self.last_end.max(state.ended_at());
+        self.count(at, Some(former));
+    }
+
+    /// The job, as it was read last.
+    #[must_use]
+    pub const fn summary(&self) -> &JobSummary {
+        &self.summary
+    }
+
+    /// How many numbers are in each phase.
+    #[must_use]
+    pub const fn counts(&self) -> &JobCounts {
+        &self.counts
+    }
+
+    /// When the last number ended, as far as it is known.
+    #[must_use]
+    pub const fn last_end(&self) -> Option<UtcTime> {
+        self.last_end
+    }
+
+    /// How many numbers wait for their turn in a scope.
+    #[must_use]
+    pub fn queued_in(&self, scope: QuotaScope) -> usize {
+        match scope {
+            QuotaScope::App | QuotaScope::Token => self.counts.get(JobPhase::Queued),
+            QuotaScope::Waba(waba) => self.queued.get(&waba).copied().unwrap_or_default(),
+            QuotaScope::Number(number) => {
+                let row = self.index.get(&number).map(|at| &self.rows[*at]);
+                usize::from(row.is_some_and(|row| row.phase(self.is_running()) == JobPhase::Queued))
+            }
+        }
+    }
+
+    /// How many rows are shown: all, or those that need attention.
+    #[must_use]
+    pub fn len(&self, shows_all: bool) -> usize {
+        if shows_all { self.rows.len() } else { self.attention.len() }
+    }
+
+    /// The shown rows from this position on.
+    pub fn rows(&self, shows_all: bool, first: usize) -> impl Iterator<Item = &JobRow> {
+        let all = self.rows.iter().skip(first).take(if shows_all { usize::MAX } else { 0 });
+        let some = self.attention.iter().skip(first).take(if shows_all { 0 } else { usize::MAX });
+        all.chain(some.map(|at| &self.rows[*at]))
+    }
+
+    /// The position of a number among the shown rows; that of the next shown one if it is not among them, and the first
+    /// without a number. `None` without rows.
+    #[must_use]
+    pub fn position(&self, number: Option<&PhoneNumberId>, shows_all: bool) -> Option<usize> {
+        let last = self.len(shows_all).checked_sub(1)?;
+        let Some(at) = number.and_then(|number| self.index.get(number)) else { return Some(0) };
+        let position = if shows_all { *at } else { self.attention.range(..at).count() };
+        Some(position.min(last))
+    }
+
+    /// The numbers that a resumed job sends; all that Meta refused if `failed`.
+    pub fn left(&self, failed: bool) -> impl Iterator<Item = &JobNumber> {
+        let records = self.rows.iter().map(|row| &row.record);
+        records.filter(move |record| if failed { record.has_failed() } else { record.is_resumable() })
+    }
+
+    /// The numbers with no answer.
+    pub fn in_doubt(&self) -> impl Iterator<Item = PhoneNumberId> {
+        let is_running = self.is_running();
+        let rows = self.attention.iter().map(|at| &self.rows[*at]);
+        rows.filter(move |row| row.phase(is_running) == JobPhase::NoAnswer).map(|row| row.record.number)
+    }
+}

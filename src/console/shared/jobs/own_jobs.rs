@@ -1,0 +1,344 @@
+//! The jobs that this process works on: their counts and their pace, kept up with each new state of a number.
+//!
+//! A job is forgotten when its last number has ended: the journal has the rest. It reads nothing and sends nothing.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::counts::{JobCounts, JobPhase};
+use crate::domain::change::{ChangeState, JobId};
+use crate::domain::number::PhoneNumberId;
+use crate::pace::Pause;
+
+/// The pace is that of the last minute.
+const PACE_WINDOW: Duration = Duration::from_mins(1);
+
+/// No pace is claimed before: the first answers say little about the others.
+const MIN_PACE_TIME: Duration = Duration::from_secs(10);
+
+/// The jobs of this process, oldest first.
+#[derive(Debug, Default)]
+pub struct OwnJobs {
+    jobs: Vec<OwnJob>,
+    /// The operator paused sending.
+    is_paused: bool,
+    /// The limits of Meta that hold calls back, one for each scope.
+    limits: Vec<Pause>,
+}
+
+/// A job of this process whose numbers have not all ended.
+#[derive(Debug)]
+pub struct OwnJob {
+    /// The ID of the job.
+    pub id: JobId,
+    /// How many of its numbers this process sends; `None` before that is known.
+    planned: Option<usize>,
+    /// After how many numbers it waits for the operator; `None` if it does not wait, or no longer.
+    send_first: Option<usize>,
+    states: HashMap<PhoneNumberId, Arc<ChangeState>>,
+    /// The newest state of each phase. The next one is probably equal, and then stored once.
+    newest: HashMap<JobPhase, Arc<ChangeState>>,
+    /// The numbers in `states`.
+    reported: JobCounts,
+    started: Instant,
+    /// How many numbers ended in each second of the last minute that had any, oldest first.
+    ends: VecDeque<(Instant, usize)>,
+}
+
+/// What happened to a job of this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::console) enum JobMilestone {
+    /// Its last number ended.
+    Ended(JobId, JobCounts),
+    /// Its first numbers ended, and the others wait for the operator.
+    Held(JobId, JobCounts),
+}
+
+impl OwnJobs {
+    /// The newest job with more than one number.
+    #[must_use]
+    pub fn newest_of_many(&self) -> Option<&OwnJob> {
+        self.jobs.iter().rev().find(|job| job.is_of_many())
+    }
+
+    /// The job with this ID, while this process works on it.
+    #[must_use]
+    pub fn get(&self, id: JobId) -> Option<&OwnJob> {
+        self.jobs.iter().find(|job| job.id == id)
+    }
+
+    /// True while the operator has paused sending.
+    #[must_use]
+    pub const fn is_paused(&self) -> bool {
+        self.is_paused
+    }
+
+    pub(in crate::console) const fn set_paused(&mut self, is_paused: bool) {
+        self.is_paused = is_paused;
+    }
+
+    /// The limits of Meta that hold calls back now.
+    #[must_use]
+    pub fn limits(&self) -> &[Pause] {
+        &self.limits
+    }
+
+    /// When the first of them ends; `None` if there are none.
+    #[must_use]
+    pub fn next_limit_end(&self) -> Option<Instant> {
+        self.limits.iter().map(|pause| pause.until.instant).min()
+    }
+
+    pub(in crate::console) fn add_limit(&mut self, pause: Pause) {
+        self.limits.retain(|known| known.scope != pause.scope);
+        self.limits.push(pause);
+    }
+
+    /// Ends the limits for which this holds.
+    pub(in crate::console) fn end_limits(&mut self, is_over: impl Fn(&Pause) -> bool) {
+        self.limits.retain(|pause| !is_over(pause));
+    }
+
+    /// A job was recorded, and this process sends so many of its numbers.
+    pub(in crate::console) fn start(
+        &mut self,
+        id: JobId,
+        planned: usize,
+        send_first: Option<usize>,
+        now: Instant,
+    ) -> Option<JobMilestone> {
+        self.entry(id, now);
+        let job = self.jobs.iter_mut().find(|job| job.id == id)?;
+        (job.planned, job.send_first) = (Some(planned), send_first.filter(|first| *first < planned));
+        self.milestone(id, false)
+    }
+
+    /// The numbers that jobs hold back are sent.
+    pub(in crate::console) fn release(&mut self) {
+        for job in &mut self.jobs {
+            job.send_first = None;
+        }
+    }
+
+    /// A number of a job has a new state.
+    pub(in crate::console) fn update(
+        &mut self,
+        id: JobId,
+        number: PhoneNumberId,
+        state: &ChangeState,
+        now: Instant,
+    ) -> Option<JobMilestone> {
+        let is_start = state.is_running() || matches!(state, ChangeState::NotSent(..));
+        if self.get(id).is_none() && !is_start {
+            // A late answer about a job that has ended.
+            return None;
+        }
+        let had_ended = self.entry(id, now).set_state(number, state, now);
+        self.milestone(id, !had_ended && !state.is_running())
+    }
+
+    fn entry(&mut self, id: JobId, now: Instant) -> &mut OwnJob {
+        let index = self.jobs.iter().position(|job| job.id == id).unwrap_or_else(|| {
+            self.jobs.push(OwnJob::new(id, now));
+            self.jobs.len() - 1
+        });
+        &mut self.jobs[index]
+    }
+
+    /// What follows from the last change. Removes a job that has ended.
+    fn milestone(&mut self, id: JobId, has_number_ended: bool) -> Option<JobMilestone> {
+        let index = self.jobs.iter().position(|job| job.id == id)?;
+        let job = &self.jobs[index];
+        let counts = job.counts();
+        if job.planned.is_some() && counts.open() == 0 {
+            self.jobs.remove(index);
+            return Some(JobMilestone::Ended(id, counts));
+        }
+        if job.planned.is_none() && has_number_ended && job.reported.open() == 0 {
+            // A PIN in doubt of an ended job was sent again.
+            self.jobs.remove(index);
+            return None;
+        }
+        (has_number_ended && job.is_held()).then_some(JobMilestone::Held(id, counts))
+    }
+}
+
+impl OwnJob {
+    fn new(id: JobId, now: Instant) -> Self {
+        Self {
+            id,
+            planned: None,
+            send_first: None,
+            states: HashMap::new(),
+            newest: HashMap::new(),
+            reported: JobCounts::default(),
+            started: now,
+            ends: VecDeque::new(),
+        }
+    }
+
+    /// Sets the state of a number. True if its former state had ended already.
+    fn set_state(&mut self, number: PhoneNumberId, state: &ChangeState, now: Instant) -> bool {
+        let phase = JobPhase::of_change(state);
+        let shared = match self.newest.get(&phase) {
+            Some(known) if **known == *state => Arc::clone(known),
+            Some(_) | None => {
+                let shared = Arc::new(state.clone());
+                self.newest.insert(phase, Arc::clone(&shared));
+                shared
+            }
+        };
+        let former = self.states.insert(number, shared).map(|former| JobPhase::of_change(&former));
+        self.reported.change(former, phase);
+        let had_ended = former.is_some_and(|former| !former.is_open());
+        if !had_ended && !phase.is_open() {
+            self.count_end(now);
+        }
+        had_ended
+    }
+
+    fn count_end(&mut self, now: Instant) {
+        while self.ends.front().is_some_and(|(at, _)| now.saturating_duration_since(*at) > PACE_WINDOW) {
+            self.ends.pop_front();
+        }
+        match self.ends.back_mut() {
+            Some((at, count)) if now.saturating_duration_since(*at) < Duration::from_secs(1) => *count += 1,
+            Some(_) | None => self.ends.push_back((now, 1)),
+        }
+    }
+
+    /// The state of a number that was reported.
+    #[must_use]
+    pub fn state(&self, number: &PhoneNumberId) -> Option<&Arc<ChangeState>> {
+        self.states.get(number)
+    }
+
+    /// True if it has more than one number.
+    #[must_use]
+    pub fn is_of_many(&self) -> bool {
+        self.planned.is_some_and(|planned| planned > 1)
+    }
+
+    /// The numbers that this process sends. Those that were not reported yet are queued.
+    #[must_use]
+    pub fn counts(&self) -> JobCounts {
+        let mut counts = self.reported;
+        counts.add(JobPhase::Queued, self.planned.unwrap_or_default().saturating_sub(self.states.len()));
+        counts
+    }
+
+    /// True while it waits for the operator to look at its first numbers.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.send_first.is_some_and(|first| self.states.len() >= first && self.reported.open() == 0)
+    }
+
+    /// How many numbers ended in a second; `None` before anything can be said about it.
+    #[must_use]
+    pub fn pace(&self, now: Instant) -> Option<f64> {
+        let elapsed = now.saturating_duration_since(self.started);
+        if elapsed < MIN_PACE_TIME {
+            return None;
+        }
+        let is_recent = |at: Instant| now.saturating_duration_since(at) <= PACE_WINDOW;
+        let ended: usize = self.ends.iter().filter(|(at, _)| is_recent(*at)).map(|(_, count)| count).sum();
+        let ended = u32::try_from(ended).unwrap_or(u32::MAX);
+        Some(f64::from(ended) / elapsed.min(PACE_WINDOW).as_secs_f64())
+    }
+
+    /// How long the numbers that are left take at the present pace; `None` if nothing can be said about it.
+    #[must_use]
+    pub fn time_left(&self, now: Instant) -> Option<Duration> {
+        let pace = self.pace(now).filter(|pace| *pace > 0.0)?;
+        let left = u32::try_from(self.counts().open()).unwrap_or(u32::MAX);
+        Duration::try_from_secs_f64(f64::from(left) / pace).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::change::Completion;
+    use crate::domain::clock::UtcTime;
+
+    const JOB: JobId = JobId::new(7);
+
+    fn number(n: usize) -> PhoneNumberId {
+        format!("2000{n:04}").parse().expect("an ID")
+    }
+
+    const fn set() -> ChangeState {
+        ChangeState::Set(Completion { at: UtcTime::from_unix_seconds(1), attempts: 1 })
+    }
+
+    const SENDING: ChangeState = ChangeState::Sending { attempt: 1, in_doubt: false };
+
+    fn counts(phases: &[(JobPhase, usize)]) -> JobCounts {
+        let mut counts = JobCounts::default();
+        for (phase, count) in phases {
+            counts.add(*phase, *count);
+        }
+        counts
+    }
+
+    #[test]
+    fn numbers_without_a_state_are_queued_and_counts_add_up() {
+        let (mut jobs, now) = (OwnJobs::default(), Instant::now());
+        // A state may arrive before the start.
+        jobs.update(JOB, number(0), &SENDING, now);
+        assert_eq!(jobs.start(JOB, 5, None, now), None);
+        jobs.update(JOB, number(1), &ChangeState::Queued, now);
+        jobs.update(JOB, number(0), &set(), now);
+        let expected = counts(&[(JobPhase::Set, 1), (JobPhase::Queued, 4)]);
+        assert_eq!(jobs.get(JOB).map(OwnJob::counts), Some(expected));
+        assert_eq!((expected.total(), expected.open(), expected.done()), (5, 4, 1));
+    }
+
+    #[test]
+    fn a_job_ends_with_its_last_number_and_is_forgotten() {
+        let (mut jobs, now) = (OwnJobs::default(), Instant::now());
+        jobs.start(JOB, 2, None, now);
+        assert_eq!(jobs.update(JOB, number(0), &set(), now), None);
+        let ended = jobs.update(JOB, number(1), &set(), now);
+        assert_eq!(ended, Some(JobMilestone::Ended(JOB, counts(&[(JobPhase::Set, 2)]))));
+        assert!(jobs.get(JOB).is_none());
+        assert_eq!(jobs.update(JOB, number(1), &set(), now), None, "a late answer starts nothing");
+        assert!(jobs.get(JOB).is_none());
+        // A PIN in doubt is sent again.
+        jobs.update(JOB, number(1), &SENDING, now);
+        assert_eq!(jobs.update(JOB, number(1), &set(), now), None);
+        assert!(jobs.get(JOB).is_none());
+    }
+
+    #[test]
+    fn a_job_with_a_first_number_waits_for_the_operator_once() {
+        let (mut jobs, now) = (OwnJobs::default(), Instant::now());
+        jobs.start(JOB, 3, Some(1), now);
+        assert_eq!(jobs.update(JOB, number(0), &SENDING, now), None);
+        let held = counts(&[(JobPhase::Set, 1), (JobPhase::Queued, 2)]);
+        assert_eq!(jobs.update(JOB, number(0), &set(), now), Some(JobMilestone::Held(JOB, held)));
+        assert!(jobs.get(JOB).is_some_and(OwnJob::is_held));
+        jobs.release();
+        assert!(jobs.get(JOB).is_some_and(|job| !job.is_held()));
+        assert_eq!(jobs.update(JOB, number(1), &set(), now), None);
+    }
+
+    #[test]
+    fn the_pace_is_that_of_the_last_minute() {
+        let (mut jobs, start) = (OwnJobs::default(), Instant::now());
+        let at = |seconds| start + Duration::from_secs(seconds);
+        jobs.start(JOB, 1_000, None, start);
+        for second in 0..100 {
+            for n in 0..5 {
+                jobs.update(JOB, number(usize::try_from(second * 5 + n).expect("small")), &set(), at(second));
+            }
+        }
+        let job = jobs.get(JOB).expect("not ended");
+        assert_eq!(job.pace(at(9)), None);
+        let rounded = |pace: f64| (pace * 10.0).round() / 10.0;
+        assert_eq!(job.pace(at(99)).map(rounded), Some(5.1), "both ends of the minute count");
+        assert_eq!(job.time_left(at(99)).map(|left| left.as_secs()), Some(98));
+        assert_eq!((job.pace(at(300)), job.time_left(at(300))), (Some(0.0), None));
+    }
+}

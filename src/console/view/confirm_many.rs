@@ -1,0 +1,141 @@
+//! The question before many PINs are sent: how many, which, what happens, and the field for the count.
+//!
+//! It does not decide whether the count is right: the page does.
+
+use std::time::Instant;
+
+use super::batch::{add_left_out, two_step_text, wabas_text};
+use super::question::{add_target_notice, escrow_keys};
+use super::sheet::Sheet;
+use crate::console::app::App;
+use crate::console::input::keymap::{ConfirmManyAction, table};
+use crate::console::many_pins::PinKind;
+use crate::console::pages::confirm_many::ConfirmManyPage;
+use crate::console::shared::Environment;
+use crate::console::theme::Role;
+use crate::domain::text::{count_numbers, format_count};
+use crate::journal::RecentJob;
+
+/// The most jobs that the question names.
+const MAX_RECENT_JOBS: usize = 2;
+
+pub(super) fn sheet(app: &App, page: &ConfirmManyPage, now: Instant) -> Sheet {
+    let mut sheet = Sheet::for_question(app, format!("Set PINs for {}?", count_numbers(page.count())));
+    sheet.add_sticky(|sheet| add_list(sheet, page));
+    add_pins(&mut sheet, app, page);
+    sheet.optional_blank_line();
+    add_consequences(&mut sheet, page);
+    add_recent_jobs(&mut sheet, app, page);
+    add_environment(&mut sheet, app);
+    sheet.optional_blank_line();
+    add_count_field(&mut sheet, page, now);
+    sheet.text(page.answer(now).unwrap_or_default());
+    sheet.keep_last_line_in_sight();
+    if !sheet.is_compact() {
+        let key = app.keymap().key_label(&table::CONFIRM_MANY, &ConfirmManyAction::ShowList);
+        sheet.key_hint(&key, "show the whole list");
+        sheet.blank_line();
+        sheet.text("Esc goes back to the form. Nothing is sent.");
+    }
+    add_target_notice(&mut sheet, app, None);
+    if let Some(notice) = page.notice.as_deref().filter(|_| app.hide_warning().is_none()) {
+        sheet.set_notice(notice, Role::Strong);
+    }
+    sheet
+}
+
+/// Adds which numbers get a PIN, and which do not.
+fn add_list(sheet: &mut Sheet, page: &ConfirmManyPage) {
+    let plan = page.request.frozen.plan();
+    let hidden = format_count(plan.hidden());
+    if sheet.is_compact() {
+        let left_out = format_count(plan.left_out());
+        let wabas = plan.wabas().len();
+        let noun = if wabas == 1 { "WABA" } else { "WABAs" };
+        return sheet.text(&format!("In {wabas} {noun}, {hidden} hidden, {left_out} left out"));
+    }
+    let rest = format!("   {}", two_step_text(plan.two_step()));
+    sheet.state_field("Numbers", &format_count(plan.count()), Role::Strong, &rest);
+    sheet.field("WABAs", &wabas_text(plan));
+    sheet.field("Hidden", &format!("{hidden} hidden by the filter"));
+    add_left_out(sheet, plan);
+}
+
+fn add_pins(sheet: &mut Sheet, app: &App, page: &ConfirmManyPage) {
+    let kind = match page.request.draft.pin_kind {
+        PinKind::Random => "a random PIN for each",
+        PinKind::Same => "the same PIN for all",
+    };
+    match escrow_keys(app) {
+        Some(_) => sheet.optional_field("PINs", &format!("{kind}, saved to the escrow first")),
+        None if sheet.is_compact() => sheet.styled_text("No escrow: save the PIN first.", Role::Strong),
+        None => sheet.styled_field("PINs", &format!("{kind}. No escrow: save it before you quit."), Role::Strong),
+    }
+    if let Some(note) = page.request.draft.note_text() {
+        sheet.optional_field("Note", note.as_str());
+    }
+}
+
+/// Adds what the job does, and what it cannot undo.
+fn add_consequences(sheet: &mut Sheet, page: &ConfirmManyPage) {
+    let tally = page.request.frozen.plan().two_step();
+    let count = format_count(page.count());
+    if tally.on + tally.unknown > 0 {
+        let [on, unknown] = [tally.on, tally.unknown].map(format_count);
+        let text = match (sheet.is_compact(), tally.on, tally.unknown) {
+            (true, _, 0) => format!(" ! Old PINs of {on} stop working "),
+            (true, _, _) => format!(" ! Old PINs of {on} + {unknown}? stop working "),
+            (false, 1, 0) => " ! The old PIN of 1 number stops working at once ".to_owned(),
+            (false, _, 0) => format!(" ! The old PINs of {on} numbers stop working at once "),
+            (false, _, _) => format!(" ! Old PINs stop working at once: {on} on, {unknown} unknown "),
+        };
+        sheet.push_line(vec![(text, Role::WarningBadge)]);
+    }
+    if sheet.is_compact() {
+        sheet.text("pindesk cannot turn it off.");
+    } else {
+        sheet.text(&format!(
+            "This turns two-step verification on for all {count}. pindesk cannot turn it off: only WhatsApp Manager can, \
+             number by number."
+        ));
+        sheet.text("The list is fixed: numbers found later are not added.");
+    }
+    if page.request.send_first().is_some() {
+        sheet.optional_text("pindesk sends 1 PIN first, then stops and asks.");
+    }
+}
+
+/// Adds which jobs set some of the numbers lately: the list may be chosen twice by mistake.
+fn add_recent_jobs(sheet: &mut Sheet, app: &App, page: &ConfirmManyPage) {
+    for RecentJob { job, count, last } in page.recent.newest_first().take(MAX_RECENT_JOBS) {
+        let is_today = last.day() == app.utc_now().day();
+        let at = if is_today { last.format_hour_minute() } else { last.format_date_time() };
+        let verb = if count == 1 { "was" } else { "were" };
+        let text = format!("{} of them {verb} set by job {job} at {at} UTC.", format_count(count));
+        sheet.styled_text(&text, Role::Strong);
+    }
+}
+
+/// Adds what the job reaches, and what happens to it if the line drops.
+fn add_environment(sheet: &mut Sheet, app: &App) {
+    sheet.optional_text(match app.session().environment {
+        Environment::Live => "LIVE: this reaches real numbers.",
+        Environment::Test => "TEST: these numbers are called a test in the config.",
+        Environment::Demo => "DEMO: made-up numbers, nothing leaves this machine.",
+    });
+    if !app.session().is_in_multiplexer {
+        sheet.optional_text(
+            "You are not inside tmux or screen. If the line drops, the job stops safely and you can resume it.",
+        );
+    }
+}
+
+/// Adds the field for the count.
+fn add_count_field(sheet: &mut Sheet, page: &ConfirmManyPage, now: Instant) {
+    let label = if sheet.is_compact() { "How many, then Enter   [" } else { "Type how many numbers, then Enter   [" };
+    let typed = page.typed.as_str();
+    let missing = "_".repeat(page.digits().saturating_sub(typed.len()));
+    let (content, rest) = if page.is_pausing(now) { ("wait", "]".to_owned()) } else { (typed, format!("{missing}]")) };
+    sheet.cursor_on_next_line(label.len() + typed.len());
+    sheet.push_line(vec![(label.to_owned(), Role::Plain), (content.to_owned(), Role::Strong), (rest, Role::Plain)]);
+}

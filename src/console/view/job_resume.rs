@@ -1,0 +1,48 @@
+//! The question before what is left of a job is sent: how many numbers, what they get, and what that replaces.
+
+use std::time::Instant;
+
+use super::sheet::Sheet;
+use crate::console::app::App;
+use crate::console::pages::job_resume::JobResumePage;
+use crate::console::theme::Role;
+use crate::domain::number::TwoStep;
+use crate::domain::text::format_count;
+
+pub(super) fn sheet(app: &App, page: &JobResumePage, now: Instant) -> Sheet {
+    let request = &page.request;
+    let (id, count) = (request.job, request.targets.len());
+    let heading =
+        if request.have_failed { format!("Retry what failed in job {id}?") } else { format!("Resume job {id}?") };
+    let mut sheet = Sheet::for_question(app, heading);
+    let what = if count == 1 {
+        "1 number gets a new random PIN.".to_owned()
+    } else {
+        format!("{} numbers get a new random PIN each.", format_count(count))
+    };
+    sheet.add_sticky(|sheet| sheet.styled_text(&what, Role::Strong));
+    let keys = app.recording_status().escrow_keys().unwrap_or_default();
+    let openers = if keys == 1 { "1 key can open it".to_owned() } else { format!("{keys} keys can open it") };
+    sheet.optional_text(&format!(
+        "Each is saved to the escrow first ({openers}). Numbers that are set are not sent again."
+    ));
+    sheet.optional_blank_line();
+    let in_state = |state| request.targets.iter().filter(|target| target.two_step == state).count();
+    let (on, not_set, unknown) = (in_state(TwoStep::On), in_state(TwoStep::NotSet), in_state(TwoStep::Unknown));
+    let [on_label, not_set, unknown_label] = [on, not_set, unknown].map(format_count);
+    sheet.field("Two-step now", &format!("not set {not_set}, on {on_label}, unknown {unknown_label}"));
+    if on + unknown > 0 {
+        sheet.optional_text("Where a PIN is set, it stops working at once. pindesk cannot undo this.");
+    }
+    sheet.blank_line();
+    let label = "Type the count, then Enter   [";
+    let missing = "_".repeat(count.to_string().len().saturating_sub(page.typed.len()));
+    let (content, rest) =
+        if page.is_pausing(now) { ("wait", "]".to_owned()) } else { (page.typed.as_str(), format!("{missing}]")) };
+    sheet.cursor_on_next_line(label.len() + page.typed.len());
+    sheet.push_line(vec![(label.to_owned(), Role::Plain), (content.to_owned(), Role::Strong), (rest, Role::Plain)]);
+    if let Some(answer) = page.answer(now).filter(|_| app.hide_warning().is_none()) {
+        sheet.set_notice(answer, Role::Strong);
+    }
+    sheet
+}

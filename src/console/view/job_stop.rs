@@ -1,0 +1,25 @@
+//! The question before a job is stopped: what it sends no more, and what cannot be stopped.
+
+use super::sheet::Sheet;
+use crate::console::app::App;
+use crate::console::pages::job_stop::JobStopPage;
+use crate::console::shared::{JobPhase, OwnJob};
+use crate::console::theme::Role;
+use crate::domain::text::format_count;
+
+pub(super) fn sheet(app: &App, page: &JobStopPage) -> Sheet {
+    let mut sheet = Sheet::for_question(app, format!("Stop job {}?", page.id));
+    let Some(counts) = app.own_jobs().get(page.id).map(OwnJob::counts) else {
+        sheet.text("The job has ended. Nothing is left to stop.");
+        return sheet;
+    };
+    let waiting = counts.get(JobPhase::Queued) + counts.get(JobPhase::Waiting);
+    sheet.styled_text(
+        &format!("{} of {} numbers are not sent.", format_count(waiting), format_count(counts.total())),
+        Role::Strong,
+    );
+    sheet.text(&format!("Requests in flight end by themselves: {}.", format_count(counts.get(JobPhase::Sending))));
+    sheet.optional_blank_line();
+    sheet.optional_text("The job can be resumed later. What was set stays set.");
+    sheet
+}

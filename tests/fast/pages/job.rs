@@ -1,0 +1,390 @@
+//! The page of a job: what the journal has of it, and what this process reports since.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use pindesk::console::app::Msg;
+use pindesk::console::effect::{ScreenCommand, WorkCommand};
+use pindesk::console::input::key::Key;
+use pindesk::console::input::keymap::Mode;
+use pindesk::console::shared::Size;
+use pindesk::domain::change::{ChangeState, JobId, Progress, ProgressSource};
+use pindesk::domain::number::PhoneNumberId;
+use pindesk::domain::outcome::{ApiError, DoubtReason};
+use pindesk::domain::pin::PinChoice;
+use pindesk::domain::pin_plan::{PinPlan, Targets};
+use pindesk::domain::standing::{NotSentReason, Standing};
+use pindesk::domain::text::CleanText;
+use pindesk::journal::{JobDetail, JobNumber, JobStatus, PinSource, RecordedState, ReplySummary};
+use pindesk::pace::Pause;
+use pindesk::policy::quota::{PauseCause, QuotaScope};
+
+use super::jobs::{FAILED, NO_ANSWER, SET, job};
+use super::snapshots::assert_screen_snapshot;
+use crate::support::app_fixture::{
+    AppFixture, ONE_ATTEMPT, READING_TIME, START_TIME, TYPING_TIME, number, number_id, recording_with_escrow,
+    recording_without_escrow, waba,
+};
+
+const JOB: JobId = JobId::new(7);
+
+fn refused() -> ApiError {
+    ApiError {
+        http_status: 403,
+        code: 200,
+        subcode: None,
+        message: CleanText::new("(#200) Permissions error"),
+        details: None,
+        user_title: None,
+        user_message: None,
+        trace_id: Some(CleanText::new("AbCdEf123456")),
+        is_transient: false,
+    }
+}
+
+fn recorded(index: usize, state: RecordedState) -> JobNumber {
+    let (standing, reason) = match state {
+        SET => (Some(Standing::Set), None),
+        FAILED => (Some(Standing::Failed(refused())), Some("no permission for this number")),
+        NO_ANSWER => {
+            let doubt = DoubtReason::TimedOut { waited: Duration::from_secs(30) };
+            (Some(Standing::in_doubt(doubt)), Some("sent, no answer in 30 s"))
+        }
+        RecordedState::NotStarted
+        | RecordedState::Running
+        | RecordedState::Ended(_)
+        | RecordedState::NotApplied
+        | RecordedState::Resolved => (None, None),
+    };
+    let is_started = state != RecordedState::NotStarted;
+    JobNumber {
+        number: number_id(index),
+        waba: Some(waba().id),
+        state,
+        change: None,
+        at: is_started.then_some(START_TIME),
+        attempts: u8::from(is_started),
+        standing,
+        reply: ReplySummary::default(),
+        reason: reason.map(CleanText::new),
+    }
+}
+
+/// Job 7 with a number in each of these states, the known four numbers first.
+fn sample_job(status: JobStatus, recorded_as: &[RecordedState]) -> JobDetail {
+    let numbers: Vec<_> = recorded_as.iter().enumerate().map(|(index, state)| recorded(index, *state)).collect();
+    let counts: Vec<_> = [SET, FAILED, NO_ANSWER, RecordedState::Running, RecordedState::NotStarted]
+        .map(|state| (state, recorded_as.iter().filter(|other| **other == state).count()))
+        .into_iter()
+        .filter(|(_, count)| *count > 0)
+        .collect();
+    JobDetail { summary: job(JOB.get(), 60, status, &counts), numbers }
+}
+
+/// Opens job 7, which has this status and these numbers.
+fn open_job(console: &mut AppFixture, detail: JobDetail) -> &mut AppFixture {
+    console.press('b').update(Msg::JobsRead(Some(vec![detail.summary.clone()]))).key(Key::Enter);
+    console.assert_effects([WorkCommand::ReadJob(JOB)]).update(Msg::JobRead(JOB, Some(detail)))
+}
+
+/// Opens a job with 20 numbers that need attention.
+pub(super) fn open_sample_job(console: &mut AppFixture, status: JobStatus) -> &mut AppFixture {
+    let numbers: Vec<_> = (0..24).map(|n| [FAILED, NO_ANSWER, FAILED, FAILED, FAILED, SET][n % 6]).collect();
+    open_job(console, sample_job(status, &numbers))
+}
+
+fn console(size: (u16, u16)) -> AppFixture {
+    AppFixture::loaded(size, recording_with_escrow())
+}
+
+/// This process reports a new state of a number of job 7.
+fn progress(index: usize, state: ChangeState) -> Msg {
+    let number: PhoneNumberId = number_id(index);
+    Msg::ProgressReceived(vec![Progress { job: Some(JOB), change: None, number, state, source: ProgressSource::Own }])
+}
+
+const SENDING: ChangeState = ChangeState::Sending { attempt: 1, in_doubt: false };
+
+fn started(numbers: usize) -> Msg {
+    Msg::JobStarted { job: JOB, numbers, send_first: None }
+}
+
+/// A console with job 7 of these many numbers, which this process has just started, on its page.
+fn console_with_own_job(size: (u16, u16), numbers: usize) -> AppFixture {
+    let mut console = console(size);
+    console.update(started(numbers)).assert_no_effects();
+    open_job(&mut console, sample_job(JobStatus::Running, &vec![RecordedState::NotStarted; numbers]));
+    console
+}
+
+/// Opens a job of 4 numbers that this process has just started.
+pub(super) fn start_sample_job(console: &mut AppFixture) -> &mut AppFixture {
+    console.update(started(4)).assert_no_effects();
+    open_job(console, sample_job(JobStatus::Running, &[RecordedState::NotStarted; 4]))
+}
+
+#[test]
+fn the_page_of_an_ended_job_matches_its_snapshots() {
+    for size in [(80, 24), (120, 36), (40, 10)] {
+        let mut console = console(size);
+        let states = [SET, FAILED, NO_ANSWER, SET, FAILED, RecordedState::NotStarted];
+        open_job(&mut console, sample_job(JobStatus::Interrupted, &states));
+        assert_screen_snapshot(&format!("job-cut-short-{}x{}", size.0, size.1), &console);
+    }
+}
+
+#[test]
+fn the_page_of_a_running_job_matches_its_snapshots() {
+    for size in [(80, 24), (120, 36), (40, 10)] {
+        let mut console = console_with_own_job(size, 60);
+        for index in 0..30 {
+            console.wait(Duration::from_millis(500)).update(progress(index, ChangeState::Set(ONE_ATTEMPT)));
+        }
+        console.update(progress(30, ChangeState::Failed(ONE_ATTEMPT, refused()))).update(progress(31, SENDING));
+        let until = console.now.instant + Duration::from_secs(8);
+        console.update(progress(32, ChangeState::Waiting { attempt: 2, until, in_doubt: true }));
+        let name = |what: &str| format!("job-{what}-{}x{}", size.0, size.1);
+        assert_screen_snapshot(&name("running"), &console);
+        let until = console.now.plus(Duration::from_mins(21));
+        let scope = QuotaScope::Waba(Some(waba().id));
+        console.update(Msg::CallsPaused(Pause { scope, cause: PauseCause::QuotaUsedUp, until }));
+        console.update(progress(31, ChangeState::Set(ONE_ATTEMPT))).key(Key::Ctrl('l'));
+        assert_screen_snapshot(&name("paused"), &console);
+    }
+}
+
+#[test]
+fn the_counts_of_an_own_job_follow_its_progress() {
+    let mut console = console_with_own_job((80, 24), 4);
+    console.sees("set 0 failed 0 no answer 0 sending 0 waiting 0 queued 4").sees("0 % 0 of 4").sees("None.");
+    console.update(progress(0, SENDING)).sees("sending 1 waiting 0 queued 3");
+    console.update(progress(0, ChangeState::Failed(ONE_ATTEMPT, refused())));
+    console.sees("25 % 1 of 4").sees("failed 1").sees("> +1 555-010-0140 x failed");
+    console.update(progress(1, SENDING)).sees("sending 1 waiting 0 queued 2").assert_no_effects();
+    console.press('f').sees("All numbers (4)").sees("~ sending").sees(". queued");
+}
+
+#[test]
+fn an_own_job_reads_the_journal_again_only_at_its_end() {
+    let mut console = console_with_own_job((80, 24), 2);
+    console.update(Msg::JobsChanged(BTreeSet::from([JOB]))).assert_no_effects();
+    console.update(progress(0, ChangeState::Set(ONE_ATTEMPT))).assert_no_effects();
+    console.update(progress(1, ChangeState::Set(ONE_ATTEMPT))).assert_effects([WorkCommand::ReadJob(JOB)]);
+    console.sees("100 % 2 of 2").sees("finished");
+    console.update(Msg::JobRead(JOB, Some(sample_job(JobStatus::Finished, &[SET, SET]))));
+    console.assert_no_effects().sees("100 % 2 of 2").sees("finished");
+}
+
+#[test]
+fn a_job_of_another_process_is_read_again_when_it_changes() {
+    let mut console = console((80, 24));
+    let states = [SET, RecordedState::Running, RecordedState::NotStarted];
+    open_job(&mut console, sample_job(JobStatus::Running, &states));
+    console.sees("Another process works on it.").sees("set 1 failed 0 no answer 0 sending 1 waiting 0 queued 1");
+    console.update(Msg::JobsChanged(BTreeSet::from([JobId::new(6)]))).assert_no_effects();
+    console.update(Msg::JobsChanged(BTreeSet::from([JOB]))).assert_effects([WorkCommand::ReadJob(JOB)]);
+    console.update(Msg::JobRead(JOB, Some(sample_job(JobStatus::Running, &[SET, SET, RecordedState::Running]))));
+    console.sees("66 % 2 of 3").update(Msg::JobsChanged(BTreeSet::new())).assert_effects([WorkCommand::ReadJob(JOB)]);
+    console.key(Key::Esc).key(Key::Esc).update(Msg::JobsChanged(BTreeSet::from([JOB]))).assert_no_effects();
+}
+
+#[test]
+fn the_page_of_an_ended_job_wakes_nothing() {
+    let mut console = console((120, 36));
+    open_sample_job(&mut console, JobStatus::Finished);
+    let without_job = self::console((80, 24));
+    let wake = |console: &AppFixture| console.app.next_wake(console.now.instant).map(|wake| wake - console.now.instant);
+    assert_eq!(wake(&console), wake(&without_job), "only the hidden screen");
+}
+
+#[test]
+fn the_cursor_of_a_job_stays_on_its_number() {
+    let mut console = console_with_own_job((80, 24), 4);
+    console.update(progress(2, ChangeState::Failed(ONE_ATTEMPT, refused()))).press('j').sees("> +1 555-010-0142");
+    console.update(progress(0, ChangeState::Failed(ONE_ATTEMPT, refused())));
+    console.sees("> +1 555-010-0142").sees("2 of 2").press('f').sees("> +1 555-010-0142").sees("3 of 4");
+    console.key(Key::Enter);
+    assert_eq!(console.app.mode(), Mode::Failed);
+    console.key(Key::Esc).sees("> +1 555-010-0142");
+}
+
+#[test]
+fn a_job_has_one_message_at_its_end_with_the_bell() {
+    let mut console = AppFixture::with_bell((100, 24));
+    console.update(started(3)).sees("job 7 0 %");
+    for index in 0..2 {
+        console.update(progress(index, SENDING)).update(progress(index, ChangeState::Set(ONE_ATTEMPT)));
+        console.assert_no_effects();
+    }
+    console.sees("job 7 66 %").does_not_see("set at");
+    console.update(progress(2, ChangeState::Failed(ONE_ATTEMPT, refused()))).assert_effects([ScreenCommand::Bell]);
+    console.sees("Job 7 ended: 2 set, 1 failed.").does_not_see("job 7 100 %");
+}
+
+#[test]
+fn a_pause_of_a_job_is_told_with_the_bell() {
+    let mut console = AppFixture::with_bell((100, 24));
+    let until = console.now.plus(Duration::from_mins(5));
+    let scope = QuotaScope::Waba(Some(waba().id));
+    let pause = Pause { scope, cause: PauseCause::QuotaUsedUp, until };
+    console.update(Msg::CallsPaused(pause)).assert_no_effects().sees("uk-retail is paused until");
+    console.update(started(3)).update(Msg::CallsPaused(pause)).assert_effects([ScreenCommand::Bell]);
+    console.sees("Job 7: uk-retail is paused until").sees("job 7 0 %, 1 paused");
+    console.wait(Duration::from_mins(5)).does_not_see("1 paused");
+}
+
+#[test]
+fn a_job_that_cannot_be_read_says_so() {
+    let mut console = console((80, 24));
+    console.press('b').update(Msg::JobsRead(Some(vec![sample_job(JobStatus::Finished, &[SET]).summary])));
+    console.key(Key::Enter).sees("Reading the job.").update(Msg::JobRead(JOB, None)).sees("could not be read");
+}
+
+#[test]
+fn the_page_of_a_job_is_drawn_at_every_size() {
+    let mut console = console_with_own_job((80, 24), 30);
+    let until = console.now.plus(Duration::from_mins(5));
+    for scope in [QuotaScope::App, QuotaScope::Token, QuotaScope::Waba(None), QuotaScope::Number(number_id(1))] {
+        console.update(Msg::CallsPaused(Pause { scope, cause: PauseCause::Throttled(80_008), until }));
+    }
+    for width in [1, 39, 40, 59, 60, 79, 80, 119, 120, 200] {
+        for height in [1, 9, 10, 11, 15, 16, 60] {
+            console.update(Msg::Resized(Size { width, height }));
+        }
+    }
+}
+
+#[test]
+fn w_pauses_sending_and_continues() {
+    let mut console = console((80, 24));
+    start_sample_job(&mut console).press('w').assert_effects([WorkCommand::PauseSending]);
+    console.sees("-- paused --").sees("job 7 0 %, paused").sees("You paused sending. w continues.");
+    console.press('w').assert_effects([WorkCommand::ContinueSending]).sees("-- running --");
+}
+
+#[test]
+fn w_sends_the_numbers_that_wait_for_the_operator() {
+    let mut console = AppFixture::with_bell((100, 24));
+    console.update(Msg::JobStarted { job: JOB, numbers: 4, send_first: Some(1) });
+    open_job(&mut console, sample_job(JobStatus::Running, &[RecordedState::NotStarted; 4]));
+    console.update(progress(0, SENDING)).update(progress(0, ChangeState::Set(ONE_ATTEMPT)));
+    assert!(console.effects.contains(&ScreenCommand::Bell.into()), "{:?}", console.effects);
+    console.sees("-- waits for you --").sees("Job 7 waits: 1 set.").key(Key::Ctrl('l')).press('j');
+    console.sees("Look at the result. w goes on with 3, x ends the job.").sees("job 7 25 %, waits for you");
+    console.press('w').assert_effects([WorkCommand::SendHeld]).sees("-- running --");
+}
+
+#[test]
+fn a_job_is_stopped_only_with_y_after_a_quiet_time() {
+    let mut console = console((80, 24));
+    start_sample_job(&mut console).update(progress(0, SENDING)).press('x').press('y').assert_no_effects();
+    assert_eq!(console.app.mode(), Mode::JobStop);
+    console.sees("3 of 4 numbers are not sent.").sees("Requests in flight end by themselves: 1.");
+    console.wait(READING_TIME).press('n').assert_no_effects();
+    assert_eq!(console.app.mode(), Mode::Job);
+    console.press('x').wait(READING_TIME).press('y').assert_effects([WorkCommand::StopJob(JOB)]);
+    console.sees("Stopping job 7");
+    let stopped = || ChangeState::NotSent(ONE_ATTEMPT, NotSentReason::Stopped);
+    for index in 1..4 {
+        console.update(progress(index, stopped())).sees("not sent");
+    }
+    console.update(progress(0, ChangeState::Set(ONE_ATTEMPT))).sees("Job 7 ended: 1 set, 3 not sent.");
+}
+
+#[test]
+fn a_stopped_job_leaves_no_pause_behind() {
+    let mut console = console((80, 24));
+    start_sample_job(&mut console).press('w').assert_effects([WorkCommand::PauseSending]);
+    for index in 0..4 {
+        console.update(progress(index, ChangeState::NotSent(ONE_ATTEMPT, NotSentReason::Stopped)));
+    }
+    assert!(console.effects.contains(&WorkCommand::ContinueSending.into()), "{:?}", console.effects);
+}
+
+#[test]
+fn a_job_of_another_process_is_neither_paused_nor_stopped() {
+    for (status, hint) in [
+        (JobStatus::Running, "Another process works on job 7: only that one can pause or stop it."),
+        (JobStatus::Finished, "Job 7 is not running."),
+    ] {
+        let mut console = console((80, 24));
+        open_job(&mut console, sample_job(status, &[SET, FAILED]));
+        for key in ['w', 'x'] {
+            console.press(key).assert_no_effects().sees(hint);
+        }
+        assert_eq!(console.app.mode(), Mode::Job);
+    }
+}
+
+#[test]
+fn u_refreshes_the_numbers_with_no_answer() {
+    let mut console = console((80, 24));
+    open_job(&mut console, sample_job(JobStatus::Finished, &[NO_ANSWER, FAILED, NO_ANSWER, SET]));
+    let refresh = |index| WorkCommand::RefreshNumber(number(index));
+    console.press('u').assert_effects([refresh(0), refresh(2)]).sees("Refreshing 2 numbers.");
+    console.update(Msg::JobRead(JOB, Some(sample_job(JobStatus::Finished, &[SET, SET, SET, SET]))));
+    console.press('u').assert_no_effects().sees("No number of this job is in doubt.");
+}
+
+/// A job of 3 numbers that was cut short after its first one, with the question before it is resumed.
+fn asked_to_resume(size: (u16, u16)) -> AppFixture {
+    let mut console = console(size);
+    let states = [SET, RecordedState::NotStarted, RecordedState::NotStarted];
+    open_job(&mut console, sample_job(JobStatus::Interrupted, &states)).press('t').assert_no_effects();
+    assert_eq!(console.app.mode(), Mode::JobResume);
+    console
+}
+
+#[test]
+fn a_job_is_resumed_by_the_count_of_what_is_left() {
+    let mut console = asked_to_resume((80, 24));
+    console.sees("2 numbers get a new random PIN each.").sees("not set 1, on 1, unknown 0");
+    console.type_text("2").key(Key::Enter).assert_no_effects().sees("Keys typed before this question are ignored.");
+    console.wait(READING_TIME).type_text("3").wait(TYPING_TIME).key(Key::Enter).assert_no_effects();
+    console.sees("That is not the number. Nothing was sent.").type_text("2").key(Key::Enter).assert_no_effects();
+    console.sees("Too fast").wait(TYPING_TIME).type_text("2").wait(TYPING_TIME).key(Key::Enter);
+    let targets = Targets::new(vec![number(1), number(2)]).expect("two");
+    let plan = PinPlan { targets, pins: PinChoice::Random };
+    console.assert_effects([WorkCommand::ResumeJob { job: JOB, plan }]).sees("Job 7 goes on.");
+    assert_eq!((console.app.mode(), console.app.running_count()), (Mode::Job, 2));
+}
+
+#[test]
+fn the_question_before_a_job_is_resumed_matches_its_snapshots() {
+    for size in [(80, 24), (40, 10)] {
+        let mut console = asked_to_resume(size);
+        console.wait(READING_TIME);
+        assert_screen_snapshot(&format!("job-resume-{}x{}", size.0, size.1), &console);
+    }
+}
+
+#[test]
+fn a_resumed_job_counts_what_is_left_as_queued() {
+    let mut console = asked_to_resume((80, 24));
+    console.key(Key::Esc).update(started(2)).assert_effects([WorkCommand::ReadJob(JOB)]);
+    let states = [SET, RecordedState::NotStarted, RecordedState::NotStarted];
+    console.update(Msg::JobRead(JOB, Some(sample_job(JobStatus::Running, &states))));
+    console.sees("set 1 failed 0 no answer 0 sending 0 waiting 0 queued 2").sees("33 % 1 of 3");
+}
+
+#[test]
+fn t_says_why_a_job_cannot_be_resumed() {
+    let left = [SET, RecordedState::NotStarted];
+    let given = |mut detail: JobDetail| {
+        detail.summary.pin_source = PinSource::Given;
+        detail
+    };
+    let cases = [
+        (sample_job(JobStatus::Running, &left), "Job 7 is running."),
+        (sample_job(JobStatus::Finished, &[SET, NO_ANSWER]), "Nothing of job 7 is left to send."),
+        (given(sample_job(JobStatus::Interrupted, &left)), "pindesk jobs resume 7 --pin-file FILE"),
+    ];
+    for (detail, hint) in cases {
+        let mut console = console((100, 24));
+        open_job(&mut console, detail).press('t').assert_no_effects().sees(hint);
+        assert_eq!(console.app.mode(), Mode::Job);
+    }
+    let mut console = AppFixture::loaded((100, 24), recording_without_escrow());
+    let detail = sample_job(JobStatus::Interrupted, &left);
+    open_job(&mut console, detail).press('t').assert_no_effects().sees("Different PINs need a file");
+}
