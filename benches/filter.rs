@@ -1,4 +1,5 @@
-//! How long each key in the filter takes with 100,000 numbers, and how long it takes to load and sort them.
+//! How long each key in the filter and in the selection takes with 100,000 numbers, and how long it takes to load and
+//! sort them.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -82,6 +83,30 @@ fn sort(bencher: Bencher<'_, '_>, by: SortColumn) {
         .bench_local_values(|()| {
             roster.borrow_mut().set_sort(SortOrder { column: by, direction: SortDirection::Ascending });
         });
+}
+
+/// A key that selects, and the counts that the frame after it needs.
+#[divan::bench(args = ["toggle", "all", "invert"])]
+fn select_key(bencher: Bencher<'_, '_>, key: &str) {
+    let mut roster = loaded_roster();
+    roster.select_shown();
+    roster.set_filter("stores", ROWS_IN_SIGHT).expect("a valid filter");
+    bencher.bench_local(|| {
+        match key {
+            "toggle" => roster.toggle_selected(),
+            "all" => roster.select_shown(),
+            _ => roster.invert_shown(),
+        }
+        roster.selection().hidden_count()
+    });
+}
+
+/// The list of the numbers that the next key asks about.
+#[divan::bench]
+fn selected_ids(bencher: Bencher<'_, '_>) {
+    let mut roster = loaded_roster();
+    roster.select_shown();
+    bencher.bench_local(|| roster.selection().ids());
 }
 
 /// A thousand pages, each followed by the updates that a frame needs.

@@ -2,12 +2,14 @@
 
 pub mod ascii;
 pub mod text;
+pub mod csv_cell;
 pub mod json_text;
 pub mod text_problem;
 pub mod clock;
 pub mod number;
 pub mod operator;
 pub mod pin;
+pub mod number_arg;
 pub mod pin_plan;
 pub mod redact;
 pub mod outcome;

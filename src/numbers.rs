@@ -2,6 +2,10 @@
 //!
 //! It retries a read that may succeed the next time. It does not interpret other failures, and never sends a PIN.
 
+pub mod list;
+pub mod record;
+pub(crate) mod request_index;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

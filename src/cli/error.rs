@@ -9,7 +9,7 @@ use std::io;
 
 use crate::cli::exit_code::ExitCode;
 use crate::config::ConfigError;
-use crate::domain::text::error_lines;
+use crate::domain::text::{error_lines, plain_io_error, without_error_number};
 use crate::escrow::RecipientsError;
 use crate::journal::JournalError;
 use crate::preflight::PreflightError;
@@ -93,18 +93,6 @@ impl fmt::Display for CliError {
         }
         self.details.iter().chain(&self.remedy).try_for_each(|line| write!(f, "\n  {line}"))
     }
-}
-
-/// The error without the number that only a programmer knows: `No space left on device`.
-pub(crate) fn plain_io_error(error: &io::Error) -> String {
-    without_error_number(&error.to_string())
-}
-
-/// The text without such numbers, wherever they are.
-fn without_error_number(text: &str) -> String {
-    let mut parts = text.split(" (os error ");
-    let first = parts.next().unwrap_or_default().to_owned();
-    parts.fold(first, |text, part| text + part.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start_matches(')'))
 }
 
 /// These are the checks before the work.

@@ -4,11 +4,11 @@
 //! What it knows may be old. It never decides what is sent.
 
 use crate::cli::error::CliError;
-use crate::cli::number_arg::NumberArg;
 use crate::cli::output::names::name_cells;
 use crate::cli::output::stdio::eprint_line;
 use crate::cli::rerun::RerunOptions;
 use crate::domain::number::{Number, PhoneNumberId};
+use crate::domain::number_arg::NumberArg;
 use crate::domain::text::CleanText;
 use crate::journal::JournalReader;
 

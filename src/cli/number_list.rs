@@ -1,140 +1,40 @@
-//! The file of `pin set --from`: numbers, checked as a whole before one of them is used.
+//! The file of `pin set --from`: what a message says of the errors in it.
 //!
-//! It repeats no line that may have a secret, and no digits that could be a PIN: the operator may have named the wrong
-//! file.
-
-mod reader;
-
-use std::collections::HashMap;
-use std::sync::Arc;
+//! It reads nothing, and repeats nothing of the file that the list itself does not.
 
 use crate::cli::error::CliError;
-use crate::cli::number_arg::NumberArg;
-use crate::domain::number::{Number, Waba};
-use crate::domain::text::CleanText;
-use crate::domain::text_problem::TextProblem;
+use crate::numbers::list::NumberList;
 
 /// How many errors a message lists. A file with more is the wrong file.
 const MAX_LISTED_ERRORS: usize = 100;
 
-/// The numbers of a file, and the errors in it.
-#[derive(Debug, Default)]
-pub(crate) struct NumberList {
-    /// Each number once, as far as the text tells, with its line, from 1.
-    lines: Vec<(usize, NumberArg)>,
-    errors: Vec<(usize, String)>,
-    /// Why no line of the file can be read.
-    file_problem: Option<TextProblem>,
-}
-
-impl NumberList {
-    /// Parses the bytes of a file: a list with one number a line, or the CSV or JSON of `numbers list`.
-    pub(crate) fn parse(bytes: &[u8]) -> Self {
-        let entries = match reader::read_entries(bytes) {
-            Ok(entries) => entries,
-            Err(problem) => return Self { file_problem: Some(problem), ..Self::default() },
-        };
-        let mut list = Self::default();
-        let mut first_lines = HashMap::new();
-        for (line, entry) in entries {
-            let number = match entry {
-                Ok(number) => number,
-                Err(error) => {
-                    list.errors.push((line, error));
-                    continue;
-                }
-            };
-            match first_lines.get(&number) {
-                None => {
-                    first_lines.insert(number.clone(), line);
-                    list.lines.push((line, number));
-                }
-                Some(first) => list.errors.push((line, duplicate_error(&number, *first))),
-            }
-        }
-        list
+/// Refuses a list that is empty or has errors, and lists each error with its line.
+pub(crate) fn check(list: &NumberList, file: &str) -> Result<(), CliError> {
+    if let Some(problem) = list.file_problem() {
+        return Err(CliError::usage(format!("{file}: {problem}")).nothing_sent());
     }
-
-    /// The numbers in the order of the file, each once.
-    pub(crate) fn requests(&self) -> Vec<NumberArg> {
-        self.lines.iter().map(|(_, number)| number.clone()).collect()
+    if list.is_empty() {
+        return Err(CliError::usage(format!("no number in {file}")).nothing_sent());
     }
-
-    /// How many numbers the file has.
-    pub(crate) const fn len(&self) -> usize {
-        self.lines.len()
+    let errors = list.errors();
+    if errors.is_empty() {
+        return Ok(());
     }
-
-    /// True if the file has numbers and no error was found so far.
-    pub(crate) fn is_usable(&self) -> bool {
-        self.errors.is_empty() && !self.lines.is_empty()
-    }
-
-    /// Adds an error for each line that fits no number of the profile, more than one, or the same as an earlier line.
-    /// `candidates` are the numbers that fit the line at a position. With `has_unread`, a line that fits none may fit one
-    /// that could not be read.
-    pub(crate) fn flag<'a>(
-        &mut self,
-        profile: &CleanText,
-        wabas: &[Arc<Waba>],
-        candidates: impl Fn(usize) -> Vec<&'a Number>,
-        has_unread: bool,
-    ) {
-        let mut first_lines = HashMap::new();
-        for (position, (line, number)) in self.lines.iter().enumerate() {
-            let error = match &candidates(position)[..] {
-                [found] => {
-                    let first = *first_lines.entry(found.id).or_insert(*line);
-                    (first != *line).then(|| duplicate_error(number, first))
-                }
-                [] => (!has_unread).then(|| number.unknown_text(profile, wabas)),
-                several => Some(ambiguous_line_error(number, several)),
-            };
-            self.errors.extend(error.map(|error| (*line, error)));
-        }
-        self.errors.sort_by_key(|(line, _)| *line);
-    }
-
-    /// Refuses a list that is empty or has errors, and lists each error with its line.
-    pub(crate) fn check(&self, file: &str) -> Result<(), CliError> {
-        if let Some(problem) = self.file_problem {
-            return Err(CliError::usage(format!("{file}: {problem}")).nothing_sent());
-        }
-        if self.errors.is_empty() && self.lines.is_empty() {
-            return Err(CliError::usage(format!("no number in {file}")).nothing_sent());
-        }
-        if self.errors.is_empty() {
-            return Ok(());
-        }
-        let lines = self.errors.iter().take(MAX_LISTED_ERRORS).map(|(line, error)| format!("line {line}: {error}"));
-        let rest = self.errors.len().saturating_sub(MAX_LISTED_ERRORS);
-        let rest = (rest > 0).then(|| format!("and {rest} more"));
-        Err(CliError::usage(format!("{file} has errors")).nothing_sent().details(lines.chain(rest)))
-    }
-}
-
-fn duplicate_error(number: &NumberArg, first_line: usize) -> String {
-    format!("{}: duplicate of line {first_line}", number.label())
-}
-
-fn ambiguous_line_error(number: &NumberArg, found: &[&Number]) -> String {
-    let found: Vec<_> = found
-        .iter()
-        .map(|number| {
-            let name = number.name.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
-            format!("{}{name}", number.id)
-        })
-        .collect();
-    format!("{} fits {} numbers: {}. Give the phone number ID", number.label(), found.len(), found.join(", "))
+    let lines = errors.iter().take(MAX_LISTED_ERRORS).map(|(line, error)| format!("line {line}: {error}"));
+    let rest = errors.len().saturating_sub(MAX_LISTED_ERRORS);
+    let rest = (rest > 0).then(|| format!("and {rest} more"));
+    Err(CliError::usage(format!("{file} has errors")).nothing_sent().details(lines.chain(rest)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::number::Number;
+    use crate::domain::number_arg::NumberArg;
     use crate::domain::text::CleanText;
 
     fn error(list: &NumberList) -> String {
-        list.check("ids.txt").expect_err("the list has errors").to_string()
+        check(list, "ids.txt").expect_err("the list has errors").to_string()
     }
 
     fn number(id: &str, display: &str) -> Number {
@@ -147,7 +47,7 @@ mod tests {
         let list = NumberList::parse(b"\xef\xbb\xbf# ours\r\n200000000000001\r\n\r\n  200000000000002  \n#3\n");
         let numbers: Vec<String> = list.requests().iter().map(NumberArg::label).collect();
         assert_eq!(numbers, ["200000000000001", "200000000000002"]);
-        assert!(list.check("ids.txt").is_ok());
+        assert!(check(&list, "ids.txt").is_ok());
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! What commands print: results to standard output, messages to standard error. It decides nothing about the work.
 
-pub(crate) mod csv_cell;
 pub(crate) mod message;
 pub(crate) mod stdio;
 pub(crate) mod table;

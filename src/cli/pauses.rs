@@ -10,9 +10,10 @@ use std::time::Instant;
 use serde::Serialize;
 
 use crate::cli::output::options::OutputOptions;
-use crate::cli::output::stdio::{SCHEMA_VERSION, eprint_line, print_json};
+use crate::cli::output::stdio::{eprint_line, print_json};
 use crate::config::Profile;
 use crate::domain::clock::{Clock, UtcTime};
+use crate::domain::json_text::SCHEMA_VERSION;
 use crate::pace::{Pace, Pause};
 use crate::policy::quota::{PauseCause, QuotaScope};
 

@@ -9,6 +9,7 @@ mod jobs;
 mod journal_updates;
 mod keys;
 mod msg;
+mod number_files;
 mod progress;
 mod reads;
 mod recording;
@@ -34,9 +35,11 @@ use crate::console::pages::job_resume::JobResumePage;
 use crate::console::pages::job_stop::JobStopPage;
 use crate::console::pages::jobs::JobsPage;
 use crate::console::pages::list::ListPage;
+use crate::console::pages::listed_numbers::ListedNumbersPage;
 use crate::console::pages::many_pins::ManyPinsPage;
 use crate::console::pages::many_pins_list::ManyPinsListPage;
 use crate::console::pages::number::NumberPage;
+use crate::console::pages::path::PathPage;
 use crate::console::pages::pin_form::PinFormPage;
 use crate::console::pages::quit::QuitPage;
 use crate::console::pages::recipients::RecipientsPage;
@@ -119,6 +122,8 @@ impl App {
             Msg::NumberRead { id, result } => return self.number_read(id, result, now),
             Msg::ProgressReceived(progress) => return self.progress_received(progress, now),
             Msg::TokenRead(result) => return self.token_read(result, now),
+            Msg::NumbersExported { path, result } => return self.numbers_exported(&path, result, now),
+            Msg::NumberListRead { path, result } => return self.number_list_read(&path, result, now),
             Msg::JournalFailed(why) => return self.journal_failed(why, now),
             Msg::TerminationRequested => {
                 return self.apply(Step::reset(Destination::ShuttingDown(QuitReason::Signal)), now);
@@ -228,6 +233,8 @@ impl App {
             Destination::Help => text_page(PageText::Help),
             Destination::Quit => Page::Quit(QuitPage::default()),
             Destination::ShuttingDown(reason) => Page::ShuttingDown(ShuttingDownPage { reason }),
+            Destination::Path(purpose) => Page::Path(PathPage::new(purpose)),
+            Destination::ListedNumbers(list) => Page::ListedNumbers(ListedNumbersPage { list, scroll: 0 }),
             Destination::ManyPinsForm(ids) => self.many_pins_form(&ids, &mut effects),
             Destination::EditManyPins(draft) => Page::ManyPins(ManyPinsPage::reopen(*draft)),
             Destination::ConfirmMany(request) => self.confirm_many(request, &mut effects),

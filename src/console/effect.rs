@@ -4,12 +4,14 @@
 //! Both are plain data that the pages build, and the runtime carries them on unchanged.
 
 use std::collections::HashSet;
+use std::path::PathBuf;
 
 use crate::domain::change::JobId;
 use crate::domain::clock::UtcTime;
 use crate::domain::number::{Number, PhoneNumberId, WabaId};
 use crate::domain::pin_plan::PinPlan;
 use crate::domain::text::CleanText;
+use crate::numbers::record::ExportFormat;
 
 /// The maximum length of a copied text. Terminals drop longer ones, some with what follows.
 pub const MAX_CLIPBOARD_BYTES: usize = 4 * 1024;
@@ -111,6 +113,17 @@ pub enum WorkCommand {
     },
     /// Read a job number by number.
     ReadJob(JobId),
+    /// Read a list of numbers from this file.
+    ReadNumberList(PathBuf),
+    /// Write these numbers to a new file.
+    ExportNumbers {
+        /// The file, as the operator typed it.
+        path: PathBuf,
+        /// Its format.
+        format: ExportFormat,
+        /// The numbers, in order.
+        numbers: Vec<Number>,
+    },
 }
 
 /// A command for the runtime, which owns the terminal.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::console::effect::{Effect, ScreenCommand};
 use crate::console::many_pins::{ManyPinsDraft, ManyPinsRequest};
 use crate::console::pin_form::PinForm;
-use crate::console::shared::{BlockReason, Shared, TargetNotice, TokenProblem};
+use crate::console::shared::{BlockReason, ListedNumbers, Shared, TargetNotice, TokenProblem};
 use crate::domain::batch_plan::FrozenBatch;
 use crate::domain::change::JobId;
 use crate::domain::number::{Number, PhoneNumberId};
@@ -93,6 +93,10 @@ pub enum Destination {
     ResumeJob(ResumeRequest),
     /// The question before a job is stopped.
     StopJob(JobId),
+    /// The path of a file.
+    Path(PathPurpose),
+    /// The question whether the numbers of a list are selected.
+    ListedNumbers(ListedNumbers),
 }
 
 /// The PIN form and its numbers, which the form and its question hand to each other.
@@ -104,6 +108,20 @@ pub struct PinDraft {
     pub form: PinForm,
     /// What the operator must know about the numbers.
     pub notice: Option<TargetNotice>,
+}
+
+/// What the operator types the path of a file for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PathPurpose {
+    /// To select the numbers in it.
+    LoadNumbers,
+    /// To write numbers to it.
+    Export {
+        /// The numbers, frozen, in the order of the list.
+        ids: Vec<PhoneNumberId>,
+        /// True if they are selected; false if they are what the list showed.
+        is_selection: bool,
+    },
 }
 
 /// A text for the clipboard.

@@ -14,7 +14,9 @@ pub mod job_resume;
 pub mod job_stop;
 pub mod jobs;
 pub mod list;
+pub mod listed_numbers;
 pub mod number;
+pub mod path;
 pub mod pin_form;
 pub mod quit;
 pub mod recipients;
@@ -336,6 +338,10 @@ pages! {
     Quit(quit::QuitPage),
     /// Waiting for requests in flight before the program ends.
     ShuttingDown(shutting_down::ShuttingDownPage),
+    /// Typing the path of a file.
+    Path(path::PathPage),
+    /// Asking whether the numbers of a list are selected.
+    ListedNumbers(listed_numbers::ListedNumbersPage),
     /// Choosing the PINs of many numbers.
     ManyPins(many_pins::ManyPinsPage),
     /// Asking for the count of many numbers before something is sent.

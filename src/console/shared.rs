@@ -9,6 +9,7 @@ mod escrow_command;
 mod idle_timer;
 mod in_doubt_list;
 mod jobs;
+mod listed_numbers;
 mod messages;
 mod pane;
 mod quick_filter;
@@ -24,6 +25,7 @@ pub use block_reason::BlockReason;
 pub use escrow_command::EscrowCommand;
 pub use in_doubt_list::{InDoubtItem, InDoubtList};
 pub use jobs::{JobCounts, JobList, JobNumbers, JobPhase, JobRow, OpenJob, OwnJob, OwnJobs};
+pub use listed_numbers::{ListSource, ListedNumbers};
 pub use messages::{Message, Messages};
 pub use status::{
     Connection, Environment, NAMES_WARNING, RETRY_INTERVAL, RecordingStatus, RefreshProgress, Session,

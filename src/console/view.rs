@@ -35,6 +35,7 @@ mod selection_pane;
 mod list;
 mod messages;
 mod number;
+mod number_list;
 mod question;
 mod quit;
 mod recording;
@@ -125,6 +126,8 @@ impl View {
             Page::ConfirmMany(state) => page(canvas, &confirm_many::sheet(app, state, now), 0),
             Page::ManyPinsList(state) => many_pins_list::paint(app, state, canvas),
             Page::ShuttingDown(state) => page(canvas, &quit::waiting(app, &state.reason), 0),
+            Page::Path(state) => page(canvas, &number_list::path(app, state), 0),
+            Page::ListedNumbers(state) => page(canvas, &number_list::listed_numbers(app, state), state.scroll),
             Page::JobResume(state) => page(canvas, &job_resume::sheet(app, state, now), 0),
             Page::JobStop(state) => page(canvas, &job_stop::sheet(app, state), 0),
             Page::Job(state) => job::paint(app, state, now, canvas, &mut self.job),

@@ -6,6 +6,7 @@
 mod number_cache;
 mod event_loop;
 mod journal_read;
+mod number_files;
 mod open_records;
 
 use std::collections::HashMap;

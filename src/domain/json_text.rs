@@ -9,6 +9,9 @@ use serde_json::ser::{Formatter, Serializer};
 
 use crate::domain::text::needs_escape;
 
+/// The version of every JSON object that pindesk writes for scripts.
+pub const SCHEMA_VERSION: u8 = 1;
+
 /// Writes an object as JSON on one line, without a line end. Characters that control a terminal, change the reading
 /// direction or are invisible are escaped, so that a parser gets the original and a terminal does not.
 ///

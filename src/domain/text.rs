@@ -256,6 +256,20 @@ pub fn truncate(text: &str, columns: usize) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// The error without the number that only a programmer knows: `No space left on device`.
+#[must_use]
+pub fn plain_io_error(error: &std::io::Error) -> String {
+    without_error_number(&error.to_string())
+}
+
+/// The text without such numbers, wherever they are.
+#[must_use]
+pub fn without_error_number(text: &str) -> String {
+    let mut parts = text.split(" (os error ");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + part.trim_start_matches(|c: char| c.is_ascii_digit()).trim_start_matches(')'))
+}
+
 /// Formats an error, followed by its sources: `cannot open the journal: disk I/O error`.
 #[must_use]
 pub fn error_chain(error: &dyn std::error::Error) -> CleanText {

@@ -14,10 +14,9 @@ use crate::cli::args::GlobalArgs;
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::lookup;
-use crate::cli::number_arg::NumberArg;
 use crate::cli::ordered_reads::OrderedReads;
 use crate::cli::output::number_table::{self, TableOptions};
-use crate::cli::output::numbers::{DueFilter, NumberFilter, NumberHistory, NumberPrinter, NumberRecord, NumberWriter};
+use crate::cli::output::numbers::{DueFilter, NumberFilter, NumberPrinter, NumberWriter};
 use crate::cli::output::options::OutputOptions;
 use crate::cli::output::stdio::{eprint_line, exit_code_after_print, print_json};
 use crate::cli::output::table::TableStyle;
@@ -30,9 +29,11 @@ use crate::cli::when;
 use crate::config::{self, Config, Env, Overrides, Profile};
 use crate::domain::clock::Clock;
 use crate::domain::number::{Number, TwoStep, Waba, WabaId};
+use crate::domain::number_arg::NumberArg;
 use crate::domain::redact::may_have_secret;
 use crate::domain::text::CleanText;
 use crate::graph::Graph;
+use crate::numbers::record::{NumberData, NumberHistory};
 use crate::numbers::{self, NumberSources, NumbersEvent};
 use crate::pace::Pace;
 use crate::policy::error_catalog::Explanation;
@@ -222,8 +223,7 @@ fn number_history(state_dir: &Path, is_required: bool) -> Result<NumberHistory, 
 
 fn read_history(state_dir: &Path) -> Result<NumberHistory, CliError> {
     let Some(journal) = records::open_existing(state_dir, false)? else { return Ok(NumberHistory::default()) };
-    let requests = journal.last_requests()?.into_iter().map(|request| (request.number, request)).collect();
-    Ok(NumberHistory { requests, last_sets: journal.last_sets()?.into_iter().collect() })
+    Ok(NumberHistory::read(&journal)?)
 }
 
 fn number_sources(args: &NumbersListArgs, profile: &Profile) -> Result<NumberSources, CliError> {
@@ -255,7 +255,7 @@ fn show(
     let pace = pauses::new_pace(profile, profile.concurrency, OutputOptions::new(false, global));
     let mut number = read_shown_number(arg, profile, graph, &pace, &RerunOptions::new(global))?;
     let printed = if is_json {
-        print_json(&NumberRecord::exact(&number))
+        print_json(&NumberData::exact(&number))
     } else {
         use_config_names(slice::from_mut(&mut number), profile);
         print_fields(&number)
@@ -293,7 +293,7 @@ fn read_shown_number(
 
 fn print_fields(number: &Number) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    let record = NumberRecord::from(number);
+    let record = NumberData::from(number);
     let waba = record.waba_id.unwrap_or("Meta does not report it for a single number");
     for (label, value) in [
         ("Number", record.display_phone_number),

@@ -16,11 +16,10 @@ use crate::cli::args::GlobalArgs;
 use crate::cli::checks::{self, ConfirmFlags, Unconfirmed};
 use crate::cli::confirm::{QuestionNotes, Selection};
 use crate::cli::early_shutdown::EarlyShutdown;
-use crate::cli::error::{CliError, plain_io_error};
+use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::lookup::{self, LookupResult};
-use crate::cli::number_arg::NumberArg;
-use crate::cli::number_list::NumberList;
+use crate::cli::number_list;
 use crate::cli::output::dry_run;
 use crate::cli::output::options::OutputOptions;
 use crate::cli::pauses;
@@ -33,15 +32,14 @@ use crate::cli::secret_stdin::STDIN_PATH;
 use crate::config::{self, Config, Env, Overrides, Profile};
 use crate::domain::clock::Clock;
 use crate::domain::number::Number;
+use crate::domain::number_arg::NumberArg;
 use crate::domain::pin_plan::PinPlan;
 use crate::domain::redact::shell_quote;
-use crate::domain::text::CleanText;
+use crate::domain::text::{CleanText, plain_io_error};
 use crate::graph::Graph;
 use crate::jobs::JobOptions;
+use crate::numbers::list::{MAX_LIST_BYTES, NumberList};
 use crate::pace::Pace;
-
-/// Enough for 100,000 IDs with comments.
-const MAX_LIST_BYTES: u64 = 16 << 20;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PinCommand {
@@ -230,7 +228,7 @@ impl RequestedNumbers {
     }
 
     fn len(&self) -> usize {
-        usize::from(self.single.is_some()) + self.number_list.len()
+        usize::from(self.single.is_some()) + self.number_list.number_count()
     }
 
     fn is_usable(&self) -> bool {
@@ -251,7 +249,7 @@ impl RequestedNumbers {
         }
         let result = lookup::look_up(runtime, graph, pace, profile, self.number_list.requests());
         self.flag(profile, &result);
-        self.number_list.check(&self.source_name)?;
+        number_list::check(&self.number_list, &self.source_name)?;
         result.into_numbers(&profile.name, &profile.wabas, rerun)
     }
 
@@ -264,7 +262,7 @@ impl RequestedNumbers {
             let result = lookup::look_up(&runtime, &graph, &pace, profile, self.number_list.requests());
             self.flag(profile, &result);
         }
-        self.number_list.check(&self.source_name)
+        number_list::check(&self.number_list, &self.source_name)
     }
 
     /// Adds what is wrong with lines of the list, as far as Meta could be asked.

@@ -9,12 +9,13 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::cli::arg_parsers;
-use crate::cli::error::{CliError, plain_io_error};
+use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::output::stdio::eprint_line;
 use crate::cli::runtime::build_runtime;
 use crate::cli::simulator_config::ConfigDir;
 use crate::cli::simulator_spec::{DEFAULT_NUMBERS, DEFAULT_SEED, FAULT_FILE_HELP, read_fault_plan, simulator_spec};
+use crate::domain::text::plain_io_error;
 use crate::simulator::{FaultPlan, Simulator, WabaSizes};
 
 #[derive(Debug, Args)]

@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::cli::error::plain_io_error;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::number_index::NumberIndex;
 use crate::cli::output::names::{exact_names, name_cells};
@@ -17,16 +16,16 @@ use crate::cli::output::options::OutputOptions;
 use crate::cli::output::result_fields::{
     attempts, changed, has_older_pin_in_doubt, http_status, local_refusal, recorded_cell,
 };
-use crate::cli::output::stdio::{SCHEMA_VERSION, eprint_line};
+use crate::cli::output::stdio::eprint_line;
 use crate::cli::output::table::{self, Cell, Column, Layout, TableStyle};
 use crate::cli::output::tally::Tally;
 use crate::cli::rerun::RerunOptions;
 use crate::domain::change::{JobId, Progress};
-use crate::domain::json_text::json_text;
+use crate::domain::json_text::{SCHEMA_VERSION, json_text};
 use crate::domain::number::{Number, PhoneNumberId};
 use crate::domain::outcome::ApiError;
 use crate::domain::standing::ChangeResult;
-use crate::domain::text::{CleanText, width};
+use crate::domain::text::{CleanText, plain_io_error, width};
 use crate::journal::RecordedState;
 use crate::policy::error_catalog::{Applied, Explanation};
 

@@ -6,7 +6,6 @@ use std::io::{self, Write as _};
 use std::time::Duration;
 
 use crate::cli::output::names::name_cells;
-use crate::cli::output::numbers::LastRequests;
 use crate::cli::output::result_fields::recorded_cell;
 use crate::cli::output::table::{self, Cell, Column, Table, TableStyle, UNKNOWN};
 use crate::domain::clock::UtcTime;
@@ -14,6 +13,7 @@ use crate::domain::number::{Number, TwoStep};
 use crate::domain::standing::ChangeResult;
 use crate::domain::text::{CleanText, format_count};
 use crate::journal::{LastRequest, RecordedState};
+use crate::numbers::record::LastRequests;
 
 /// The columns that fit 80 columns of a terminal.
 const COLUMNS: [Column; 5] = [

@@ -31,16 +31,6 @@ pub(crate) const fn recorded_label(state: RecordedState) -> &'static str {
     }
 }
 
-/// The recorded state of a number, as a list of numbers has it for scripts. It says "resolved" where the table does.
-pub(crate) const fn recorded_json(state: RecordedState) -> &'static str {
-    match state {
-        RecordedState::NotStarted => "not_started",
-        RecordedState::Running => "sending",
-        RecordedState::Ended(result) => result.as_str(),
-        RecordedState::NotApplied | RecordedState::Resolved => "resolved",
-    }
-}
-
 /// The recorded state of a number, as a cell.
 pub(crate) fn recorded_cell(state: RecordedState) -> Cell<'static> {
     let tone = match state {

@@ -11,9 +11,6 @@ use crate::cli::output::message::wrap_message;
 use crate::cli::terminal;
 use crate::domain::json_text::json_text;
 
-/// The version of every JSON object that commands print.
-pub(crate) const SCHEMA_VERSION: u8 = 1;
-
 /// Prints a message to standard error, wrapped on a terminal. A closed standard error is not a reason to fail.
 pub(crate) fn eprint_line(text: &str) {
     writeln!(io::stderr(), "{}", wrapped_for_stderr(text)).ok();

@@ -5,11 +5,11 @@
 use serde::Serialize;
 
 use crate::cli::exit_code::ExitCode;
-use crate::cli::output::stdio::SCHEMA_VERSION;
 use crate::cli::output::table;
 use crate::cli::read_failure::api_error_exit_code;
 use crate::cli::rerun::RerunOptions;
 use crate::domain::change::{ChangeState, JobId};
+use crate::domain::json_text::SCHEMA_VERSION;
 use crate::domain::outcome::SendFailure;
 use crate::domain::standing::{ChangeResult, NotApplied, NotSentReason};
 use crate::policy::error_catalog;

@@ -1,6 +1,7 @@
 //! The input of [`super::App::update`]: what happened, in the past tense.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::console::input::decoder::PastedText;
@@ -12,6 +13,8 @@ use crate::domain::outcome::ReadFailure;
 use crate::domain::pin::Pin;
 use crate::domain::text::CleanText;
 use crate::journal::{HistoryEntry, JobDetail, JobSummary, NumberRecord, RecentSets};
+use crate::numbers::list::NumberList;
+use crate::numbers::record::ExportedNumbers;
 use crate::pace::Pause;
 use crate::policy::quota::CallsLeft;
 
@@ -119,6 +122,20 @@ pub enum Msg {
     JobRead(JobId, Option<JobDetail>),
     /// The HTTP client could not be set up, so nothing can be read or sent. The text tells the operator why.
     ClientSetupFailed(CleanText),
+    /// A list of numbers was read from a file, or the file cannot be used. The error is a sentence for the operator.
+    NumberListRead {
+        /// The file, as the operator typed it.
+        path: PathBuf,
+        /// What it has.
+        result: Result<NumberList, CleanText>,
+    },
+    /// Numbers were written to a file, or could not be. The error is a sentence for the operator.
+    NumbersExported {
+        /// The file, as the operator typed it.
+        path: PathBuf,
+        /// What it has.
+        result: Result<ExportedNumbers, CleanText>,
+    },
     /// A signal ends the process, which waits for requests in flight first.
     TerminationRequested,
     /// The time of [`super::App::next_wake`] has come.

@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
-use self::parser::Parser;
+use self::parser::{MAX_PASTE_BYTES, Parser};
 pub(in crate::console) use self::paste::BURST_WINDOW;
-use self::paste::PasteDetector;
+use self::paste::{MAX_BURST_BYTES, PasteDetector};
 use crate::console::input::key::Key;
 
 /// How long an Esc is held, because it may be the start of a split escape sequence.
@@ -56,6 +56,14 @@ pub enum InputEvent {
     Key(Key),
     /// A text was pasted: the terminal marked it, or it arrived faster than anyone types.
     Paste(PastedText),
+}
+
+/// True for a pasted text as long as the decoder keeps: its end may have been dropped.
+#[must_use]
+pub const fn may_be_cut_off(text: &str) -> bool {
+    // A character that no longer fits leaves up to three bytes free.
+    let longest = if text.len() > MAX_BURST_BYTES { MAX_PASTE_BYTES } else { MAX_BURST_BYTES };
+    text.len() + 3 >= longest
 }
 
 /// Turns bytes into input. The console uses one for its whole life.

@@ -2,23 +2,30 @@
 //!
 //! Its rows, filter and cursor are shared with the lines on top of it. It sends no PIN: it opens the PIN form.
 
+use zeroize::Zeroizing;
+
 use super::PageBehavior;
 use crate::console::effect::{ScreenCommand, WorkCommand};
-use crate::console::go::{Destination, Step};
+use crate::console::go::{Destination, PathPurpose, Step};
+use crate::console::input::decoder::may_be_cut_off;
 use crate::console::input::key::Key;
 use crate::console::input::keymap::{FooterKey, KeyTable, ListAction, table};
 use crate::console::roster::Roster;
-use crate::console::shared::{Connection, ListLayout, MIN_PANE_WIDTH, Shared};
+use crate::console::shared::{Connection, ListLayout, ListSource, MIN_PANE_WIDTH, Shared};
 use crate::domain::clock::TimePoint;
 use crate::domain::number::PhoneNumberId;
 use crate::domain::pin::PIN_DIGITS;
 use crate::domain::text::format_count;
+use crate::numbers::list::NumberList;
 
 /// For a longer list, the first key press only shows how many calls a refresh costs.
 const CONFIRM_REFRESH_ABOVE: usize = 1_000;
 
 /// How many numbers one call to Meta returns.
 const NUMBERS_PER_CALL: usize = 100;
+
+/// The response to a paste that is no number.
+const PASTE_IGNORED: &str = "Paste ignored. Open a field first.";
 
 /// The number list.
 #[derive(Debug, Default)]
@@ -96,6 +103,8 @@ impl PageBehavior for ListPage {
             ListAction::SelectShown => self.select(shared, Roster::select_shown),
             ListAction::InvertShown => self.select(shared, Roster::invert_shown),
             ListAction::SelectNone => self.select(shared, Roster::clear_selection),
+            ListAction::Export => self.export(shared),
+            ListAction::LoadNumbers => Step::open(self, Destination::Path(PathPurpose::LoadNumbers)),
         }
     }
 
@@ -110,8 +119,10 @@ impl PageBehavior for ListPage {
         shared.roster.end_range();
         if shared.names_no_numbers() || shared.has_no_numbers() {
             shared.messages.set_hint("Paste ignored.");
+        } else if has_several_lines(text) {
+            return self.ask_about_lines(text, shared);
         } else if extract_number_digits(text).is_none_or(|digits| shared.set_filter(&digits).is_err()) {
-            shared.messages.set_hint("Paste ignored. Open a field first.");
+            shared.messages.set_hint(PASTE_IGNORED);
         }
         Step::stay(self)
     }
@@ -168,6 +179,36 @@ impl ListPage {
     fn select(self, shared: &mut Shared, change: fn(&mut Roster)) -> Step<Self> {
         change(&mut shared.roster);
         shared.hint_selection();
+        Step::stay(self)
+    }
+
+    /// Asks for a file for what is selected, or else for what is shown.
+    fn export(self, shared: &mut Shared) -> Step<Self> {
+        let selected = shared.roster.selection().ids();
+        let is_selection = !selected.is_empty();
+        let ids = if is_selection { selected } else { shared.roster.shown_ids() };
+        if ids.is_empty() {
+            shared.messages.set_hint("No number is shown, so there is nothing to export.");
+            return Step::stay(self);
+        }
+        Step::open(self, Destination::Path(PathPurpose::Export { ids, is_selection }))
+    }
+
+    /// Asks whether the numbers of a paste are selected.
+    fn ask_about_lines(self, text: &str, shared: &mut Shared) -> Step<Self> {
+        if may_be_cut_off(text) {
+            let key = shared.keymap.key_label(&table::LIST, &ListAction::LoadNumbers);
+            let hint = format!("Paste ignored: it is too long, and its end is missing. {key} reads a file.");
+            shared.messages.set_hint(hint);
+            return Step::stay(self);
+        }
+        let list = NumberList::parse(unix_lines(text).as_bytes());
+        let has_numbers = !list.requests().is_empty();
+        match shared.find_listed(ListSource::Paste, list) {
+            Ok(list) if !list.ids.is_empty() => return Step::open(self, Destination::ListedNumbers(list)),
+            Ok(_) if has_numbers => shared.messages.set_hint("Paste ignored. None of its numbers is in this list."),
+            Ok(_) | Err(_) => shared.messages.set_hint(PASTE_IGNORED),
+        }
         Step::stay(self)
     }
 
@@ -257,6 +298,8 @@ const fn keeps_range(action: ListAction) -> bool {
         | ListAction::SelectShown
         | ListAction::InvertShown
         | ListAction::SelectNone
+        | ListAction::LoadNumbers
+        | ListAction::Export
         | ListAction::SetPin
         | ListAction::RefreshNumber
         | ListAction::RefreshAll
@@ -302,6 +345,24 @@ fn selection_footer(shared: &Shared) -> Vec<FooterKey> {
     let key =
         |(action, label)| FooterKey { key: shared.keymap.key_label(&table::LIST, &action), label, closes_page: false };
     keys.into_iter().map(key).collect()
+}
+
+/// The text with the line ends of a file: terminals paste them as the byte that Enter sends. It may have a PIN.
+fn unix_lines(text: &str) -> Zeroizing<String> {
+    let mut lines = Zeroizing::new(String::with_capacity(text.len()));
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        if c != '\r' {
+            lines.push(c);
+        } else if chars.peek() != Some(&'\n') {
+            lines.push('\n');
+        }
+    }
+    lines
+}
+
+fn has_several_lines(text: &str) -> bool {
+    text.split(['\r', '\n']).filter(|line| !line.trim().is_empty()).count() > 1
 }
 
 /// The digits of a pasted text, if it is exactly a phone number or an id.

@@ -10,7 +10,7 @@ use std::cell::OnceCell;
 use std::mem;
 
 use super::Roster;
-use crate::domain::number::PhoneNumberId;
+use crate::domain::number::{Number, PhoneNumberId};
 
 pub use summary::{SelectionSummary, WabaCount};
 
@@ -143,6 +143,17 @@ impl Roster {
     pub fn invert_shown(&mut self) {
         let selected = self.selection.change();
         self.visible.matching().for_each(|slot| selected.toggle(slot));
+    }
+
+    /// All numbers, in no order.
+    pub fn numbers(&self) -> impl Iterator<Item = &Number> {
+        self.store.rows().iter()
+    }
+
+    /// The numbers that rows show, from the top.
+    #[must_use]
+    pub fn shown_ids(&self) -> Vec<PhoneNumberId> {
+        self.visible.iter().map(|slot| self.store.row(slot).id).collect()
     }
 
     /// Adds these numbers to the selection, shown or not. A number that is not listed is left out. Applies the updates.

@@ -21,6 +21,8 @@ impl Shared {
                 self.roster.mark_acted_on(number);
             }
             WorkCommand::RefreshAll { .. }
+            | WorkCommand::ReadNumberList(_)
+            | WorkCommand::ExportNumbers { .. }
             | WorkCommand::AcceptRecipients
             | WorkCommand::ReadHistory(_)
             | WorkCommand::ReadCallsLeft(_)

@@ -91,7 +91,11 @@ fn number_line(number: &Number, sheet: &Sheet) -> String {
 
 fn add_keys(sheet: &mut Sheet, app: &App) {
     let count = format_count(app.roster().selection().len());
-    let keys = [(ListAction::SetPin, format!("set PIN for {count}")), (ListAction::SelectNone, "none".to_owned())];
+    let keys = [
+        (ListAction::SetPin, format!("set PIN for {count}")),
+        (ListAction::SelectNone, "none".to_owned()),
+        (ListAction::Export, "export".to_owned()),
+    ];
     let mut line = Vec::new();
     for (action, label) in keys {
         let gap = if line.is_empty() { "" } else { "  " };

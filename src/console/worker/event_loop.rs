@@ -6,6 +6,7 @@
 mod fetch;
 mod follow;
 mod job_reads;
+mod number_file_tasks;
 
 use std::sync::Arc;
 use std::sync::mpsc as blocking;
@@ -189,6 +190,8 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
             WorkCommand::StopJob(job) => self.with_jobs(|jobs| jobs.stop_job(job)),
             WorkCommand::ReadJobs => self.wanted_jobs.want_list(),
             WorkCommand::ReadJob(job) => self.wanted_jobs.want_job(job),
+            WorkCommand::ReadNumberList(path) => self.read_number_list(path),
+            WorkCommand::ExportNumbers { path, format, numbers } => self.export_numbers(path, format, numbers),
         }
     }
 

@@ -1,6 +1,7 @@
 //! What the worker reports if something is missing: a client, the records, the time.
 
 mod many_numbers;
+mod number_files;
 mod reads;
 
 use std::io::{BufRead as _, BufReader};

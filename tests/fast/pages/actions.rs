@@ -1,6 +1,7 @@
 //! Each action of each mode has a state in which it does something.
 
 use pindesk::console::app::Msg;
+use pindesk::console::input::decoder::PastedText;
 use pindesk::console::input::key::Key;
 use pindesk::console::input::keymap::{Keymap, Mode};
 use pindesk::console::shared::{RecordingStatus, Size};
@@ -11,7 +12,7 @@ use pindesk::journal::JobStatus;
 
 use super::job::{open_sample_job, start_sample_job};
 use super::jobs::sample_jobs;
-use crate::support::app_fixture::{AppFixture, ONE_ATTEMPT, PIN, READING_TIME, recording_with_escrow};
+use crate::support::app_fixture::{AppFixture, ONE_ATTEMPT, PIN, READING_TIME, number_id, recording_with_escrow};
 
 /// So small that every page of text scrolls.
 const SMALL: (u16, u16) = (40, 10);
@@ -83,6 +84,8 @@ fn console_in(mode: Mode) -> AppFixture {
         | Mode::ShuttingDown
         | Mode::TokenOverPage
         | Mode::TooSmall
+        | Mode::Path
+        | Mode::ListedNumbers
         | Mode::ManyPins
         | Mode::ManyPinsPin
         | Mode::ManyPinsNote
@@ -171,6 +174,13 @@ fn console_in(mode: Mode) -> AppFixture {
         Mode::TooSmall => {
             console.update(Msg::Resized(Size { width: 20, height: 5 }));
         }
+        Mode::Path => {
+            console.press('+');
+        }
+        Mode::ListedNumbers => {
+            let lines = format!("{}\n{}", number_id(0), "x\n".repeat(20));
+            console.update(Msg::Pasted(PastedText::new(lines)));
+        }
         Mode::ManyPins => {
             console.open_many_pins(0..4);
         }
@@ -210,7 +220,7 @@ fn prepare(console: &mut AppFixture, mode: Mode, action: &str) {
         (Mode::List, "clear-filter") => {
             console.press('/').type_text("Acme").key(Key::Enter);
         }
-        (Mode::Filter | Mode::ResolutionNote | Mode::ManyPinsNote, "clear-field") => {
+        (Mode::Filter | Mode::ResolutionNote | Mode::ManyPinsNote | Mode::Path, "clear-field") => {
             console.type_text("Acme");
         }
         (Mode::Filter, "complete-word") => {
@@ -238,6 +248,7 @@ fn prepare(console: &mut AppFixture, mode: Mode, action: &str) {
             | Mode::Messages
             | Mode::Help
             | Mode::Copied
+            | Mode::ListedNumbers
             | Mode::ManyPinsList
             | Mode::Jobs
             | Mode::Job,

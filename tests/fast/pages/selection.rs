@@ -1,12 +1,16 @@
 //! The selection of the list: its keys, how it is counted on the screen, and what a PIN is asked about.
 
 use pindesk::console::app::Msg;
+use pindesk::console::effect::WorkCommand;
+use pindesk::console::input::decoder::PastedText;
 use pindesk::console::input::key::Key;
 use pindesk::console::input::keymap::Mode;
 use pindesk::console::shared::{RecordingStatus, Size};
 use pindesk::domain::change::ChangeState;
 use pindesk::domain::number::{Number, PhoneNumberId};
 use pindesk::domain::text::CleanText;
+use pindesk::numbers::list::NumberList;
+use pindesk::numbers::record::{ExportFormat, ExportedNumbers};
 
 use crate::support::app_fixture::{
     AppFixture, ONE_ATTEMPT, number, number_id, recording_with_changed_keys, recording_with_escrow, set_pin_effect,
@@ -171,7 +175,7 @@ fn the_pane_names_what_the_filter_hides() {
         "WABA            uk-retail",
         "                102290129340398",
         "",
-        "p set PIN for 4  n none",
+        "p set PIN for 4  n none  e export",
     ];
     assert_eq!(pane[..expected.len()], expected, "\n{}", console.screen());
 }
@@ -183,4 +187,103 @@ fn a_hidden_screen_ends_the_range_and_keeps_the_selection() {
     console.key(Key::Enter).update(Msg::TokenRead(Ok(()))).press('G');
     let ids: Vec<PhoneNumberId> = console.app.roster().selection().ids();
     assert_eq!((ids.len(), console.app.roster().selection().has_range()), (2, false));
+}
+
+fn paste(console: &mut AppFixture, text: &str) {
+    console.update(Msg::Pasted(PastedText::new(text.to_owned())));
+}
+
+#[test]
+fn a_file_of_numbers_is_selected_after_a_question() {
+    let mut console = console();
+    console
+        .press('G')
+        .press(' ')
+        .press('+')
+        .sees("Select the numbers of a file")
+        .type_text("~/ids.txt")
+        .key(Key::Enter);
+    console.assert_effects([WorkCommand::ReadNumberList("~/ids.txt".into())]).sees("Waiting for the file.");
+    let text =
+        b"200000000000001\n+1 555-010-0142\n\n+1 (555) 010-0141\nEAAJtoken\n409726\n44 7\nAcme Retail Mill Road\n";
+    let list = NumberList::parse(text);
+    console.update(Msg::NumberListRead { path: "~/ids.txt".into(), result: Ok(list) });
+    let expected = "~/ids.txt has 2 numbers: select them? They are added to what is selected already: 1. \
+                    5 of 7 lines cannot be used: line 4 +1 (555) 010-0141: duplicate of line 1 \
+                    line 5 neither a phone number ID nor a phone number line 6 no number (six digits) in profile \
+                    acme-prod line 7 no number 44 7 in profile acme-prod \
+                    line 8 neither a phone number ID nor a phone number: 'Acme Retail Mill Roa'";
+    console.sees(expected).does_not_see("409726");
+    assert_selected(&console, [3]);
+    console.press('y').sees("3 selected. p asks about all 3.");
+    assert_selected(&console, [1, 2, 3]);
+}
+
+#[test]
+fn a_file_that_cannot_be_used_keeps_its_path() {
+    let mut console = console();
+    console.press('+').key(Key::Enter).sees("Type the path of a file.").type_text("ids.txt").key(Key::Enter);
+    let read = |result| Msg::NumberListRead { path: "ids.txt".into(), result };
+    let why = "The file cannot be read: No such file or directory.";
+    console.update(read(Err(CleanText::new(why)))).sees(why).sees("File: ids.txt");
+    console.key(Key::Enter).update(read(Ok(NumberList::parse(b"# none\n")))).sees("There is no number in it.");
+    console.key(Key::Enter).update(read(Ok(NumberList::parse(b"x\n")))).sees("has no number that can be selected");
+    console.press('y').sees("No line can be used, so nothing is selected.").key(Key::Esc);
+    console.press('+').type_text("ids.txt").key(Key::Enter).press('x');
+    console.update(read(Ok(NumberList::parse(b"200000000000001\n")))).sees("File: ids.txtx");
+    console.key(Key::Esc).update(read(Ok(NumberList::parse(b"200000000000001\n"))));
+    assert_eq!(console.app.mode(), Mode::List);
+    assert_selected(&console, []);
+}
+
+#[test]
+fn several_pasted_lines_are_offered_as_a_selection() {
+    let mut console = console();
+    paste(&mut console, "200000000000003\r\r200000000000000\r");
+    console.sees("The paste has 2 numbers: select them?").key(Key::Enter);
+    assert_selected(&console, []);
+    console.press('y');
+    assert_selected(&console, [0, 3]);
+    paste(&mut console, "name,phone_number_id\nx,200000000000001\n");
+    console.sees("The paste has 1 number: select it?").press('n');
+    assert_selected(&console, [0, 3]);
+    paste(&mut console, "409726\n409726\n");
+    console.sees("Paste ignored. None of its numbers is in this list.");
+    paste(&mut console, "p409726\ry");
+    console.sees("Paste ignored. Open a field first.");
+    for size in [4 * 1024, 16 * 1024] {
+        paste(&mut console, &"200000000000001\n".repeat(size / 16));
+        console.sees("Paste ignored: it is too long, and its end is missing. + reads a file.");
+    }
+    assert_selected(&console, [0, 3]);
+}
+
+#[test]
+fn an_export_has_what_is_selected_or_else_what_is_shown() {
+    let mut console = console();
+    let export = |indexes: &[usize], path: &str| WorkCommand::ExportNumbers {
+        path: path.into(),
+        format: ExportFormat::Csv,
+        numbers: indexes.iter().map(|index| number(*index)).collect(),
+    };
+    let exported = |has_history| Ok(ExportedNumbers { count: 2, has_history });
+    console.press('/').type_text("support").key(Key::Enter).press('e').sees("Export 2 shown numbers");
+    console.type_text("a.txt").key(Key::Enter).assert_no_effects().sees("End the path with .csv or .json.");
+    console.key(Key::Ctrl('u')).type_text("/x/a.csv").key(Key::Enter);
+    console.assert_effects([export(&[1, 3], "/x/a.csv")]);
+    console.update(Msg::NumbersExported { path: "/x/a.csv".into(), result: exported(true) });
+    assert_eq!(message_line(&console), "Exported 2 numbers to /x/a.csv.");
+    console.update(Msg::NumbersExported { path: "/x/a.csv".into(), result: exported(false) });
+    let without_requests = "Exported 2 numbers to /x/a.csv, without their requests: the journal cannot be";
+    assert!(message_line(&console).starts_with(without_requests), "{}", console.screen());
+    console.press('g').press(' ').key(Key::Esc).press('e').sees("Export 1 selected number");
+    console.type_text("/x/a.csv").key(Key::Enter).assert_effects([export(&[1], "/x/a.csv")]);
+    let exists = || Err(CleanText::new("A file with this name exists already: choose another name."));
+    console.update(Msg::NumbersExported { path: "/x/a.csv".into(), result: exists() });
+    console.sees("A file with this name exists already: choose another name.").sees("File: /x/a.csv");
+    console.key(Key::Enter).key(Key::Esc);
+    console.update(Msg::NumbersExported { path: "/x/a.csv".into(), result: exists() });
+    console.sees("/x/a.csv was not exported. A file with this name exists already");
+    console.press('/').type_text("zzz").key(Key::Enter).press('n').press('e');
+    assert_eq!(message_line(&console), "No number is shown, so there is nothing to export.");
 }

@@ -19,6 +19,9 @@ use pindesk::policy::quota::{PauseCause, QuotaScope};
 pub(super) const PINS: [&str; 2] = ["409726", "838271"];
 pub(super) const GENERATED_PIN: &str = "571903";
 
+/// A file with numbers: two of them, one that is unknown, and a PIN.
+pub(super) const LIST_FILE: &[u8] = b"200000000000001\n+44 7700 900112\n200000000000099\n409726\n";
+
 /// The display number of each number: ordinary, missing, short.
 pub(super) const LABELS: [Option<&str>; 6] = [
     Some("+1 555-010-0143"),

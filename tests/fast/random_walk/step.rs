@@ -81,7 +81,7 @@ fn key() -> impl Strategy<Value = Key> {
         Key::Ctrl('s'),
     ];
     prop_oneof![
-        4 => select("pppyyynqsrumcdovg/?1234twwhhzlaiv  ".chars().collect::<Vec<_>>()).prop_map(Key::Char),
+        4 => select("pppyyynqsrumcdovg/?1234twwhhzlaiv  +ye".chars().collect::<Vec<_>>()).prop_map(Key::Char),
         3 => select(named),
         1 => any::<char>().prop_filter("a key is no control character", |c| !c.is_control()).prop_map(Key::Char),
         1 => select(('0'..='9').collect::<Vec<_>>()).prop_map(Key::Char),
@@ -104,7 +104,7 @@ fn step() -> impl Strategy<Value = WalkStep> {
         2 => Just(WalkStep::TypeAhead),
         4 => proptest::collection::vec(0..LABELS.len(), 1..5).prop_map(WalkStep::OpenManyPins),
         10 => Just(WalkStep::SendMany),
-        4 => select(vec![PINS[0], "409726\n", "y\r", "+1 555-010-0143", "two-step:on", "-not set", "\u{202e}x\u{7}", ""])
+        4 => select(vec![PINS[0], "409726\n", "y\r", "+1 555-010-0143", "two-step:on", "-not set", "\u{202e}x\u{7}", "", "200000000000001\r200000000000002\rx"])
             .prop_map(WalkStep::Paste),
         3 => (1u16..200, 1u16..60).prop_map(|(width, height)| WalkStep::Resize(width, height)),
         2 => Just(WalkStep::Resize(80, 24)),

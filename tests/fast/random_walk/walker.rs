@@ -24,6 +24,8 @@ use pindesk::domain::number::{PhoneNumberId, TwoStep, Waba};
 use pindesk::domain::pin::Pin;
 use pindesk::domain::text::CleanText;
 use pindesk::journal::HistoryEntry;
+use pindesk::numbers::list::NumberList;
+use pindesk::numbers::record::ExportedNumbers;
 use pindesk::policy::rotation::Rotation;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -33,7 +35,7 @@ use crate::support::app_fixture::operator;
 use self::invariants::is_only_in_memory;
 use self::pending_question::PendingQuestion;
 use super::samples::{
-    GENERATED_PIN, PINS, RECORDING_STATUS_COUNT, change_state, number, number_id, pause, read_failure,
+    GENERATED_PIN, LIST_FILE, PINS, RECORDING_STATUS_COUNT, change_state, number, number_id, pause, read_failure,
     recording_status, wabas,
 };
 use super::step::WalkStep;
@@ -280,8 +282,9 @@ impl Walker {
 
     fn paste(&mut self, text: &str) {
         // A text field shows what is pasted into it, even a PIN.
-        if matches!(self.app.mode(), Mode::Filter | Mode::ResolutionNote | Mode::ManyPinsNote) && text.contains(PINS[0])
-        {
+        let is_text_field =
+            matches!(self.app.mode(), Mode::Filter | Mode::ResolutionNote | Mode::ManyPinsNote | Mode::Path);
+        if is_text_field && text.contains(PINS[0]) {
             return;
         }
         self.record_input(None);
@@ -362,6 +365,14 @@ impl Walker {
                 Effect::Screen(ScreenCommand::Suspend) => {
                     self.question = None;
                     self.update(Msg::Resumed, None);
+                }
+                Effect::Work(WorkCommand::ExportNumbers { path, numbers, .. }) => {
+                    let exported = ExportedNumbers { count: numbers.len(), has_history: true };
+                    self.update(Msg::NumbersExported { path, result: Ok(exported) }, None);
+                }
+                Effect::Work(WorkCommand::ReadNumberList(path)) => {
+                    let result = Ok(NumberList::parse(LIST_FILE));
+                    self.update(Msg::NumberListRead { path, result }, None);
                 }
                 Effect::Screen(ScreenCommand::ReadToken) => self.update(Msg::TokenRead(Ok(())), None),
                 Effect::Work(

@@ -13,11 +13,12 @@ use crate::cli::checks::{Unconfirmed, is_count};
 use crate::cli::confirm;
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
-use crate::cli::output::stdio::{SCHEMA_VERSION, eprint_line, exit_code_after_print, print_json};
+use crate::cli::output::stdio::{eprint_line, exit_code_after_print, print_json};
 use crate::cli::output::table;
 use crate::cli::records::{self, require_config};
 use crate::cli::runtime::build_runtime;
 use crate::config::{Env, Overrides};
+use crate::domain::json_text::SCHEMA_VERSION;
 use crate::escrow::Fingerprint;
 use crate::journal::RecipientsStatus;
 

@@ -11,10 +11,10 @@ use zeroize::Zeroizing;
 
 use crate::cli::output::names::exact_names;
 use crate::cli::output::result_fields::{recorded_label, recorded_result};
-use crate::cli::output::stdio::{SCHEMA_VERSION, eprint_line, print_json};
+use crate::cli::output::stdio::{eprint_line, print_json};
 use crate::cli::output::table::{self, Cell, Column, Table, TableStyle, Tone, UNKNOWN};
 use crate::domain::clock::UtcTime;
-use crate::domain::json_text::write_json;
+use crate::domain::json_text::{SCHEMA_VERSION, write_json};
 use crate::domain::number::{Number, PhoneNumberId, WabaId};
 use crate::domain::standing::ChangeResult;
 use crate::escrow::EscrowEntry;

@@ -56,6 +56,8 @@ pub enum ListAction {
     SelectShown,
     InvertShown,
     SelectNone,
+    LoadNumbers,
+    Export,
     SetPin,
     RefreshNumber,
     RefreshAll,
@@ -241,6 +243,24 @@ pub enum TokenAction {
     Messages,
     HideScreen,
     Leave,
+}
+
+/// The actions of the path of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the table describes each one")]
+pub enum PathAction {
+    Continue,
+    ClearField,
+    Cancel,
+}
+
+/// The actions of the question about the numbers of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the table describes each one")]
+pub enum ListedNumbersAction {
+    Select,
+    Move(Motion),
+    Cancel,
 }
 
 /// The actions of a window that is too small.

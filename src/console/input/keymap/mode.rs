@@ -61,6 +61,10 @@ pub enum Mode {
     NothingNamed,
     /// A window smaller than 40x10.
     TooSmall,
+    /// Typing the path of a file.
+    Path,
+    /// Asking whether the numbers of a list are selected.
+    ListedNumbers,
     /// The form for many numbers, on a choice.
     ManyPins,
     /// The form for many numbers, on the PIN.
@@ -94,7 +98,7 @@ pub enum TextInput {
 
 impl Mode {
     /// Every mode.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 39] = [
         Self::List,
         Self::Filter,
         Self::Sort,
@@ -123,6 +127,8 @@ impl Mode {
         Self::NoNumbers,
         Self::NothingNamed,
         Self::TooSmall,
+        Self::Path,
+        Self::ListedNumbers,
         Self::ManyPins,
         Self::ManyPinsPin,
         Self::ManyPinsNote,

@@ -68,6 +68,8 @@ pub(super) fn of(mode: Mode) -> &'static dyn AnyTable {
         Mode::NoNumbers => &NO_NUMBERS,
         Mode::NothingNamed => &NOTHING_NAMED,
         Mode::TooSmall => &TOO_SMALL,
+        Mode::Path => &PATH,
+        Mode::ListedNumbers => &LISTED_NUMBERS,
         Mode::ManyPins => &MANY_PINS,
         Mode::ManyPinsPin => &MANY_PINS_PIN,
         Mode::ManyPinsNote => &MANY_PINS_NOTE,

@@ -6,7 +6,7 @@ use super::common::{
 };
 use crate::console::input::key::Key;
 use crate::console::input::keymap::actions::{
-    FilterAction, ListAction, Motion, QuickFilter, SortAction, UnresolvedAction,
+    FilterAction, ListAction, ListedNumbersAction, Motion, PathAction, QuickFilter, SortAction, UnresolvedAction,
 };
 use crate::console::input::keymap::mode::{Mode, TextInput};
 use crate::console::input::keymap::row::{HelpGroup, KeyRow, KeyTable, Risk, bind};
@@ -38,6 +38,10 @@ pub static LIST: KeyTable<ListAction> = KeyTable {
             KeyRow::new("invert-shown", &[Char('i')], "select: the others of these instead", Find),
         ),
         bind(ListAction::SelectNone, KeyRow::new("select-none", &[Char('n')], "select: none", Find)),
+        bind(
+            ListAction::LoadNumbers,
+            KeyRow::new("load-numbers", &[Char('+')], "select: the numbers of a file", Find),
+        ),
         bind(
             ListAction::SetPin,
             KeyRow { description: "set the PINs of the selection, or the PIN of this number", ..SET_PIN },
@@ -94,6 +98,10 @@ pub static LIST: KeyTable<ListAction> = KeyTable {
         bind(ListAction::Messages, MESSAGES),
         bind(ListAction::HideScreen, HIDE_SCREEN),
         bind(ListAction::ShowJobs, SHOW_JOBS),
+        bind(
+            ListAction::Export,
+            KeyRow::new("export", &[Char('e')], "export what is selected, or else what is shown", Tool),
+        ),
     ],
 };
 
@@ -205,5 +213,38 @@ pub static UNRESOLVED: KeyTable<UnresolvedAction> = KeyTable {
         ),
         bind(UnresolvedAction::Messages, MESSAGES),
         bind(UnresolvedAction::HideScreen, HIDE_SCREEN),
+    ],
+};
+
+/// The keys of [`Mode::Path`].
+pub static PATH: KeyTable<PathAction> = KeyTable {
+    mode: Mode::Path,
+    title: "path of a file",
+    text_input: TextInput::Text,
+    bindings: &[
+        bind(PathAction::Continue, KeyRow::new("use-file", &[Key::Enter], "use this file", Find).footer("continue")),
+        bind(
+            PathAction::ClearField,
+            KeyRow::new("clear-field", &[Ctrl('u')], "clear the line", Find).footer("clear the line"),
+        ),
+        bind(PathAction::Cancel, KeyRow::new("cancel", &[Key::Esc], "cancel", Tool).footer("cancel").closes_page()),
+    ],
+};
+
+/// The keys of [`Mode::ListedNumbers`].
+pub static LISTED_NUMBERS: KeyTable<ListedNumbersAction> = KeyTable {
+    mode: Mode::ListedNumbers,
+    title: "numbers of a list",
+    text_input: TextInput::None,
+    bindings: with_motions![
+        ListedNumbersAction::Move;
+        bind(
+            ListedNumbersAction::Select,
+            KeyRow::new("select-listed", &[Char('y')], "select these numbers", Find).footer("select them"),
+        ),
+        bind(
+            ListedNumbersAction::Cancel,
+            KeyRow::new("cancel", &[Char('n'), Key::Esc], "back, select nothing", Tool).footer("back").closes_page(),
+        ),
     ],
 };

@@ -6,7 +6,8 @@ use std::borrow::Cow;
 
 /// A cleaned text as a cell of CSV: `'` before what a spreadsheet would run as a formula. A phone number begins with `+`
 /// and stays as it is.
-pub(crate) fn csv_cell(text: &str) -> Cow<'_, str> {
+#[must_use]
+pub fn csv_cell(text: &str) -> Cow<'_, str> {
     let is_formula = match text.chars().next() {
         Some('=' | '@' | '\t' | '\r') => true,
         Some('+' | '-') => !is_phone_number(text),

@@ -5,8 +5,8 @@
 
 use serde::Deserialize;
 
-use crate::cli::number_arg::NumberArg;
 use crate::domain::number::{ParseIdError, PhoneNumberId};
+use crate::domain::number_arg::NumberArg;
 use crate::domain::redact::may_have_secret;
 use crate::domain::text::CleanText;
 use crate::domain::text_problem::{TextProblem, is_utf16, without_bom};

@@ -1,7 +1,7 @@
 //! Finds which requests of a list name a number, by its ID or by its display number. It takes eight bytes a request.
 
-use crate::cli::number_arg::NumberArg;
 use crate::domain::number::PhoneNumberId;
+use crate::domain::number_arg::NumberArg;
 
 /// The positions of requests in their list.
 #[derive(Debug)]

@@ -1,4 +1,5 @@
-//! A number on the command line: a phone number ID, or the display number as people write it.
+//! A number as an operator names it, on the command line or in a list: a phone number ID, or the display number as people
+//! write it.
 //!
 //! It knows no numbers and guesses none: a part of a number is not a number.
 
@@ -19,7 +20,7 @@ const INTERNATIONAL_PREFIX: &str = "00";
 
 /// A number as the operator names it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum NumberArg {
+pub enum NumberArg {
     /// A phone number ID, and nothing else.
     Id(PhoneNumberId),
     /// Digits alone: an ID, or the digits of a display number.
@@ -30,7 +31,7 @@ pub(crate) enum NumberArg {
 
 /// A display number as the operator wrote it. Two are equal if their digits are.
 #[derive(Debug, Clone)]
-pub(crate) struct DisplayNumber {
+pub struct DisplayNumber {
     digits: Box<str>,
     written: CleanText,
 }
@@ -52,11 +53,13 @@ impl Hash for DisplayNumber {
 /// The text is not a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected a phone number ID, or a number such as +44 7700 900001")]
-pub(crate) struct ParseNumberError;
+pub struct ParseNumberError;
 
 impl FromStr for NumberArg {
     type Err = ParseNumberError;
 
+    /// # Errors
+    /// If the text is something else than digits, separators and a prefix.
     fn from_str(text: &str) -> Result<Self, ParseNumberError> {
         let text = text.trim();
         let written: String = text.chars().filter(|c| !SEPARATORS.contains(c)).collect();
@@ -72,7 +75,8 @@ impl FromStr for NumberArg {
 
 impl NumberArg {
     /// The ID, if the text can be one.
-    pub(crate) const fn id(&self) -> Option<PhoneNumberId> {
+    #[must_use]
+    pub const fn id(&self) -> Option<PhoneNumberId> {
         match self {
             Self::Id(id) | Self::Digits(id) => Some(*id),
             Self::Display(_) => None,
@@ -80,7 +84,8 @@ impl NumberArg {
     }
 
     /// The digits of the display number, if the text can be one.
-    pub(crate) fn display_digits(&self) -> Option<&str> {
+    #[must_use]
+    pub fn display_digits(&self) -> Option<&str> {
         match self {
             Self::Id(_) => None,
             Self::Digits(id) => Some(without_international_prefix(id.as_str())),
@@ -89,12 +94,14 @@ impl NumberArg {
     }
 
     /// True if the text names this number.
-    pub(crate) fn names(&self, number: &Number) -> bool {
+    #[must_use]
+    pub fn names(&self, number: &Number) -> bool {
         self.id() == Some(number.id) || self.display_digits() == Some(&display_digits(number))
     }
 
     /// The number for a message. Six digits are no number of Meta's, and may be a PIN.
-    pub(crate) fn label(&self) -> String {
+    #[must_use]
+    pub fn label(&self) -> String {
         match self {
             Self::Id(id) | Self::Digits(id) => id_label(*id),
             Self::Display(number) if number.digits.len() == PIN_DIGITS => SIX_DIGITS.to_owned(),
@@ -103,19 +110,22 @@ impl NumberArg {
     }
 
     /// True if the text may be this number without its country code.
-    pub(crate) fn is_end_of(&self, number: &Number) -> bool {
+    #[must_use]
+    pub fn is_end_of(&self, number: &Number) -> bool {
         let Some(end) = self.local_digits() else { return false };
         let digits = display_digits(number);
         digits.len() > end.len() && digits.ends_with(end)
     }
 
     /// True if the text may be a number without its country code.
-    pub(crate) fn may_lack_country_code(&self) -> bool {
+    #[must_use]
+    pub fn may_lack_country_code(&self) -> bool {
         self.local_digits().is_some()
     }
 
     /// What to do about a number that is not known. `similar` are the known numbers that it is the end of.
-    pub(crate) fn hint(&self, similar: &[Number]) -> Option<String> {
+    #[must_use]
+    pub fn hint(&self, similar: &[Number]) -> Option<String> {
         self.local_digits()?;
         Some(match similar {
             [number] => format!("Did you mean {}?", number.label()),
@@ -136,7 +146,8 @@ impl NumberArg {
     }
 
     /// Why a profile with these WABAs does not have the number.
-    pub(crate) fn unknown_text(&self, profile: &CleanText, wabas: &[Arc<Waba>]) -> String {
+    #[must_use]
+    pub fn unknown_text(&self, profile: &CleanText, wabas: &[Arc<Waba>]) -> String {
         let waba = wabas.iter().find(|waba| self.id().is_some_and(|id| id.as_str() == waba.id.as_str()));
         match waba.map(|waba| &**waba) {
             Some(Waba { id, name: Some(name) }) => format!("{id} is the WABA {name}, not a number"),
@@ -154,7 +165,8 @@ fn without_international_prefix(digits: &str) -> &str {
 }
 
 /// The digits of the display number; empty without a display number.
-pub(crate) fn display_digits(number: &Number) -> String {
+#[must_use]
+pub fn display_digits(number: &Number) -> String {
     number.original_display().unwrap_or_default().chars().filter(char::is_ascii_digit).collect()
 }
 
@@ -162,7 +174,8 @@ pub(crate) fn display_digits(number: &Number) -> String {
 const SIX_DIGITS: &str = "(six digits)";
 
 /// An ID for a message. Six digits are not an ID of Meta's, and may be a PIN.
-pub(crate) fn id_label(id: PhoneNumberId) -> String {
+#[must_use]
+pub fn id_label(id: PhoneNumberId) -> String {
     if id.as_str().len() == PIN_DIGITS { SIX_DIGITS.to_owned() } else { id.to_string() }
 }
 
