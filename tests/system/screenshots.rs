@@ -52,7 +52,7 @@ fn pages_match_their_screenshots() {
 
     demo.set_random_pin(SET_ROW, "✓ set");
     demo.set_random_pin(FAILED_ROW, "✗ failed");
-    demo.check_after_keys("failed", "\r", "more below");
+    demo.check_after_keys("failed", "\r", "Last set here");
     demo.leave_page();
     demo.set_random_pin(NO_ANSWER_ROW, "! no answer");
     // The countdown starts with a shorter text.
