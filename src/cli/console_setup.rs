@@ -38,7 +38,9 @@ pub(crate) fn exit_code(exit: ConsoleExit) -> ExitCode {
             // The terminal keeps these lines, so they name no number.
             if not_sent > 0 {
                 let numbers = if not_sent == 1 { "1 PIN was".to_owned() } else { format!("{not_sent} PINs were") };
-                eprint_line(&format!("pindesk: {numbers} not sent. To find them: /request:not-sent in the console."));
+                eprint_line(&format!(
+                    "pindesk: {numbers} not sent. To send the rest: b in the console, the job, then t."
+                ));
             }
             if in_doubt > 0 {
                 let numbers = if in_doubt == 1 { "1 number is".to_owned() } else { format!("{in_doubt} numbers are") };

@@ -165,6 +165,8 @@ pub struct ResumeRequest {
     pub targets: Targets,
     /// True if Meta refused all of them.
     pub have_failed: bool,
+    /// How many others are left out, because a PIN was set on them after the job began.
+    pub set_since: usize,
 }
 
 /// Why the program ends.

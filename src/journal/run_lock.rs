@@ -47,11 +47,6 @@ impl RunLock {
         &self.run_id
     }
 
-    /// The state directory of the journal.
-    pub(super) fn dir(&self) -> &StateDir {
-        &self.dir
-    }
-
     /// True for a live run of another process.
     pub(super) fn is_other_live_run(&self, run_id: &str) -> io::Result<bool> {
         Ok(run_id != self.run_id && is_run_alive(&self.dir, run_id)?)
@@ -79,6 +74,11 @@ pub(super) struct LiveRuns<'a> {
 impl<'a> LiveRuns<'a> {
     pub(super) fn new(dir: &'a StateDir) -> Self {
         Self { dir, known: HashMap::new() }
+    }
+
+    /// The same for all runs but this one, which counts as ended: it knows itself what it works on.
+    pub(super) fn of_others(own: &'a RunLock) -> Self {
+        Self { dir: &own.dir, known: HashMap::from([(own.run_id.clone(), false)]) }
     }
 
     /// True if the process of this run is alive.

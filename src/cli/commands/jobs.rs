@@ -27,6 +27,7 @@ use crate::cli::output::dry_run;
 use crate::cli::output::job::ResultPrinter;
 use crate::cli::output::options::OutputOptions;
 use crate::cli::output::stdio::eprint_line;
+use crate::cli::output::table;
 use crate::cli::pauses;
 use crate::cli::pin_file;
 use crate::cli::records::{self, require_config};
@@ -178,6 +179,15 @@ fn require_profile(job: &JobSummary, profile: &Profile) -> Result<(), CliError> 
         .remedy(format!("Add: --profile {}", job.profile)))
 }
 
+/// Says which numbers are left out, because another job set a PIN there.
+fn warn_set_since(job: JobId, numbers: &[JobNumber], options: OutputOptions) {
+    let set_since = numbers.iter().filter(|number| number.is_set_since && number.is_left()).count();
+    if set_since > 0 && !options.is_quiet {
+        let numbers = table::numbers_label(set_since);
+        eprint_line(&format!("pindesk: {numbers} left out: another job set a PIN there after job {job} began."));
+    }
+}
+
 /// The numbers that resuming sends; with `failed`, all that Meta refused are among them.
 fn numbers_left(numbers: &[JobNumber], failed: bool) -> Vec<PhoneNumberId> {
     let is_left = |number: &&JobNumber| number.is_resumable() || failed && number.has_failed();
@@ -198,6 +208,7 @@ fn resume(
         return Err(CliError::not_ready(format!("another process is working on job {id}")).nothing_sent());
     }
     if numbers_left(&numbers, args.failed).is_empty() {
+        warn_set_since(id, &numbers, OutputOptions::new(args.json, global));
         return Ok(report_nothing_left(id, OutputOptions::new(args.json, global), global));
     }
     // The recorded outcomes are not needed while the rest is sent.
@@ -209,8 +220,10 @@ fn resume(
     checks::require_writable(&config.profile, global)?;
     let records = records::prepare_to_send(state_dir, &config, args.dry_run, true, &rerun)?;
     // Read again: opening the journal imports changes that only the escrow file had.
-    let ids = numbers_left(&find_job(state_dir, id, &rerun)?.numbers, args.failed);
+    let numbers = find_job(state_dir, id, &rerun)?.numbers;
+    let ids = numbers_left(&numbers, args.failed);
     let options = OutputOptions::new(args.json, global);
+    warn_set_since(id, &numbers, options);
     if ids.is_empty() {
         return Ok(report_nothing_left(id, options, global));
     }

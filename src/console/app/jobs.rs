@@ -25,6 +25,8 @@ impl App {
         send_first: Option<usize>,
         now: TimePoint,
     ) -> Vec<Effect> {
+        // It is what the operator looks for next.
+        self.shared.jobs.list.select(job);
         let milestone = self.shared.jobs.own.start(job, numbers, send_first, now.instant);
         self.shared.jobs.open.mark_stale();
         milestone.map(|milestone| self.milestone_reached(milestone, now)).unwrap_or_default()

@@ -83,7 +83,15 @@ impl JobPage {
         let Some(numbers) = shared.jobs.open.numbers() else { return Step::stay(self) };
         let (id, summary) = (self.id, numbers.summary());
         let have_failed = numbers.left(false).next().is_none();
-        let left = numbers.left(have_failed).map(|number| shared.job_target(number)).collect();
+        // Their PINs are newer than the decision of the job.
+        let is_set_since = |number: &PhoneNumberId| {
+            let row = shared.roster.get(number);
+            row.and_then(|row| row.last_set).is_some_and(|last_set| last_set.at > summary.at)
+        };
+        let (newer, left): (Vec<_>, Vec<_>) =
+            numbers.left(have_failed).partition(|number| is_set_since(&number.number));
+        let set_since = newer.len() + numbers.set_since();
+        let left = left.into_iter().map(|number| shared.job_target(number)).collect();
         let is_of_profile = shared.session.profile.as_deref() == Some(summary.profile.as_str());
         let hint = if numbers.is_running() {
             format!("Job {id} is running. What it leaves can be sent when it has ended.")
@@ -98,8 +106,12 @@ impl JobPage {
             let reason = targets.iter().find_map(|target| shared.new_pin_block_reason(&target.id, &keys, now));
             return match reason {
                 Some(reason) => Step::blocked(self, reason, shared),
-                None => Step::open(self, Destination::ResumeJob(ResumeRequest { job: id, targets, have_failed })),
+                None => {
+                    Step::open(self, Destination::ResumeJob(ResumeRequest { job: id, targets, have_failed, set_since }))
+                }
             };
+        } else if set_since > 0 {
+            format!("Every number that job {id} left has a newer PIN. Nothing is left to send.")
         } else {
             format!("Nothing of job {id} is left to send.")
         };

@@ -26,6 +26,10 @@ pub(super) fn sheet(app: &App, page: &JobResumePage, now: Instant) -> Sheet {
     sheet.optional_text(&format!(
         "Each is saved to the escrow first ({openers}). Numbers that are set are not sent again."
     ));
+    if request.set_since > 0 {
+        let others = format_count(request.set_since);
+        sheet.text(&format!("Left out: {others}, because a PIN was set there after the job began."));
+    }
     sheet.optional_blank_line();
     let in_state = |state| request.targets.iter().filter(|target| target.two_step == state).count();
     let (on, not_set, unknown) = (in_state(TwoStep::On), in_state(TwoStep::NotSet), in_state(TwoStep::Unknown));

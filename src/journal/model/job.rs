@@ -100,6 +100,8 @@ pub struct JobNumber {
     pub reply: ReplySummary,
     /// The reason for the outcome, in words.
     pub reason: Option<CleanText>,
+    /// True if a PIN was set on the number since, by another job: it is newer than the decision of this one.
+    pub is_set_since: bool,
 }
 
 /// The state of a number in a job, or of a single change.
@@ -159,13 +161,19 @@ impl JobNumber {
     /// must check them first.
     #[must_use]
     pub fn is_resumable(&self) -> bool {
+        !self.is_set_since && self.is_left()
+    }
+
+    /// True if a resumed job would send a PIN to it, if no other job had set one since.
+    #[must_use]
+    pub fn is_left(&self) -> bool {
         self.state.is_resumable(self.standing.as_ref())
     }
 
     /// True if Meta refused its last PIN, for whatever reason. A resumed job may send a new one if the operator asks for it.
     #[must_use]
     pub fn has_failed(&self) -> bool {
-        self.state == RecordedState::Ended(ChangeResult::Failed)
+        !self.is_set_since && self.state == RecordedState::Ended(ChangeResult::Failed)
     }
 
     /// Why it was not set; `None` if it was, or if it has no outcome.
@@ -216,6 +224,7 @@ impl JobNumber {
             standing: None,
             reply: ReplySummary::default(),
             reason: None,
+            is_set_since: false,
         }
     }
 }

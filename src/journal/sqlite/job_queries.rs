@@ -25,13 +25,14 @@ use crate::state_dir::StateDir;
 /// Every job, newest first. One statement counts the numbers with equal facts, and a rule decides the state of each
 /// group.
 pub(super) fn summaries(db: &Connection, dir: &StateDir) -> Result<Vec<JobSummary>, StorageError> {
-    const START: usize = FACTS_COLUMN_COUNT + 3;
+    const START: usize = FACTS_COLUMN_COUNT + 4;
     let mut runs = LiveRuns::new(dir);
     let mut statement = db.prepare(&format!(
-        "SELECT f.last, f.doubted, f.confirmed, f.settled, f.run, f.is_started, count(f.job), f.refusal, {JOB_COLUMNS}
+        "SELECT f.last, f.doubted, f.confirmed, f.settled, f.run, f.is_started, count(f.job), f.refusal, f.set_since, {JOB_COLUMNS}
         FROM jobs j LEFT JOIN (
-            SELECT n.job, r.change IS NOT NULL AS is_started, {FACTS_COLUMNS}, {REFUSAL_COLUMN} {}) f ON f.job = j.job
-        GROUP BY j.job, f.is_started, f.last, f.doubted, f.confirmed, f.settled, f.run, f.refusal
+            SELECT n.job, r.change IS NOT NULL AS is_started, {FACTS_COLUMNS}, {REFUSAL_COLUMN}, {SET_SINCE_COLUMN}
+            {}) f ON f.job = j.job
+        GROUP BY j.job, f.is_started, f.last, f.doubted, f.confirmed, f.settled, f.run, f.refusal, f.set_since
         ORDER BY j.job DESC",
         numbers_sql(None)
     ))?;
@@ -49,7 +50,8 @@ pub(super) fn summaries(db: &Connection, dir: &StateDir) -> Result<Vec<JobSummar
             let count: u32 = row.get(FACTS_COLUMN_COUNT + 1)?;
             let refusal: Option<String> = row.get(FACTS_COLUMN_COUNT + 2)?;
             let standing = refusal.and_then(|refusal| serde_json::from_str(&refusal).ok());
-            let is_resumable = state.is_resumable(standing.as_ref());
+            let is_set_since = row.get::<_, Option<bool>>(FACTS_COLUMN_COUNT + 3)?.unwrap_or(false);
+            let is_resumable = !is_set_since && state.is_resumable(standing.as_ref());
             tally.add(state, usize::try_from(count).unwrap_or(usize::MAX), is_resumable, is_alive);
         }
     }
@@ -57,14 +59,13 @@ pub(super) fn summaries(db: &Connection, dir: &StateDir) -> Result<Vec<JobSummar
 }
 
 /// One job; `None` if no job has this ID.
-pub(super) fn detail(db: &Connection, dir: &StateDir, id: JobId) -> Result<Option<JobDetail>, StorageError> {
-    let mut runs = LiveRuns::new(dir);
+pub(super) fn detail(db: &Connection, mut runs: LiveRuns<'_>, id: JobId) -> Result<Option<JobDetail>, StorageError> {
     let mut statement = db.prepare_cached(&format!("SELECT {JOB_COLUMNS} FROM jobs j WHERE j.job = ?1"))?;
     let mut jobs = statement.query([id.get()])?;
     let Some(mut tally) = jobs.next()?.map(|row| read_job(row, 0, &mut runs)).transpose()? else { return Ok(None) };
     let mut statement = db.prepare_cached(&format!(
         "SELECT {FACTS_COLUMNS}, n.number, n.waba, r.change, coalesce(o.at, t.at), coalesce(o.tries, t.attempt),
-            o.detail {} ORDER BY n.place",
+            o.detail, {SET_SINCE_COLUMN} {} ORDER BY n.place",
         numbers_sql(Some(id))
     ))?;
     let mut rows = statement.query([id.get()])?;
@@ -93,6 +94,11 @@ pub(super) fn sets_since(db: &Connection, since: UtcTime) -> Result<Vec<JobSet>,
 /// What Meta refused, without the trace ID, which is different for each number; `NULL` for other outcomes.
 const REFUSAL_COLUMN: &str =
     "iif(o.kind = 'failed' AND json_valid(o.detail), json_remove(o.detail, '$.Refused.trace_id'), NULL) AS refusal";
+
+/// Whether another job set a PIN on the number after this one began.
+const SET_SINCE_COLUMN: &str = "
+    EXISTS (SELECT 1 FROM outcomes s WHERE s.number = n.number AND s.kind = 'set' AND s.job IS NOT n.job
+        AND s.seq > (SELECT seq FROM jobs WHERE job = n.job)) AS set_since";
 
 /// The columns of a job `j`, and the runs that resumed it.
 const JOB_COLUMNS: &str =
@@ -183,8 +189,9 @@ fn read_number(row: &Row<'_>, is_alive: bool) -> rusqlite::Result<JobNumber> {
     const START: usize = FACTS_COLUMN_COUNT;
     let (number, waba) = (parse_column(row, START)?, waba_column(row, START + 1)?);
     let change: Option<String> = row.get(START + 2)?;
+    let is_set_since = row.get(START + 6)?;
     if change.is_none() {
-        return Ok(JobNumber::not_started(number, waba));
+        return Ok(JobNumber { is_set_since, ..JobNumber::not_started(number, waba) });
     }
     let state = read_facts(row, 0)?.state(is_alive);
     let detail: Option<String> = row.get(START + 5)?;
@@ -199,5 +206,6 @@ fn read_number(row: &Row<'_>, is_alive: bool) -> rusqlite::Result<JobNumber> {
         reply: standing.as_ref().map(reply_summary).unwrap_or_default(),
         reason: standing.as_ref().and_then(outcome_reason),
         standing,
+        is_set_since,
     })
 }

@@ -15,6 +15,7 @@ use crate::domain::text::CleanText;
 use crate::journal::audit::{AuditAction, AuditEntry};
 use crate::journal::error::{RecordError, StorageError};
 use crate::journal::model::{JobNumber, JobPlan, JobStatus, PinSource};
+use crate::journal::run_lock::LiveRuns;
 
 impl JournalTx<'_> {
     pub(super) fn start_job(&mut self, plan: &JobPlan) -> Result<JobId, StorageError> {
@@ -56,7 +57,9 @@ impl JournalTx<'_> {
         numbers: &[PhoneNumberId],
     ) -> Result<Result<(), RecordError>, StorageError> {
         let busy = |text: String| Ok(Err(RecordError::Busy(CleanText::new(&text))));
-        let Some(detail) = job_queries::detail(self.db, self.context.run_lock.dir(), job)? else {
+        // A job of this process that has ended may be resumed by it.
+        let runs = LiveRuns::of_others(&self.context.run_lock);
+        let Some(detail) = job_queries::detail(self.db, runs, job)? else {
             return busy(format!("job {job} no longer exists"));
         };
         if detail.summary.status == JobStatus::Running {

@@ -180,7 +180,7 @@ impl JournalReader {
     /// # Errors
     /// If the database cannot be read.
     pub fn job(&self, id: JobId) -> Result<Option<JobDetail>, JournalError> {
-        self.read(|db| job_queries::detail(db, &self.dir, id))
+        self.read(|db| job_queries::detail(db, LiveRuns::new(&self.dir), id))
     }
 
     /// The jobs that set some of these numbers in the 24 hours before `now`.

@@ -58,6 +58,7 @@ fn recorded(index: usize, state: RecordedState) -> JobNumber {
     };
     let is_started = state != RecordedState::NotStarted;
     JobNumber {
+        is_set_since: false,
         number: number_id(index),
         waba: Some(waba().id),
         state,

@@ -11,7 +11,7 @@ use pindesk::state_dir::StateDir;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use super::{assert_refused, pin_path};
+use super::{assert_refused, pin_path, set_one_pin};
 use crate::support::cli_fixture::{CliFixture, PIN, wait_until_held};
 use crate::support::skip;
 use crate::support::watchdog::Watchdog;
@@ -423,4 +423,25 @@ fn two_resumes_at_once_send_each_number_once() {
     let audit = cli.run(&["audit", "show", "--json"]).summary();
     let resumed = audit["rows"].as_array().expect("rows").iter().filter(|row| row["action"] == "resumed").count();
     assert_eq!(resumed, 1, "{audit}");
+}
+
+#[test]
+fn a_pin_that_another_job_set_since_is_not_replaced() {
+    let cli = CliFixture::without_faults();
+    let ids = cli.number_ids("not-set", 4);
+    let list = cli.write_id_list(&ids);
+    let job = cli.run(&["pin", "set", "--from", &list, "--random", "--confirm", "4", "--first", "1"]);
+    assert_eq!(job.code, Some(3), "{job:?}");
+    let left = cli.run(&["jobs", "show", "1", "--state", "not-sent", "--ids"]).stdout;
+    let colleagues = left.lines().next().expect("a number");
+    assert_eq!(set_one_pin(&cli, colleagues, &[]).code, Some(0));
+    let requests = cli.simulator.pin_request_count();
+    let resumed = cli.run(&["jobs", "resume", "1", "--confirm", "2", "--replace"]);
+    assert_eq!(resumed.code, Some(0), "{resumed:?}");
+    let left_out = "pindesk: 1 number left out: another job set a PIN there after job 1 began.\n";
+    assert!(resumed.stderr.starts_with(left_out), "{resumed:?}");
+    assert_eq!(cli.simulator.pin_request_count(), requests + 2);
+    let again = cli.run(&["jobs", "resume", "1", "--confirm", "1", "--replace"]);
+    assert!(again.stderr.starts_with(left_out), "{again:?}");
+    assert_eq!(cli.simulator.pin_request_count(), requests + 2);
 }

@@ -239,6 +239,12 @@ impl JobNumbers {
         records.filter(move |record| if failed { record.has_failed() } else { record.is_resumable() })
     }
 
+    /// How many numbers are not left to send only because another job set a PIN there.
+    #[must_use]
+    pub fn set_since(&self) -> usize {
+        self.rows.iter().filter(|row| row.record.is_set_since && row.record.is_left()).count()
+    }
+
     /// The numbers with no answer.
     pub fn in_doubt(&self) -> impl Iterator<Item = PhoneNumberId> {
         let is_running = self.is_running();
