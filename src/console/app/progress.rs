@@ -68,6 +68,8 @@ impl App {
         self.note_outcome(id, state, now);
         let is_over = self.shared.started_jobs.note_progress(&id, state);
         let refresh = if is_over && !self.shared.refresh.is_running { self.shared.refresh_all() } else { None };
+        // The end of the job must stay on the message line.
+        self.shared.refresh.is_quiet |= refresh.is_some();
         refresh.map(Effect::from).into_iter().chain(self.read_history_after(id, state)).collect()
     }
 

@@ -109,7 +109,9 @@ impl App {
         if let Some(warning) = before {
             self.shared.messages.push_once(now.utc, warning);
         }
-        self.shared.messages.push(now.utc, format!("{sentence}{note}"));
+        if !self.shared.refresh.is_quiet || unread > 0 {
+            self.shared.messages.push(now.utc, format!("{sentence}{note}"));
+        }
         if let Some(warning) = after {
             self.shared.messages.push_once(now.utc, warning);
         }

@@ -166,6 +166,8 @@ pub struct RefreshProgress {
     pub is_running: bool,
     /// When the last list ended; `None` while the refresh is running.
     pub finished_at: Option<UtcTime>,
+    /// True if nobody asked for it: its end is told only if something could not be read.
+    pub is_quiet: bool,
     /// When the last refresh ended that could read every WABA, in this session.
     pub last_complete_at: Option<UtcTime>,
     /// How many numbers were read.

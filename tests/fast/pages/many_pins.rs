@@ -151,6 +151,8 @@ fn the_first_outcome_says_that_the_others_wait() {
     console.assert_no_effects().set_change_state(2, ChangeState::Set(ONE_ATTEMPT)).assert_no_effects();
     console.set_change_state(3, ChangeState::Set(ONE_ATTEMPT));
     console.assert_effects([WorkCommand::RefreshAll { refresh_id: 2 }]);
+    // Nobody asked for it, so it does not take the place of the end of the job.
+    console.update(Msg::RefreshFinished { refresh_id: 2 }).sees("Job 1 ended: 3 set.");
 }
 
 #[test]
