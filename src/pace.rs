@@ -16,6 +16,9 @@ use crate::policy::quota::{
     Budgets, CallEnd, CallTarget, CallTicket, CallsLeft, Hold, PauseCause, QuotaScope, ScopePause,
 };
 
+/// A shorter pause is told in seconds: a minute would be most of it.
+const SECONDS_BELOW: Duration = Duration::from_mins(2);
+
 /// The pace of all calls with one access token. A clone shares the budgets.
 #[derive(Clone)]
 pub struct Pace(Arc<SharedPace>);
@@ -71,8 +74,13 @@ impl Pause {
             PauseCause::Throttled(code) => format!("Meta asks to go slower (code {code})"),
             PauseCause::QuotaUsedUp => "the calls for this hour are used up".to_owned(),
         };
-        let minutes = now.until(self.until.utc).as_secs().div_ceil(60).max(1);
-        format!("{what} {verb} paused until {} ({minutes} min): {why}.", self.until.utc)
+        let left = now.until(self.until.utc);
+        let left = if left < SECONDS_BELOW {
+            format!("{} s", left.as_secs().max(1))
+        } else {
+            format!("{} min", left.as_secs().div_ceil(60))
+        };
+        format!("{what} {verb} paused until {} ({left}): {why}.", self.until.utc)
     }
 
     /// What goes on after the pause, for an operator. `label` is the name of the WABA or number.
@@ -247,6 +255,20 @@ impl Drop for PacedCall {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pause_below_two_minutes_is_told_in_seconds() {
+        let now = UtcTime::from_unix_seconds(1_795_356_000);
+        let time = |seconds| {
+            let until = now.plus(Duration::from_secs(seconds));
+            let until = TimePoint { instant: std::time::Instant::now(), utc: until };
+            let sentence = Pause { scope: QuotaScope::App, cause: PauseCause::QuotaUsedUp, until }.sentence(None, now);
+            sentence.split(['(', ')']).nth(1).map(str::to_owned)
+        };
+        for (seconds, told) in [(0, "1 s"), (8, "8 s"), (119, "119 s"), (120, "2 min"), (121, "3 min")] {
+            assert_eq!(time(seconds).as_deref(), Some(told));
+        }
+    }
 
     #[test]
     fn a_pause_names_scope_cause_end_and_minutes() {

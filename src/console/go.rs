@@ -10,6 +10,7 @@ use crate::console::pin_form::PinForm;
 use crate::console::shared::{BlockReason, ListedNumbers, Shared, TargetNotice, TokenProblem};
 use crate::domain::batch_plan::FrozenBatch;
 use crate::domain::change::JobId;
+use crate::domain::clock::UtcTime;
 use crate::domain::number::{Number, PhoneNumberId};
 use crate::domain::pin::PinChoice;
 use crate::domain::pin_plan::Targets;
@@ -161,6 +162,8 @@ pub enum ConfirmRequest {
 pub struct ResumeRequest {
     /// The job.
     pub job: JobId,
+    /// When it began.
+    pub began: UtcTime,
     /// The numbers, frozen.
     pub targets: Targets,
     /// True if Meta refused all of them.

@@ -37,6 +37,7 @@ mod text_field;
 
 use std::time::Instant;
 
+use self::guard::Guard;
 use crate::console::go::Step;
 use crate::console::input::key::Key;
 use crate::console::input::keymap::{FooterKey, KeyTable, Mode};
@@ -86,8 +87,17 @@ pub(super) trait PageBehavior: Sized {
         Step::stay(self)
     }
 
+    /// The guard of a question. It takes part in what happens to the page, unless the page handles that itself.
+    fn guard(&mut self) -> Option<&mut Guard> {
+        None
+    }
+
     /// Input arrived that does something else: it redraws the screen, or dismisses a warning.
-    fn on_other_key(&mut self, _at: Instant) {}
+    fn on_other_key(&mut self, at: Instant) {
+        if let Some(guard) = self.guard() {
+            guard.accepts_key(at);
+        }
+    }
 
     /// Text was pasted, or typed faster than anyone types.
     fn on_paste(self, _text: &str, shared: &mut Shared, _now: TimePoint) -> Step<Self> {
@@ -96,10 +106,18 @@ pub(super) trait PageBehavior: Sized {
     }
 
     /// A frame with this page on top reached the terminal. `max_scroll` is how far the page can be scrolled.
-    fn on_shown(&mut self, _max_scroll: u16, _at: Instant, _shared: &Shared) {}
+    fn on_shown(&mut self, _max_scroll: u16, at: Instant, _shared: &Shared) {
+        if let Some(guard) = self.guard() {
+            guard.mark_shown(at);
+        }
+    }
 
-    /// The screen was covered: by the shell, or because the window became too small.
-    fn on_covered(&mut self) {}
+    /// The screen was covered: by the shell, or because the window became too small. A question must be read again.
+    fn on_covered(&mut self) {
+        if let Some(guard) = self.guard() {
+            *guard = Guard::default();
+        }
+    }
 
     /// Something happened that is not a key.
     fn on_event(&mut self, _event: &PageEvent<'_>, _shared: &Shared) {}

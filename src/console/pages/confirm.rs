@@ -374,18 +374,14 @@ impl PageBehavior for ConfirmPage {
         Step::stay(self)
     }
 
-    fn on_other_key(&mut self, at: Instant) {
-        self.guard.accepts_key(at);
+    fn guard(&mut self) -> Option<&mut Guard> {
+        Some(&mut self.guard)
     }
 
     fn on_paste(mut self, _text: &str, _shared: &mut Shared, now: TimePoint) -> Step<Self> {
         self.guard.restart(now.instant);
         self.answer = Some("Too fast: that looked like a paste. Press the key again.");
         Step::stay(self)
-    }
-
-    fn on_shown(&mut self, _max_scroll: u16, at: Instant, _shared: &Shared) {
-        self.guard.mark_shown(at);
     }
 
     /// When it is shown again, the pause and the digits start over.

@@ -65,12 +65,6 @@ impl ConfirmManyPage {
         self.request.frozen.plan().count()
     }
 
-    /// How many digits the count has.
-    #[must_use]
-    pub fn digits(&self) -> usize {
-        self.count().to_string().len()
-    }
-
     /// True while the field accepts no digits yet.
     #[must_use]
     pub fn is_pausing(&self, now: Instant) -> bool {
@@ -218,31 +212,21 @@ impl PageBehavior for ConfirmManyPage {
     }
 
     fn on_unbound_key(mut self, key: Key, _shared: &mut Shared, now: TimePoint) -> Step<Self> {
-        if self.accepts_key(now.instant) {
-            // `2,433` and `2 433` are 2433.
-            let is_separator = matches!(key, Key::Char(',' | ' '));
-            if let Key::Char(digit @ '0'..='9') = key {
-                // One digit more than the count has, so that a longer number is not taken for it.
-                self.typed.push(digit, self.digits() + 1);
-            } else if !is_separator {
-                self.answer = Some("Type the count and Enter, or Esc to go back.");
-            }
+        let count = self.count();
+        if self.accepts_key(now.instant) && !self.typed.push_of_count(key, count) {
+            self.answer = Some("Type the count and Enter, or Esc to go back.");
         }
         Step::stay(self)
     }
 
-    fn on_other_key(&mut self, at: Instant) {
-        self.guard.accepts_key(at);
+    fn guard(&mut self) -> Option<&mut Guard> {
+        Some(&mut self.guard)
     }
 
     fn on_paste(mut self, _text: &str, _shared: &mut Shared, now: TimePoint) -> Step<Self> {
         self.guard.restart(now.instant);
         self.answer = Some("Too fast: that looked like a paste. Press the key again.");
         Step::stay(self)
-    }
-
-    fn on_shown(&mut self, _max_scroll: u16, at: Instant, _shared: &Shared) {
-        self.guard.mark_shown(at);
     }
 
     fn on_covered(&mut self) {

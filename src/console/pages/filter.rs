@@ -42,7 +42,7 @@ impl FilterPage {
     /// The line, with the active filter, unless one key set it.
     #[must_use]
     pub fn new(filter: &str, is_quick: bool) -> Self {
-        // Whoever searches after a quick filter means a new search. What is typed after other words is a word of its own.
+        // After a quick filter, an operator starts a new search. After other words, they add a word.
         let text = if filter.is_empty() || is_quick { String::new() } else { format!("{filter} ") };
         Self { input: Input::new(text), previous: filter.to_owned(), error: None, was_refused: false }
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::PageBehavior;
 use crate::console::effect::{ScreenCommand, WorkCommand};
 use crate::console::go::{Destination, ResumeRequest, Step};
-use crate::console::input::keymap::{JobAction, KeyTable, Motion, table};
+use crate::console::input::keymap::{FooterKey, JobAction, KeyTable, Motion, table};
 use crate::console::shared::{Connection, JobNumbers, JobPhase, JobRow, OwnJob, Shared};
 use crate::domain::change::JobId;
 use crate::domain::clock::TimePoint;
@@ -83,13 +83,9 @@ impl JobPage {
         let Some(numbers) = shared.jobs.open.numbers() else { return Step::stay(self) };
         let (id, summary) = (self.id, numbers.summary());
         let have_failed = numbers.left(false).next().is_none();
-        // Their PINs are newer than the decision of the job.
-        let is_set_since = |number: &PhoneNumberId| {
-            let row = shared.roster.get(number);
-            row.and_then(|row| row.last_set).is_some_and(|last_set| last_set.at > summary.at)
-        };
+        let began = summary.at;
         let (newer, left): (Vec<_>, Vec<_>) =
-            numbers.left(have_failed).partition(|number| is_set_since(&number.number));
+            numbers.left(have_failed).partition(|number| shared.is_set_since(&number.number, began));
         let set_since = newer.len() + numbers.set_since();
         let left = left.into_iter().map(|number| shared.job_target(number)).collect();
         let is_of_profile = shared.session.profile.as_deref() == Some(summary.profile.as_str());
@@ -106,9 +102,10 @@ impl JobPage {
             let reason = targets.iter().find_map(|target| shared.new_pin_block_reason(&target.id, &keys, now));
             return match reason {
                 Some(reason) => Step::blocked(self, reason, shared),
-                None => {
-                    Step::open(self, Destination::ResumeJob(ResumeRequest { job: id, targets, have_failed, set_since }))
-                }
+                None => Step::open(
+                    self,
+                    Destination::ResumeJob(ResumeRequest { job: id, began, targets, have_failed, set_since }),
+                ),
             };
         } else if set_since > 0 {
             format!("Every number that job {id} left has a newer PIN. Nothing is left to send.")
@@ -182,6 +179,16 @@ impl PageBehavior for JobPage {
                 Step::stay(self)
             }
         }
+    }
+
+    fn footer(&self, shared: &Shared) -> Vec<FooterKey> {
+        let keys = shared.keymap.footer(self.keys(shared), |action| self.is_available(action, shared));
+        let key = shared.keymap.key_label(&table::JOB, &JobAction::PauseOrContinue);
+        let waits = shared.jobs.own.is_paused() || shared.jobs.own.get(self.id).is_some_and(OwnJob::is_held);
+        let label = |footer: FooterKey| {
+            if waits && footer.key == key { FooterKey { label: "go on".into(), ..footer } } else { footer }
+        };
+        keys.map(label).collect()
     }
 
     fn next_wake(&self, shared: &Shared, now: Instant) -> Option<Instant> {

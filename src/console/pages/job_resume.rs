@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::PageBehavior;
 use super::guard::{Guard, TYPED_AHEAD};
+use super::typed_digits::{Submission, TypedDigits};
 use crate::console::effect::WorkCommand;
 use crate::console::go::{ResumeRequest, Step};
 use crate::console::input::key::Key;
@@ -16,20 +17,13 @@ use crate::domain::clock::TimePoint;
 use crate::domain::pin::PinChoice;
 use crate::domain::pin_plan::PinPlan;
 
-/// After this many wrong counts the page closes.
-const MAX_WRONG_TRIES: u8 = 5;
-
-/// More digits than any count has.
-const MAX_DIGITS: usize = 7;
-
 /// The question before a job is resumed.
 #[derive(Debug)]
 pub struct JobResumePage {
     /// The job and its numbers.
     pub request: ResumeRequest,
-    /// The digits typed so far.
-    pub typed: String,
-    wrong_tries: u8,
+    /// The count so far.
+    pub typed: TypedDigits,
     /// The answer to the last key.
     answer: Option<&'static str>,
     guard: Guard,
@@ -39,7 +33,7 @@ impl JobResumePage {
     /// Asks about these numbers.
     #[must_use]
     pub fn new(request: ResumeRequest) -> Self {
-        Self { request, typed: String::new(), wrong_tries: 0, answer: None, guard: Guard::default() }
+        Self { request, typed: TypedDigits::default(), answer: None, guard: Guard::default() }
     }
 
     /// True while the field accepts no digits yet.
@@ -60,32 +54,25 @@ impl JobResumePage {
         is_accepted
     }
 
-    /// Submits the count, unless it came together with Enter, as in a paste without marks.
     fn submit(mut self, shared: &mut Shared, now: TimePoint) -> Step<Self> {
-        let came_at_once = self.guard.came_at_once(now.instant);
-        if !self.accepts_key(now.instant) {
-            return Step::stay(self);
-        }
-        let typed = std::mem::take(&mut self.typed);
-        if typed.is_empty() {
-            self.answer = Some("Type the count first.");
-        } else if came_at_once {
-            self.answer = Some("Too fast: that looked like a paste. Type it again.");
-        } else if typed == self.request.targets.len().to_string() {
-            return self.resume(shared, now);
-        } else {
-            self.wrong_tries += 1;
-            if self.wrong_tries >= MAX_WRONG_TRIES {
-                return cancel(shared, now);
-            }
-            self.answer = Some("That is not the number. Nothing was sent.");
-        }
+        let expected = self.request.targets.len().to_string();
+        self.answer = Some(match self.typed.submit(&mut self.guard, now.instant, &expected, 1) {
+            Submission::Ignored(why) => why,
+            Submission::Incomplete => "Type the count first.",
+            Submission::Wrong => "That is not the number. Nothing was sent.",
+            Submission::TooManyWrong => return cancel(shared, now),
+            Submission::Right => return self.resume(shared, now),
+        });
         Step::stay(self)
     }
 
     /// Sends the numbers, unless that is no longer possible because something changed since the question.
     fn resume(self, shared: &mut Shared, now: TimePoint) -> Step<Self> {
-        let ResumeRequest { job, targets, .. } = self.request;
+        let ResumeRequest { job, began, targets, .. } = self.request;
+        if targets.iter().any(|target| shared.is_set_since(&target.id, began)) {
+            shared.messages.push(now.utc, "Nothing was sent. A PIN was set on some of them meanwhile: count again.");
+            return Step::back();
+        }
         let keys = shared.resend_keys_in_list();
         let reason = targets.iter().find_map(|target| shared.new_pin_block_reason(&target.id, &keys, now));
         if let Some(reason) = reason {
@@ -118,14 +105,9 @@ impl PageBehavior for JobResumePage {
         match action {
             JobResumeAction::Cancel => return cancel(shared, now),
             JobResumeAction::Submit => return self.submit(shared, now),
-            JobResumeAction::DeleteDigit => {
+            JobResumeAction::DeleteDigit | JobResumeAction::ClearField => {
                 if self.accepts_key(now.instant) {
-                    self.typed.pop();
-                }
-            }
-            JobResumeAction::ClearField => {
-                if self.accepts_key(now.instant) {
-                    self.typed.clear();
+                    self.typed.delete(action == JobResumeAction::ClearField);
                 }
             }
         }
@@ -133,18 +115,14 @@ impl PageBehavior for JobResumePage {
     }
 
     fn on_unbound_key(mut self, key: Key, _shared: &mut Shared, now: TimePoint) -> Step<Self> {
-        if self.accepts_key(now.instant) {
-            let digit = if let Key::Char(digit @ '0'..='9') = key { Some(digit) } else { None };
-            match digit.filter(|_| self.typed.len() < MAX_DIGITS) {
-                Some(digit) => self.typed.push(digit),
-                None => self.answer = Some("Type the count and Enter, or Esc to go back."),
-            }
+        if self.accepts_key(now.instant) && !self.typed.push_of_count(key, self.request.targets.len()) {
+            self.answer = Some("Type the count and Enter, or Esc to go back.");
         }
         Step::stay(self)
     }
 
-    fn on_other_key(&mut self, at: Instant) {
-        self.guard.accepts_key(at);
+    fn guard(&mut self) -> Option<&mut Guard> {
+        Some(&mut self.guard)
     }
 
     fn on_paste(mut self, _text: &str, _shared: &mut Shared, now: TimePoint) -> Step<Self> {
@@ -152,10 +130,6 @@ impl PageBehavior for JobResumePage {
         self.typed.clear();
         self.answer = Some("Too fast: that looked like a paste. Type it again.");
         Step::stay(self)
-    }
-
-    fn on_shown(&mut self, _max_scroll: u16, at: Instant, _shared: &Shared) {
-        self.guard.mark_shown(at);
     }
 
     fn on_covered(&mut self) {

@@ -2,8 +2,6 @@
 //!
 //! It cancels no request in flight, and stops no other job.
 
-use std::time::Instant;
-
 use super::PageBehavior;
 use super::guard::Guard;
 use crate::console::effect::WorkCommand;
@@ -66,22 +64,14 @@ impl PageBehavior for JobStopPage {
         Step::stay(self)
     }
 
-    fn on_other_key(&mut self, at: Instant) {
-        self.guard.accepts_key(at);
+    fn guard(&mut self) -> Option<&mut Guard> {
+        Some(&mut self.guard)
     }
 
     fn on_paste(mut self, _text: &str, shared: &mut Shared, now: TimePoint) -> Step<Self> {
         self.guard.restart(now.instant);
         shared.messages.set_hint("Too fast: that looked like a paste. Press the key again.");
         Step::stay(self)
-    }
-
-    fn on_shown(&mut self, _max_scroll: u16, at: Instant, _shared: &Shared) {
-        self.guard.mark_shown(at);
-    }
-
-    fn on_covered(&mut self) {
-        self.guard = Guard::default();
     }
 
     fn asks(&self) -> bool {

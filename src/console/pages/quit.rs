@@ -59,8 +59,8 @@ impl PageBehavior for QuitPage {
         Step::stay(self)
     }
 
-    fn on_other_key(&mut self, at: Instant) {
-        self.guard.accepts_key(at);
+    fn guard(&mut self) -> Option<&mut Guard> {
+        Some(&mut self.guard)
     }
 
     fn on_paste(mut self, _text: &str, shared: &mut Shared, now: TimePoint) -> Step<Self> {
@@ -77,10 +77,6 @@ impl PageBehavior for QuitPage {
             self.warned_numbers.extend(lost);
         }
         self.guard.mark_shown(at);
-    }
-
-    fn on_covered(&mut self) {
-        self.guard = Guard::default();
     }
 
     fn hides_numbers(&self, below: bool, _shared: &Shared) -> bool {

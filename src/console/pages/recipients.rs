@@ -68,8 +68,8 @@ impl PageBehavior for RecipientsPage {
         Step::stay(self)
     }
 
-    fn on_other_key(&mut self, at: Instant) {
-        self.guard.accepts_key(at);
+    fn guard(&mut self) -> Option<&mut Guard> {
+        Some(&mut self.guard)
     }
 
     fn on_paste(mut self, _text: &str, shared: &mut Shared, now: TimePoint) -> Step<Self> {
@@ -82,10 +82,6 @@ impl PageBehavior for RecipientsPage {
         self.guard.mark_shown(at);
         self.was_scrolled_to_end |= self.scroll >= max_scroll;
         self.scroll = self.scroll.min(max_scroll);
-    }
-
-    fn on_covered(&mut self) {
-        self.guard = Guard::default();
     }
 
     fn asks(&self) -> bool {

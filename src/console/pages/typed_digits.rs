@@ -5,6 +5,7 @@
 use std::time::Instant;
 
 use super::guard::{Guard, TYPED_AHEAD};
+use crate::console::input::key::Key;
 
 /// After this many wrong tries the page closes: the operator is at the wrong place.
 const MAX_WRONG_TRIES: u8 = 5;
@@ -43,6 +44,16 @@ impl TypedDigits {
         if self.digits.len() < max_digits {
             self.digits.push(digit);
         }
+    }
+
+    /// Adds a digit of a count. `2,433` and `2 433` are 2433. False for a key that belongs to no count.
+    pub(super) fn push_of_count(&mut self, key: Key, count: usize) -> bool {
+        if let Key::Char(digit @ '0'..='9') = key {
+            // One digit more than the count has, so that a longer number is not taken for it.
+            self.push(digit, count.to_string().len() + 1);
+            return true;
+        }
+        matches!(key, Key::Char(',' | ' '))
     }
 
     /// Deletes the last digit, or all of them.

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use super::Shared;
 use crate::domain::batch_plan::{Batch, Candidate, Obstacle};
 use crate::domain::change::ChangeState;
+use crate::domain::clock::UtcTime;
 use crate::domain::number::{Number, PhoneNumberId, TwoStep};
 
 impl Shared {
@@ -18,6 +19,12 @@ impl Shared {
         let missing = ids.iter().filter(|id| !listed.contains(*id));
         let unlisted = missing.map(|id| self.candidate(Number::from_config(*id, None), false));
         Batch::new(shown.chain(unlisted).collect())
+    }
+
+    /// True if a PIN was set on the number after this time, as far as the list knows: it is newer than what began then.
+    pub(in crate::console) fn is_set_since(&self, id: &PhoneNumberId, began: UtcTime) -> bool {
+        let last_set = self.roster.get(id).and_then(|row| row.last_set);
+        last_set.is_some_and(|last_set| last_set.at > began)
     }
 
     /// A number of a batch as it is known now, with what was read of it.

@@ -139,21 +139,18 @@ fn add_replace_question(sheet: &mut Sheet, app: &App, page: &ConfirmPage, new: &
 fn add_digits_field(sheet: &mut Sheet, page: &ConfirmPage, expected: &LastFour, typed: &str, now: Instant) {
     let id = page.target().id;
     let label = match (expected.is_from_id, sheet.is_compact()) {
-        (false, false) => "Last 4 digits of the number, then Enter   [",
+        (false, false) => "Last 4 digits of the number, then Enter",
         (true, false) => {
             sheet.text(&format!("There is no display number, so use the digits of the phone number ID {id}."));
-            "Last 4 digits of the ID, then Enter   ["
+            "Last 4 digits of the ID, then Enter"
         }
-        (false, true) => "Last 4 digits, then Enter   [",
+        (false, true) => "Last 4 digits, then Enter",
         (true, true) => {
             sheet.text(&format!("Last 4 digits of ID {id}."));
-            "Then Enter   ["
+            "Then Enter"
         }
     };
-    let missing = "_".repeat(expected.digits.len().saturating_sub(typed.len()));
-    let (content, rest) = if page.is_pausing(now) { ("wait", "]".to_owned()) } else { (typed, format!("{missing}]")) };
-    sheet.cursor_on_next_line(label.len() + typed.len());
-    sheet.push_line(vec![(label.to_owned(), Role::Plain), (content.to_owned(), Role::Strong), (rest, Role::Plain)]);
+    sheet.digits_field(label, typed, expected.digits.len(), page.is_pausing(now));
 }
 
 fn add_resend_question(sheet: &mut Sheet, app: &App, page: &ConfirmPage) {

@@ -132,10 +132,6 @@ fn add_environment(sheet: &mut Sheet, app: &App) {
 
 /// Adds the field for the count.
 fn add_count_field(sheet: &mut Sheet, page: &ConfirmManyPage, now: Instant) {
-    let label = if sheet.is_compact() { "How many, then Enter   [" } else { "Type how many numbers, then Enter   [" };
-    let typed = page.typed.as_str();
-    let missing = "_".repeat(page.digits().saturating_sub(typed.len()));
-    let (content, rest) = if page.is_pausing(now) { ("wait", "]".to_owned()) } else { (typed, format!("{missing}]")) };
-    sheet.cursor_on_next_line(label.len() + typed.len());
-    sheet.push_line(vec![(label.to_owned(), Role::Plain), (content.to_owned(), Role::Strong), (rest, Role::Plain)]);
+    let label = if sheet.is_compact() { "How many, then Enter" } else { "Type how many numbers, then Enter" };
+    sheet.digits_field(label, page.typed.as_str(), page.count().to_string().len(), page.is_pausing(now));
 }

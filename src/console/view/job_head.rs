@@ -148,7 +148,7 @@ fn paint_bar(
     let filled = done * cells / total;
     let x = canvas.put(0, y, &canvas.theme.bar_cell().repeat(filled), Role::Plain);
     let x = canvas.put(x, y, &canvas.theme.horizontal_line().repeat(cells - filled), Role::Quiet);
-    let x = canvas.put(x + 2, y, &format!("{} %", done * 100 / total), Role::Strong);
+    let x = canvas.put(x + 2, y, &format!("{} %", counts.percent()), Role::Strong);
     let pace = own.and_then(|own| own.pace(now));
     let text = if app.is_narrow() {
         own.and_then(|own| time_left(own, activity, now)).unwrap_or_default()

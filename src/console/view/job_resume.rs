@@ -39,12 +39,12 @@ pub(super) fn sheet(app: &App, page: &JobResumePage, now: Instant) -> Sheet {
         sheet.optional_text("Where a PIN is set, it stops working at once. pindesk cannot undo this.");
     }
     sheet.blank_line();
-    let label = "Type the count, then Enter   [";
-    let missing = "_".repeat(count.to_string().len().saturating_sub(page.typed.len()));
-    let (content, rest) =
-        if page.is_pausing(now) { ("wait", "]".to_owned()) } else { (page.typed.as_str(), format!("{missing}]")) };
-    sheet.cursor_on_next_line(label.len() + page.typed.len());
-    sheet.push_line(vec![(label.to_owned(), Role::Plain), (content.to_owned(), Role::Strong), (rest, Role::Plain)]);
+    sheet.digits_field(
+        "Type the count, then Enter",
+        page.typed.as_str(),
+        count.to_string().len(),
+        page.is_pausing(now),
+    );
     if let Some(answer) = page.answer(now).filter(|_| app.hide_warning().is_none()) {
         sheet.set_notice(answer, Role::Strong);
     }

@@ -1,4 +1,4 @@
-//! The question before a job is stopped: what it sends no more, and what cannot be stopped.
+//! The question before a job is stopped: which numbers it does not send, and which requests cannot be stopped.
 
 use super::sheet::Sheet;
 use crate::console::app::App;

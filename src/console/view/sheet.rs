@@ -258,6 +258,15 @@ impl Sheet {
         self.focus_end = self.lines.len();
     }
 
+    /// Adds a field of so many digits behind a label, or says that it waits, because no digit counts yet.
+    pub(super) fn digits_field(&mut self, label: &str, typed: &str, digits: usize, is_pausing: bool) {
+        let missing = "_".repeat(digits.saturating_sub(typed.len()));
+        let (content, end) = if is_pausing { ("wait", "]".to_owned()) } else { (typed, format!("{missing}]")) };
+        let label = format!("{label}   [");
+        self.cursor_on_next_line(label.len() + typed.len());
+        self.push_line(vec![(label, Role::Plain), (content.to_owned(), Role::Strong), (end, Role::Plain)]);
+    }
+
     /// Sets a text that must be read now. The rule below the page shows it.
     pub(super) fn set_notice(&mut self, text: impl Into<String>, role: Role) {
         self.notice = Some((text.into(), role));

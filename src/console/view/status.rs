@@ -70,7 +70,7 @@ pub(super) fn recording_label(app: &App) -> Option<&'static str> {
 pub(super) fn job_label(app: &App) -> Option<String> {
     let job = app.own_jobs().newest_of_many().filter(|_| !app.is_narrow())?;
     let counts = job.counts();
-    let percent = (counts.total() - counts.open()) * 100 / counts.total().max(1);
+    let percent = counts.percent();
     let paused = app.own_jobs().limits().len();
     let pause = if job.is_held() {
         ", waits for you".to_owned()

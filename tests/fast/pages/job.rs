@@ -8,8 +8,9 @@ use pindesk::console::effect::{ScreenCommand, WorkCommand};
 use pindesk::console::input::key::Key;
 use pindesk::console::input::keymap::Mode;
 use pindesk::console::shared::Size;
-use pindesk::domain::change::{ChangeState, JobId, Progress, ProgressSource};
+use pindesk::domain::change::{ChangeState, Completion, JobId, LastSet, Progress, ProgressSource};
 use pindesk::domain::number::PhoneNumberId;
+use pindesk::domain::operator::OperatorName;
 use pindesk::domain::outcome::{ApiError, DoubtReason};
 use pindesk::domain::pin::PinChoice;
 use pindesk::domain::pin_plan::{PinPlan, Targets};
@@ -259,8 +260,8 @@ fn the_page_of_a_job_is_drawn_at_every_size() {
 fn w_pauses_sending_and_continues() {
     let mut console = console((80, 24));
     start_sample_job(&mut console).press('w').assert_effects([WorkCommand::PauseSending]);
-    console.sees("-- paused --").sees("job 7 0 %, paused").sees("You paused sending. w continues.");
-    console.press('w').assert_effects([WorkCommand::ContinueSending]).sees("-- running --");
+    console.sees("-- paused --").sees("job 7 0 %, paused").sees("You paused sending. w continues.").sees("w go on");
+    console.press('w').assert_effects([WorkCommand::ContinueSending]).sees("-- running --").sees("w pause");
 }
 
 #[test]
@@ -271,7 +272,10 @@ fn w_sends_the_numbers_that_wait_for_the_operator() {
     console.update(progress(0, SENDING)).update(progress(0, ChangeState::Set(ONE_ATTEMPT)));
     assert!(console.effects.contains(&ScreenCommand::Bell.into()), "{:?}", console.effects);
     console.sees("-- waits for you --").sees("Job 7 waits: 1 set.").key(Key::Ctrl('l')).press('j');
-    console.sees("Look at the result. w goes on with 3, x ends the job.").sees("job 7 25 %, waits for you");
+    console
+        .sees("Look at the result. w goes on with 3, x ends the job.")
+        .sees("job 7 25 %, waits for you")
+        .sees("w go on");
     console.press('w').assert_effects([WorkCommand::SendHeld]).sees("-- running --");
 }
 
@@ -341,7 +345,7 @@ fn a_job_is_resumed_by_the_count_of_what_is_left() {
     let mut console = asked_to_resume((80, 24));
     console.sees("2 numbers get a new random PIN each.").sees("not set 1, on 1, unknown 0");
     console.type_text("2").key(Key::Enter).assert_no_effects().sees("Keys typed before this question are ignored.");
-    console.wait(READING_TIME).type_text("3").wait(TYPING_TIME).key(Key::Enter).assert_no_effects();
+    console.wait(READING_TIME).type_text("22").wait(TYPING_TIME).key(Key::Enter).assert_no_effects();
     console.sees("That is not the number. Nothing was sent.").type_text("2").key(Key::Enter).assert_no_effects();
     console.sees("Too fast").wait(TYPING_TIME).type_text("2").wait(TYPING_TIME).key(Key::Enter);
     let targets = Targets::new(vec![number(1), number(2)]).expect("two");
@@ -400,4 +404,31 @@ fn a_job_that_this_process_ended_is_not_running() {
     console.update(Msg::JobRead(JOB, Some(detail))).sees("not sent 1").does_not_see("nother process");
     console.key(Key::Esc).update(Msg::JobsRead(Some(vec![job(JOB.get(), 60, JobStatus::Running, &[(SET, 2)])])));
     console.does_not_see("running");
+}
+
+#[test]
+fn the_title_and_the_page_count_alike_what_was_not_sent() {
+    let mut console = console_with_own_job((100, 24), 4);
+    let not_sent = ChangeState::NotSent(ONE_ATTEMPT, NotSentReason::Stopped);
+    console.update(progress(0, ChangeState::Set(ONE_ATTEMPT))).update(progress(1, not_sent));
+    console.sees("job 7 25 %").sees("25 % 1 of 4");
+}
+
+#[test]
+fn a_pin_set_since_is_left_out_of_a_resumed_job() {
+    let last_set = |console: &AppFixture| {
+        let at = console.now.utc.plus(Duration::from_secs(1));
+        let by = OperatorName::new(1000, Some(&CleanText::new("bo")), None, &CleanText::new("web2"));
+        let last_set = LastSet { at, by, escrow_keys: Some(2) };
+        let state = ChangeState::Set(Completion { at, attempts: 1 });
+        let source = ProgressSource::Journal(Some(last_set));
+        Msg::ProgressReceived(vec![Progress { job: None, change: None, number: number_id(2), state, source }])
+    };
+    let mut console = asked_to_resume((80, 24));
+    let msg = last_set(&console);
+    console.update(msg).wait(READING_TIME).type_text("2").wait(TYPING_TIME).key(Key::Enter).assert_no_effects();
+    console.sees("Nothing was sent. A PIN was set on some of them meanwhile: count again.");
+    assert_eq!(console.app.mode(), Mode::Job);
+    console.press('t').sees("1 number gets a new random PIN.");
+    console.sees("Left out: 1, because a PIN was set there after the job began.");
 }

@@ -106,6 +106,12 @@ impl JobCounts {
         self.total() - self.open() - self.get(JobPhase::NotSent)
     }
 
+    /// The share of the numbers that have a result, rounded down.
+    #[must_use]
+    pub fn percent(&self) -> usize {
+        self.done() * 100 / self.total().max(1)
+    }
+
     /// Adds numbers to a phase.
     pub(in crate::console) const fn add(&mut self, phase: JobPhase, count: usize) {
         self.0[phase as usize] += count;
