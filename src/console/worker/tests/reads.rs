@@ -134,3 +134,18 @@ fn without_a_journal_each_read_is_still_reported() {
     work.send(WorkCommand::RefreshNumber(known_number()));
     wait_for(&reports, |report| matches!(report, WorkerReport::Msg(Msg::NumberRead { .. })).then_some(()));
 }
+
+#[test]
+fn a_refresh_after_a_pin_was_set_is_newer_than_the_pin() {
+    let dir = TempDir::new().expect("a directory");
+    let escrow = config::EscrowSettings::default();
+    let (work, reports) = start_worker_at(&number_server(), None, dir.path().join("state"), escrow);
+    work.use_credentials(credentials());
+    let set_at = Clock::System.now().utc;
+    work.send(WorkCommand::RefreshNumberAfter { number: known_number(), set_at });
+    let read = wait_for(&reports, |report| match report {
+        WorkerReport::Msg(Msg::NumberRead { result, .. }) => Some(result.expect("the server answers")),
+        WorkerReport::Msg(_) | WorkerReport::ThrottledMsg(..) | WorkerReport::ProgressReady => None,
+    });
+    assert!(read.read_at > Some(set_at), "{:?}, and the PIN was set at {set_at}", read.read_at);
+}
