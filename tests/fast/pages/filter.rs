@@ -159,3 +159,15 @@ fn quick_counts_follow_what_happens() {
     console.update(Msg::Resumed);
     assert_eq!(console.app.roster().quick_counts(), QuickCounts { set_today: 0, ..counts });
 }
+
+#[test]
+fn a_search_after_a_quick_filter_starts_anew() {
+    let mut console = console();
+    console.press('1').sees("/ two-step:not-set").press('/').type_text("support").key(Key::Enter);
+    assert_eq!((console.app.filter(), visible(&console)), ("support", 2));
+    // What was typed is edited, and Esc brings a quick filter back.
+    console.press('/').type_text("uk").key(Key::Enter);
+    assert_eq!(console.app.filter(), "support uk");
+    console.press('1').press('/').type_text("x").key(Key::Esc);
+    assert_eq!(console.app.filter(), "two-step:not-set");
+}

@@ -7,6 +7,7 @@ use pindesk::console::input::key::Key;
 use pindesk::domain::change::ChangeState;
 use pindesk::domain::number::{Number, TwoStep};
 use pindesk::domain::outcome::ReadFailure;
+use pindesk::domain::text::CleanText;
 
 use crate::support::app_fixture::{AppFixture, HIDE_AFTER, ONE_ATTEMPT, number, number_id, recording_with_escrow};
 
@@ -99,4 +100,12 @@ fn seconds_count_only_where_the_message_line_shows_them() {
     assert_eq!(wakes_in(&console), second);
     console.set_change_state(2, ChangeState::Set(ONE_ATTEMPT));
     assert_eq!(wakes_in(&console), None, "another message is newer");
+}
+
+#[test]
+fn an_old_message_does_not_hide_that_a_page_goes_on() {
+    let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
+    let why = "a reason that is as long as the window is wide, and then some more of it";
+    console.press('?').update(Msg::JournalWatchFailed(CleanText::new(why)));
+    console.sees("What other processes set").sees("more below");
 }

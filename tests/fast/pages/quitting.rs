@@ -9,8 +9,13 @@ use pindesk::console::input::key::Key;
 use pindesk::console::input::keymap::Mode;
 use pindesk::console::shared::Size;
 use pindesk::domain::change::ChangeState;
+use pindesk::domain::outcome::SendFailure;
+use pindesk::domain::standing::NotSentReason;
+use pindesk::domain::text::CleanText;
 
-use crate::support::app_fixture::{AppFixture, READING_TIME, recording_with_escrow, recording_without_escrow};
+use crate::support::app_fixture::{
+    AppFixture, ONE_ATTEMPT, READING_TIME, recording_with_escrow, recording_without_escrow,
+};
 
 #[test]
 fn a_doubt_saved_to_the_escrow_does_not_block_quitting() {
@@ -62,4 +67,22 @@ fn a_small_window_asks_about_quitting_only_once() {
     console.update(Msg::Resized(Size { width: 20, height: 5 })).press('q').assert_no_effects();
     console.update(Msg::Resized(Size { width: 80, height: 24 }));
     assert_eq!(console.app.mode(), Mode::ShuttingDown);
+}
+
+#[test]
+fn what_was_not_sent_is_counted_until_it_is_sent() {
+    let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
+    let not_sent = |why| ChangeState::NotSent(ONE_ATTEMPT, why);
+    let refused = SendFailure::RefusedLocally(CleanText::new("another process works on it"));
+    for (index, state, expected) in [
+        (0, not_sent(NotSentReason::Stopped), 1),
+        (1, not_sent(NotSentReason::TokenRefused), 2),
+        // The operator was told at once.
+        (2, not_sent(refused.into()), 2),
+        (0, ChangeState::Sending { attempt: 1, in_doubt: false }, 1),
+        (1, ChangeState::Set(ONE_ATTEMPT), 0),
+    ] {
+        console.set_change_state(index, state);
+        assert_eq!(console.app.not_sent_here(), expected);
+    }
 }

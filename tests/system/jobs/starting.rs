@@ -86,3 +86,20 @@ async fn a_stopped_job_is_resumed_under_its_own_id() {
     let count = |table| query_count(&database, &format!("SELECT count(*) FROM {table}"));
     assert_eq!((count("jobs"), count("resumptions"), count("changes")), (1, 1, 3));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_process_resumes_its_own_job_as_often_as_numbers_are_left() {
+    // Meta refuses the number twice because of the access token, which lies outside it.
+    let faults = format!("[[fault]]\nnumber = \"{}\"\ntimes = 2\nanswer = {{ code = 190, status = 401 }}\n", id(1));
+    let simulator = start_simulator(10, Duration::ZERO, &faults).await;
+    let mut fixture = JobsFixture::for_simulator(&simulator, 1);
+    let new_token = || graph(&simulator.base_url(), FULL_ACCESS_TOKEN);
+    let job = fixture.jobs.start_job(plan_of(&[1])).await.expect("a job");
+    for _ in 0..2 {
+        fixture.receive_until(1, |progress| matches!(progress.state, ChangeState::Failed(..))).await;
+        fixture.jobs.use_graph(new_token());
+        assert_eq!(fixture.jobs.resume_job(job, plan_of(&[1])).await, Ok(job));
+    }
+    fixture.receive_until(1, |progress| is_set(&progress.state)).await;
+    assert_eq!(simulator.pin_request_count(), 3);
+}
