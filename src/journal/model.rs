@@ -252,6 +252,8 @@ pub struct SentChange {
     pub state: RecordedState,
     /// When pindesk was about to send its last request; `None` if only the escrow file had it.
     pub last_attempt_at: Option<UtcTime>,
+    /// When its last request ended, or if it has not ended, as `last_attempt_at`.
+    pub ended_at: Option<UtcTime>,
 }
 
 /// One entry in the history of a number.
