@@ -340,7 +340,7 @@ fn a_pause_is_told_once_with_its_end_and_fails_nothing() {
         let [line, "pindesk: Calls of this app go on: the pause has ended."] = lines[..] else { panic!("{set:?}") };
         assert!(line.starts_with("pindesk: Calls of this app are paused until "), "{line}");
         let (_, time) = line.split_once(" until ").expect("the end of the pause");
-        assert_eq!(&time[8..], " UTC (1 min): Meta asks to go slower (code 4).", "{line}");
+        assert_eq!(&time[8..], " UTC (1 s): Meta asks to go slower (code 4).", "{line}");
         if is_json {
             let pauses: Vec<_> = set.json_lines().into_iter().filter(|object| object["event"] == "paused").collect();
             let until = &pauses[0]["until"];

@@ -76,8 +76,7 @@ struct Later {
 
 /// True if Meta reported after the end of the change that two-step verification is not set.
 fn is_off_since(number: &Number, change: &SentChange) -> bool {
-    number.two_step == TwoStep::NotSet
-        && number.read_at.zip(change.ended_at).is_some_and(|(read, ended)| read > ended)
+    number.two_step == TwoStep::NotSet && number.read_at.zip(change.ended_at).is_some_and(|(read, ended)| read > ended)
 }
 
 #[cfg(test)]
