@@ -327,31 +327,6 @@ fn resume_takes_in_the_numbers_that_met_a_refused_token() {
 }
 
 #[test]
-fn a_pause_is_told_once_with_its_end_and_fails_nothing() {
-    let fault = "[[fault]]\nevery = 1\ntimes = 1\nanswer = { code = 4, status = 400, retry_after = 1 }";
-    for is_json in [false, true] {
-        let cli = CliFixture::new(Duration::ZERO, fault);
-        let list = cli.write_id_list(&cli.number_ids("not-set", 6));
-        let set = ["pin", "set", "--from", &list, "--random", "--confirm", "6", "--concurrency", "1"];
-        let set = cli.run(&[&set[..], if is_json { &["--json"] } else { &[] }].concat());
-        assert_eq!(set.code, Some(0), "{set:?}");
-        let lines = set.stderr.lines().filter(|line| line.contains("pause"));
-        let lines: Vec<_> = lines.collect();
-        let [line, "pindesk: Calls of this app go on: the pause has ended."] = lines[..] else { panic!("{set:?}") };
-        assert!(line.starts_with("pindesk: Calls of this app are paused until "), "{line}");
-        let (_, time) = line.split_once(" until ").expect("the end of the pause");
-        assert_eq!(&time[8..], " UTC (1 s): Meta asks to go slower (code 4).", "{line}");
-        if is_json {
-            let pauses: Vec<_> = set.json_lines().into_iter().filter(|object| object["event"] == "paused").collect();
-            let until = &pauses[0]["until"];
-            let expected =
-                json!({"schema": 1, "event": "paused", "scope": "app", "id": null, "code": 4, "until": until});
-            assert_eq!(pauses, [expected]);
-        }
-    }
-}
-
-#[test]
 fn failed_numbers_are_sent_again_only_on_request() {
     let cli =
         CliFixture::new(Duration::ZERO, "[[fault]]\nevery = 1\ntimes = 1\nanswer = { code = 131009, status = 400 }");

@@ -21,6 +21,7 @@ use crate::cli::output::options::OutputOptions;
 use crate::cli::output::result_fields::recorded_cell;
 use crate::cli::output::stdio::{eprint_line, exit_code_after_print};
 use crate::cli::output::table;
+use crate::cli::pauses;
 use crate::cli::read_failure;
 use crate::cli::records::JournalSession;
 use crate::cli::rerun::RerunOptions;
@@ -123,6 +124,7 @@ pub(crate) fn print(
     rerun: &RerunOptions,
     options: OutputOptions,
 ) -> Result<ExitCode, CliError> {
+    pauses::wait_until_told();
     let Checked { failures, too_early } = checked_now;
     let mut checked: Vec<&JobNumber> = job.numbers.iter().filter(|number| ids.contains(&number.number)).collect();
     checked.sort_by_key(|number| known.sort_key(number.number));
