@@ -420,3 +420,22 @@ fn a_pin_that_another_job_set_since_is_not_replaced() {
     assert!(again.stderr.starts_with(left_out), "{again:?}");
     assert_eq!(cli.simulator.pin_request_count(), requests + 2);
 }
+
+#[test]
+fn a_failed_number_that_another_job_set_is_told() {
+    let cli =
+        CliFixture::new(Duration::ZERO, "[[fault]]\nevery = 1\ntimes = 1\nanswer = { code = 131009, status = 400 }");
+    let ids = cli.number_ids("not-set", 1);
+    let list = cli.write_id_list(&ids);
+    let job = cli.run(&["pin", "set", "--from", &list, "--random", "--confirm", "1"]);
+    assert_eq!(job.code, Some(3), "{job:?}");
+    assert_eq!(set_one_pin(&cli, &ids[0], &[]).code, Some(0));
+    let resume = ["jobs", "resume", "1", "--confirm", "1", "--replace", "--failed"];
+    let resumed = cli.run(&resume);
+    assert_eq!(resumed.code, Some(0), "{resumed:?}");
+    let left_out = "pindesk: 1 number left out: another job set a PIN there after job 1 began.\n";
+    assert!(resumed.stderr.starts_with(left_out), "{resumed:?}");
+    // Without the option nobody asked for it.
+    let others = cli.run(&resume[..6]);
+    assert!(!others.stderr.contains("left out"), "{others:?}");
+}
