@@ -85,3 +85,18 @@ fn a_reader_who_does_not_read_a_pause_holds_up_no_call() {
         }
     }
 }
+
+#[test]
+fn a_pause_of_a_check_is_told_before_its_summary() {
+    let id = CliFixture::without_faults().number_ids("not-set", 1).remove(0);
+    let no_answer = format!("[[fault]]\nnumber = \"{id}\"\nanswer = {{ code = 190, status = 500 }}\n");
+    let throttle = "[[fault]]\nevery = 1\ntimes = 1\ncall = \"read\"\nanswer = { code = 4, retry_after = 1 }";
+    let cli = CliFixture::new(Duration::ZERO, &(no_answer + throttle));
+    let list = cli.write_id_list(&[id]);
+    assert_eq!(cli.run(&["pin", "set", "--from", &list, "--random", "--confirm", "1"]).code, Some(4));
+    let checked = cli.run(&["jobs", "check", "1", "--json"]);
+    assert_eq!((checked.code, pauses(&checked).len()), (Some(4), 1), "{checked:?}");
+    assert_eq!(checked.summary()["event"], "summary", "{checked:?}");
+    let told: Vec<_> = checked.stderr.lines().filter(|line| line.contains("pause")).collect();
+    assert_eq!(told.len(), 2, "{checked:?}");
+}
