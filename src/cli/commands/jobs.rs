@@ -42,7 +42,7 @@ use crate::domain::pin::PinChoice;
 use crate::domain::pin_plan::PinPlan;
 use crate::domain::redact::redacted_path;
 use crate::domain::standing::ChangeResult;
-use crate::journal::{JobDetail, JobNumber, JobStatus, JobSummary, PinSource, RecordedState};
+use crate::journal::{JobDetail, JobNumber, JobStatus, JobSummary, JournalReader, PinSource, RecordedState};
 
 use check::{Checked, JobsCheckArgs};
 use report::JobsReportArgs;
@@ -118,6 +118,31 @@ pub(crate) fn run(
     }
 }
 
+/// The job, and the journal that has it.
+fn read_job(
+    state_dir: &Path,
+    is_explicit: bool,
+    id: JobId,
+    rerun: &RerunOptions,
+) -> Result<(JobDetail, JournalReader), CliError> {
+    let place = redacted_path(state_dir);
+    let Some(journal) = records::open_existing(state_dir, is_explicit)? else {
+        let missing = CliError::usage(format!("no job {id}: there are no jobs yet in {place}"));
+        return Err(missing.remedy("If the jobs are elsewhere, add: --state-dir DIR"));
+    };
+    match journal.job(id)? {
+        Some(job) => Ok((job, journal)),
+        None => {
+            Err(CliError::usage(format!("no job {id} in {place}"))
+                .remedy(format!("See {}.", rerun.command("jobs list"))))
+        }
+    }
+}
+
+fn find_job(state_dir: &Path, id: JobId, rerun: &RerunOptions) -> Result<JobDetail, CliError> {
+    read_job(state_dir, false, id, rerun).map(|(job, _)| job)
+}
+
 /// The job, and the numbers that the journal knows.
 fn find_job_with_names(
     state_dir: &Path,
@@ -125,19 +150,7 @@ fn find_job_with_names(
     id: JobId,
     rerun: &RerunOptions,
 ) -> Result<(JobDetail, KnownNumbers), CliError> {
-    let place = redacted_path(state_dir);
-    let Some(journal) = records::open_existing(state_dir, is_explicit)? else {
-        let missing = CliError::usage(format!("no job {id}: there are no jobs yet in {place}"));
-        return Err(missing.remedy("If the jobs are elsewhere, add: --state-dir DIR"));
-    };
-    let job = journal.job(id)?.map(|job| (job, KnownNumbers::read(&journal)));
-    job.ok_or_else(|| {
-        CliError::usage(format!("no job {id} in {place}")).remedy(format!("See {}.", rerun.command("jobs list")))
-    })
-}
-
-fn find_job(state_dir: &Path, id: JobId, rerun: &RerunOptions) -> Result<JobDetail, CliError> {
-    find_job_with_names(state_dir, false, id, rerun).map(|(job, _)| job)
+    read_job(state_dir, is_explicit, id, rerun).map(|(job, journal)| (job, KnownNumbers::read(&journal)))
 }
 
 fn check(
