@@ -17,6 +17,7 @@ use crate::domain::text::CleanText;
 use crate::escrow::{EscrowEntry, Fingerprint, Recipients};
 use crate::state_dir::StateDir;
 
+pub(in crate::journal) use job::refusal;
 pub use job::{JobDetail, JobNumber, JobOperator, JobSet, JobStatus, JobSummary, LastRequest, RecordedState};
 pub use record::{NumberRecord, NumberUpdate, RecordCursor, RecordedChange};
 
