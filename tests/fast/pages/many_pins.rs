@@ -9,7 +9,8 @@ use pindesk::console::go::Destination;
 use pindesk::console::input::decoder::PastedText;
 use pindesk::console::input::key::Key;
 use pindesk::console::input::keymap::Mode;
-use pindesk::domain::change::{ChangeId, ChangeState, JobId, LastSet, Progress, ProgressSource};
+use pindesk::domain::change::{ChangeId, ChangeState, DoubtEnd, JobId, LastSet, Progress, ProgressSource, Resolution};
+use pindesk::domain::clock::TimePoint;
 use pindesk::domain::number::{Number, TwoStep};
 use pindesk::domain::pin::{Pin, PinChoice};
 use pindesk::domain::pin_plan::{PinPlan, Targets};
@@ -76,6 +77,17 @@ fn the_form_leaves_out_what_must_not_be_sent() {
     console.sees("Set PINs for 1 number").sees("Left out 4 1 on, 1 being sent, 1 in doubt, 1 no longer listed");
     console.update(moved_elsewhere(3, SENDING)).sees("Set PINs for 0 numbers").sees("1 being sent by another pindesk");
     console.key(Key::Enter).sees("No number is left that a PIN can be sent to.").assert_no_effects();
+}
+
+#[test]
+fn a_resolved_doubt_is_left_out_while_its_request_may_arrive() {
+    let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
+    let allowed_from = TimePoint { instant: console.now.instant + Duration::from_mins(5), ..console.now };
+    let end = DoubtEnd { at: START_TIME, how: Resolution::Manual };
+    console.set_in_doubt(2, |details| details.new_pin_allowed_from = allowed_from);
+    console.set_change_state(2, ChangeState::Resolved(ONE_ATTEMPT, end));
+    console.open_many_pins(0..4).sees("Left out 2 1 on, 1 its last request may still arrive");
+    console.wait(Duration::from_mins(5)).update(Msg::RefreshFinished { refresh_id: 1 }).sees("Left out 1 1 on");
 }
 
 #[test]
@@ -166,7 +178,7 @@ fn any_separator_counts_and_a_wrong_number_does_not() {
     for wrong in ["4", "33", "30", "2"] {
         type_count(&mut console, wrong).sees("That is not the number. Nothing was sent.").assert_no_effects();
     }
-    type_count(&mut console, "4").sees("Cancelled: the count was wrong 5 times. Nothing was sent.").assert_no_effects();
+    type_count(&mut console, "4").sees("Canceled: the count was wrong 5 times. Nothing was sent.").assert_no_effects();
     assert_eq!(console.app.mode(), Mode::List);
     for right in [", 3", "3 ", "3,"] {
         let mut console = question((80, 24));
@@ -243,7 +255,7 @@ fn esc_returns_to_the_form_as_it_was_left() {
     let mut console = form((80, 24));
     console.key(Key::Up).type_text("TICKET-7").key(Key::Up).press(' ').key(Key::Enter).key(Key::Esc);
     console.sees("Note [TICKET-7]").sees("First [x] send 1").assert_no_effects();
-    console.key(Key::Esc).sees("Cancelled. Nothing was sent.");
+    console.key(Key::Esc).sees("Canceled. Nothing was sent.");
     assert_eq!(console.app.mode(), Mode::List);
 }
 
