@@ -118,7 +118,9 @@ impl Batch {
             });
         }
         let mut two_step = TwoStepTally::default();
-        unique.iter().for_each(|candidate| *two_step.count_mut(candidate.number.two_step) += 1);
+        for candidate in &unique {
+            *two_step.count_mut(candidate.number.two_step) += 1;
+        }
         let hidden = unique.iter().filter(|candidate| candidate.is_hidden).count();
         Self { candidates: Arc::new(unique), places: Arc::new(places), two_step, hidden }
     }
@@ -245,24 +247,26 @@ impl BatchPlan {
         *self.left_out_counts.entry(reason).or_default() += 1;
     }
 
-    /// Moves a number that gets a PIN from one WABA to another, or to none at all.
-    fn move_waba(&mut self, from: Option<&Arc<Waba>>, to: Option<Option<&Arc<Waba>>>) {
-        if to.is_some_and(|to| waba_id(to) == waba_id(from)) {
-            return;
+    /// Counts a number that gets a PIN for its WABA.
+    fn join_waba(&mut self, waba: Option<&Arc<Waba>>) {
+        match self.share_mut(waba) {
+            Some(share) => share.numbers += 1,
+            None => self.wabas.push(WabaShare { waba: waba.cloned(), numbers: 1 }),
         }
-        let index =
-            |wabas: &[WabaShare], waba| wabas.iter().position(|share| waba_id(share.waba.as_ref()) == waba_id(waba));
-        if let Some(index) = index(&self.wabas, from) {
-            self.wabas[index].numbers -= 1;
-        }
-        if let Some(to) = to {
-            match index(&self.wabas, to) {
-                Some(index) => self.wabas[index].numbers += 1,
-                None => self.wabas.push(WabaShare { waba: to.cloned(), numbers: 1 }),
-            }
+        self.sort_wabas();
+    }
+
+    /// Counts it no longer.
+    fn leave_waba(&mut self, waba: Option<&Arc<Waba>>) {
+        if let Some(share) = self.share_mut(waba) {
+            share.numbers -= 1;
         }
         self.wabas.retain(|share| share.numbers > 0);
         self.sort_wabas();
+    }
+
+    fn share_mut(&mut self, waba: Option<&Arc<Waba>>) -> Option<&mut WabaShare> {
+        self.wabas.iter_mut().find(|share| waba_id(share.waba.as_ref()) == waba_id(waba))
     }
 
     fn sort_wabas(&mut self) {
@@ -345,7 +349,9 @@ impl FrozenBatch {
         self.batch.update(candidate);
         if !self.plan.targets.contains(&place) {
             // It stays left out. If nothing keeps it from a PIN now, the reason is the one that counted before.
-            reason.into_iter().for_each(|reason| self.plan.leave_out(place, reason));
+            if let Some(reason) = reason {
+                self.plan.leave_out(place, reason);
+            }
             return BatchChange::None;
         }
         let old = before.number.two_step;
@@ -355,7 +361,10 @@ impl FrozenBatch {
             return BatchChange::LeftOut(reason);
         }
         self.plan.two_step.move_between(old, new);
-        self.plan.move_waba(before.number.waba.as_ref(), Some(waba.as_ref()));
+        if waba_id(before.number.waba.as_ref()) != waba_id(waba.as_ref()) {
+            self.plan.leave_waba(before.number.waba.as_ref());
+            self.plan.join_waba(waba.as_ref());
+        }
         self.plan.hidden = self.plan.hidden - usize::from(before.is_hidden) + usize::from(is_hidden);
         match (old, new) {
             (TwoStep::NotSet, TwoStep::On | TwoStep::Unknown) => BatchChange::Stronger,
@@ -368,7 +377,7 @@ impl FrozenBatch {
         self.plan.targets.remove(&place);
         self.plan.hidden -= usize::from(before.is_hidden);
         *self.plan.two_step.count_mut(before.number.two_step) -= 1;
-        self.plan.move_waba(before.number.waba.as_ref(), None);
+        self.plan.leave_waba(before.number.waba.as_ref());
     }
 }
 

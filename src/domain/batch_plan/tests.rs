@@ -134,8 +134,10 @@ fn a_waba_has_one_share_whatever_its_name() {
     assert_eq!(counts, [2]);
 }
 
+type Counts = (TwoStepTally, usize, Vec<(Option<WabaId>, usize)>, Vec<(LeftOutReason, usize)>);
+
 /// The plan's counts, made from its numbers.
-fn counted(frozen: &FrozenBatch) -> (TwoStepTally, usize, Vec<(Option<WabaId>, usize)>, Vec<(LeftOutReason, usize)>) {
+fn counted(frozen: &FrozenBatch) -> Counts {
     let (mut two_step, mut hidden) = (TwoStepTally::default(), 0);
     let (mut wabas, mut reasons) = (BTreeMap::new(), BTreeMap::new());
     for candidate in frozen.targets() {
