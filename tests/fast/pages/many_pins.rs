@@ -302,3 +302,25 @@ fn a_job_for_12_408_numbers_names_and_sends_them_all() {
     type_count(&mut console, "12,408").sees("Starting a job for 12,408 numbers.");
     assert_eq!(console.app.queued_count(), 12_408);
 }
+
+#[test]
+fn the_whole_list_has_the_filter_of_the_number_list() {
+    let mut console = form((80, 24));
+    let number_3 = number(3).label().to_owned();
+    console.press('l').sees("3 numbers, as they will be sent").sees("Left out").press('/').type_text("two-step:on");
+    console.sees("/ two-step:on 1 of 4").does_not_see(&number_3).key(Key::Enter).sees("Left out");
+    assert_eq!(console.app.mode(), Mode::ManyPinsList);
+    // Esc is one step back: all numbers, the form.
+    console.key(Key::Esc).sees(&number_3).does_not_see("1 of 4").key(Key::Esc).sees("Set PINs for 3 numbers");
+    console.key(Key::Esc).sees(&number_3);
+}
+
+#[test]
+fn an_unknown_word_in_the_whole_list_is_not_applied() {
+    let mut console = form((80, 24));
+    console.press('l').press('/').type_text("colour:x").sees("Unknown word").sees("3 numbers, as they will be sent");
+    console.key(Key::Enter).sees("Unknown word");
+    assert_eq!(console.app.mode(), Mode::ManyPinsListFilter);
+    console.key(Key::Esc).does_not_see("Unknown word");
+    assert_eq!(console.app.mode(), Mode::ManyPinsList);
+}
