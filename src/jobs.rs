@@ -203,8 +203,8 @@ impl JobsHandle {
         self.send_stop(true)
     }
 
-    /// Stops one job: its queued numbers end as not sent (or stay in doubt). Requests in flight continue, and so do other
-    /// jobs.
+    /// Stops one job: its queued numbers end as not sent (or stay in doubt), and so does a resumption of it that is not
+    /// recorded yet. Requests in flight continue, and so do other jobs.
     pub fn stop_job(&self, job: JobId) {
         self.send(ActorCommand::StopJob(job));
     }

@@ -171,3 +171,23 @@ async fn a_stop_of_one_job_lets_the_others_go_on() {
     assert_eq!((fixture.count_last_states(is_stopped), fixture.count_last_states(is_set)), (5, 2));
     assert_eq!((fixture.state_history(7).as_str(), simulator.pin_request_count()), ("queued sending-1 set after 1", 2));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_of_a_job_reaches_its_unrecorded_resumption() {
+    let simulator = start_simulator(10, Duration::from_secs(1), "").await;
+    let mut fixture = JobsFixture::for_simulator(&simulator, 1);
+    fixture.jobs.pause();
+    let job = fixture.jobs.start_job(plan(1)).await.expect("it is recorded");
+    fixture.jobs.stop_job(job);
+    fixture.wait_until_finished(1).await;
+    fixture.jobs.resume();
+    // The resumption is still being recorded when the stop arrives. So is another job, which goes on.
+    let (resumption, other) = (fixture.jobs.resume_job(job, plan(1)), fixture.jobs.start_job(plan(7)));
+    fixture.jobs.stop_job(job);
+    assert_eq!(resumption.await, Ok(job));
+    other.await.expect("it is recorded");
+    fixture.wait_until_finished(2).await;
+    assert_eq!(fixture.state_history(1), "queued not-sent after 0 not-sent after 0");
+    assert!(matches!(fixture.last_state(1), ChangeState::NotSent(_, NotSentReason::Stopped)));
+    assert_eq!((fixture.state_history(7).as_str(), simulator.pin_request_count()), ("queued sending-1 set after 1", 1));
+}
