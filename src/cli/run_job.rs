@@ -157,7 +157,8 @@ impl JobPause {
         Self(targets.iter().take(first).map(|target| target.id).collect())
     }
 
-    /// True if this is the last result before the pause.
+    /// True if this is the last result before the pause. The numbers that are still pending then are held back: if a
+    /// failure cancels those, too, they end before it.
     fn starts_after(&mut self, number: PhoneNumberId) -> bool {
         self.0.remove(&number) && self.0.is_empty()
     }

@@ -178,6 +178,14 @@ fn refusals_that_nobody_knows_are_asked_about() {
 }
 
 #[test]
+fn what_is_stopped_among_the_first_numbers_is_not_asked_about() {
+    let (cli, code, output) = refused_job(&["--first", "10"], Some("\r"));
+    assert!(code == 3 && output.contains("Send the other 5?") && !output.contains("So far:"), "{output}");
+    assert!(output.contains("30 numbers: 0 set, 5 failed, 25 not sent, 0 no answer."), "{output}");
+    assert_eq!(cli.simulator.pin_request_count(), 5);
+}
+
+#[test]
 fn a_signal_ends_a_job_that_asks() {
     let (_cli, code, output) = refused_job(&[], Some("\u{3}"));
     assert_eq!(code, 3, "5 numbers failed before the signal: {output}");

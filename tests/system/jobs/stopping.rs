@@ -142,6 +142,28 @@ async fn a_job_pauses_after_its_first_numbers() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn canceled_numbers_that_were_held_end_first() {
+    let faults = format!("[[fault]]\nnumber = \"{}\"\nanswer = {{ code = 200, status = 403 }}", id(1));
+    let simulator = start_simulator(10, Duration::from_secs(1), &faults).await;
+    let mut fixture = JobsFixture::for_simulator(&simulator, 1);
+    let plan = PinPlan { targets: number_list(8), pins: PinChoice::Fixed(pin(1)) };
+    let options = JobOptions { note: None, send_first: Some(4) };
+    drop(fixture.jobs.start_job_with(plan, options));
+    // Number 1 is refused for its whole WABA, that of the odd numbers.
+    let mut ended = Vec::new();
+    while ended.len() < 6 {
+        let progress = fixture.progress.recv().await.expect("the actor is running");
+        ended.extend((!progress.state.is_running()).then_some(progress.number));
+    }
+    assert_eq!(ended, [5, 7, 3, 1, 2, 4].map(id), "after the last of the first ones, only what is held is left");
+    pass_time(Duration::from_mins(5)).await;
+    assert_eq!((fixture.progress.try_recv().ok(), simulator.pin_request_count()), (None, 3));
+    fixture.jobs.send_held();
+    fixture.wait_until_finished(2).await;
+    assert_eq!(fixture.count_last_states(is_set), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_pause_holds_retries_and_a_stop_ends_it() {
     let simulator = start_simulator(10, Duration::ZERO, &four_faults(1, "reset-before")).await;
     let mut fixture = JobsFixture::for_simulator(&simulator, 2);
