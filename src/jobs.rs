@@ -63,7 +63,7 @@ pub struct UnknownRefusals {
     pub code: i64,
     /// How many numbers in a row were refused with it.
     pub refused: usize,
-    /// How many numbers are queued.
+    /// How many numbers are queued or wait for a retry, without those that are held back.
     pub left: usize,
 }
 

@@ -53,10 +53,6 @@ impl SendQueue {
         first
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.by_waba.is_empty()
-    }
-
     pub(super) fn len(&self) -> usize {
         self.by_waba.values().map(VecDeque::len).sum()
     }

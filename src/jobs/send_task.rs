@@ -124,6 +124,8 @@ pub(super) struct SendTask {
     pub(super) recorder: Recorder,
     pub(super) progress: ProgressSender,
     pub(super) permits: Arc<Semaphore>,
+    /// True while an operator is asked whether anything more is sent.
+    pub(super) is_asking: watch::Receiver<bool>,
     pub(super) pace: Pace,
     pub(super) cancelled: watch::Receiver<Option<NotSentReason>>,
     pub(super) paused: watch::Receiver<bool>,
@@ -382,11 +384,21 @@ impl SendTask {
         if permit.is_some() {
             return permit;
         }
-        let permits = Arc::clone(&self.permits);
+        let Self { permits, is_asking, cancelled, .. } = self;
+        let next_permit = async {
+            loop {
+                let permit = Arc::clone(permits).acquire_owned().await.ok()?;
+                if !*is_asking.borrow() {
+                    return Some(permit);
+                }
+                drop(permit);
+                is_asking.wait_for(|is_asking| !is_asking).await.ok()?;
+            }
+        };
         tokio::select! {
             biased;
-            _ = self.cancelled.wait_for(Option::is_some) => None,
-            permit = permits.acquire_owned() => permit.ok(),
+            _ = cancelled.wait_for(Option::is_some) => None,
+            permit = next_permit => permit,
         }
     }
 }
