@@ -136,7 +136,9 @@ pub fn main() -> process::ExitCode {
             return ExitCode::Done.into();
         }
     };
-    let code = run(&cli).unwrap_or_else(|error| {
+    let result = run(&cli);
+    pauses::wait_until_told();
+    let code = result.unwrap_or_else(|error| {
         eprint_line(&format!("pindesk: {error}"));
         error.exit_code()
     });

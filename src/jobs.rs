@@ -81,7 +81,7 @@ pub struct StatusRead {
 /// The commands of the handle.
 enum ActorCommand {
     StartJob(JobStart),
-    SendHeld,
+    SendHeld(JobId),
     Resend(PhoneNumberId),
     UseGraph(Graph),
     Stop {
@@ -167,9 +167,9 @@ impl JobsHandle {
         self.send_job(plan, None, options)
     }
 
-    /// Sends the numbers that jobs hold back.
-    pub fn send_held(&self) {
-        self.send(ActorCommand::SendHeld);
+    /// Sends the numbers that this job holds back.
+    pub fn send_held(&self, job: JobId) {
+        self.send(ActorCommand::SendHeld(job));
     }
 
     /// As [`JobsHandle::start_job`], for numbers of a job that were never sent.

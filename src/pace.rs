@@ -155,8 +155,7 @@ impl Pace {
     /// True if Meta throttles a scope of the call now.
     #[must_use]
     pub fn is_throttled(&self, target: CallTarget) -> bool {
-        let pause = self.with_budgets(|budgets, now| budgets.pause(target, now));
-        pause.is_some_and(|pause| pause.cause != PauseCause::QuotaUsedUp)
+        self.with_budgets(|budgets, now| budgets.is_throttled(target, now))
     }
 
     /// What is left of the calls of a WABA; `None` if Meta told nothing of them in the last hour.
@@ -255,6 +254,29 @@ impl Drop for PacedCall {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::error_catalog::ThrottleScope;
+    use crate::policy::quota::{Throttle, Usage, UsageEntry};
+
+    #[test]
+    fn a_throttle_counts_although_another_pause_is_longer() {
+        let pace = Pace::new(2, Clock::System, |_| {});
+        let waba: WabaId = "100000000000001".parse().expect("an ID");
+        let target = CallTarget { waba: Some(waba), number: None };
+        let [first, second] = [(); 2].map(|()| pace.try_admit(target).expect("nothing is paused"));
+        let used_up = UsageEntry {
+            id: waba.to_string(),
+            limit_type: "whatsapp_business_management".to_owned(),
+            percent: 100,
+            time_to_regain: None,
+        };
+        first.finish(CallEnd::Replied { usage: &Usage { entries: vec![used_up], ..Usage::default() }, throttle: None });
+        assert!(pace.refusal(target).is_some() && !pace.is_throttled(target), "only the quota is used up");
+        let longest = pace.paused_until(target);
+        let throttle = Some(Throttle { scope: ThrottleScope::App, code: 4 });
+        second.finish(CallEnd::Replied { usage: &Usage::default(), throttle });
+        assert_eq!(pace.paused_until(target).map(|until| until.instant), longest.map(|until| until.instant));
+        assert!(pace.is_throttled(target), "the app is paused too, for a shorter time");
+    }
 
     #[test]
     fn a_pause_below_two_minutes_is_told_in_seconds() {

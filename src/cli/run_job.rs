@@ -106,7 +106,7 @@ pub(crate) fn run(confirmed: ConfirmedJob, runtime: Runtime, options: OutputOpti
             break;
         }
         if has_ended && pause.starts_after(progress.number) && shutdown.exit_code().is_none() {
-            pause_job(&jobs, &results.tally, pending, can_ask);
+            pause_job(&jobs, job, &results.tally, pending, can_ask);
         }
     }
     let journal_failure = jobs.journal_failure().borrow().clone();
@@ -166,14 +166,14 @@ impl JobPause {
 
 /// Asks whether the numbers that are held back are sent. Without an answer they end as not sent, so that the job can be
 /// resumed. The question waits on a thread of its own: a signal ends the command all the same.
-fn pause_job(jobs: &JobsHandle, tally: &Tally, held: usize, can_ask: bool) {
+fn pause_job(jobs: &JobsHandle, job: JobId, tally: &Tally, held: usize, can_ask: bool) {
     let question = format!(
         "So far: {}.\nSend the other {held}? Type yes to send them, or press Enter to leave them: ",
         tally.outcomes_text()
     );
     let asked = jobs.clone();
     let ask = move || match confirm::ask(&question) {
-        Ok(answer) if answer.eq_ignore_ascii_case("yes") => asked.send_held(),
+        Ok(answer) if answer.eq_ignore_ascii_case("yes") => asked.send_held(job),
         Ok(_) | Err(_) => drop(asked.stop()),
     };
     if !can_ask || thread::Builder::new().name("question".to_owned()).spawn(ask).is_err() {

@@ -118,7 +118,7 @@ impl App {
         match msg {
             Msg::KeyPressed(key) => return self.key_pressed(key, now),
             Msg::Pasted(paste) => return self.pasted(&paste, now),
-            Msg::JobStarted { job, numbers, send_first } => return self.job_started(job, numbers, send_first, now),
+            Msg::JobStarted { job, numbers, send_first } => return self.job_started(job, &numbers, send_first, now),
             Msg::NumberRead { id, result } => return self.number_read(id, result, now),
             Msg::ProgressReceived(progress) => return self.progress_received(progress, now),
             Msg::TokenRead(result) => return self.token_read(result, now),

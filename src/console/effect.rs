@@ -100,8 +100,8 @@ pub enum WorkCommand {
     PauseSending,
     /// Send again.
     ContinueSending,
-    /// Send the numbers that jobs hold back.
-    SendHeld,
+    /// Send the numbers that this job holds back.
+    SendHeld(JobId),
     /// Send nothing more of this job. Only a confirmation creates this command.
     StopJob(JobId),
     /// Send what a job left, with new PINs. Only a confirmation by the count creates this command.

@@ -185,7 +185,7 @@ impl JobsActor {
             ActorCommand::StartJob(start) => self
                 .starts
                 .push(JobStart { cancelled: self.is_shutting_down.then_some(NotSentReason::Stopped), ..start }),
-            ActorCommand::SendHeld => self.queue.release(),
+            ActorCommand::SendHeld(job) => self.queue.release(job),
             ActorCommand::Resend(number) => self.enqueue_resend(number),
             ActorCommand::UseGraph(graph) => {
                 self.should_drop_secrets = false;

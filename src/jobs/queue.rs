@@ -66,9 +66,12 @@ impl SendQueue {
         self.held.push(planned);
     }
 
-    /// Queues the numbers that are held back.
-    pub(super) fn release(&mut self) {
-        for planned in mem::take(&mut self.held) {
+    /// Queues the numbers that a job holds back.
+    pub(super) fn release(&mut self, job: JobId) {
+        let held = mem::take(&mut self.held);
+        let (released, held): (Vec<_>, Vec<_>) = held.into_iter().partition(|planned| planned.job() == job);
+        self.held = held;
+        for planned in released {
             self.push(QueueItem::Planned(planned));
         }
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::request_index::RequestIndex;
 use crate::domain::number::{Number, PhoneNumberId, Waba};
-use crate::domain::number_arg::{NumberArg, display_digits};
+use crate::domain::number_arg::NumberArg;
 use crate::domain::text::CleanText;
 use crate::domain::text_problem::TextProblem;
 
@@ -143,10 +143,7 @@ impl NumberList {
         let index = RequestIndex::new(&requests);
         let mut found: Vec<Vec<&Number>> = vec![Vec::new(); requests.len()];
         for number in numbers {
-            let by_id = index.with_id(&requests, number.id);
-            let digits = display_digits(number);
-            let by_digits = index.with_digits(&requests, &digits).filter(|position| Some(*position) != by_id);
-            by_id.into_iter().chain(by_digits).for_each(|position| found[position].push(number));
+            index.of_number(&requests, number).into_iter().for_each(|position| found[position].push(number));
         }
         self.flag(profile, wabas, |position| found[position].clone(), false)
     }

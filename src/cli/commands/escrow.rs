@@ -1,7 +1,8 @@
 //! `pindesk escrow`: lists and decrypts the encrypted PINs, and accepts changed recipients.
 //!
-//! Listing and decrypting need the escrow file alone: no config, no journal, no network. Only `open` shows a PIN. If there
-//! is a journal, it records who decrypts a PIN before the PIN is shown.
+//! Listing and decrypting need no config and no network. The escrow file is enough; a journal adds the PINs that only it
+//! has, the names of the numbers, and what became of each PIN. Only `open` shows a PIN. If there is a journal, it records
+//! who decrypts a PIN before the PIN is shown.
 
 mod ack;
 mod in_force;

@@ -41,7 +41,8 @@ use crate::domain::number_arg::NumberArg;
 use crate::domain::pin::PinChoice;
 use crate::domain::pin_plan::PinPlan;
 use crate::domain::redact::redacted_path;
-use crate::journal::{JobDetail, JobNumber, JobStatus, JobSummary, PinSource};
+use crate::domain::standing::ChangeResult;
+use crate::journal::{JobDetail, JobNumber, JobStatus, JobSummary, JournalReader, PinSource, RecordedState};
 
 use check::{Checked, JobsCheckArgs};
 use report::JobsReportArgs;
@@ -117,6 +118,31 @@ pub(crate) fn run(
     }
 }
 
+/// The job, and the journal that has it.
+fn read_job(
+    state_dir: &Path,
+    is_explicit: bool,
+    id: JobId,
+    rerun: &RerunOptions,
+) -> Result<(JobDetail, JournalReader), CliError> {
+    let place = redacted_path(state_dir);
+    let Some(journal) = records::open_existing(state_dir, is_explicit)? else {
+        let missing = CliError::usage(format!("no job {id}: there are no jobs yet in {place}"));
+        return Err(missing.remedy("If the jobs are elsewhere, add: --state-dir DIR"));
+    };
+    match journal.job(id)? {
+        Some(job) => Ok((job, journal)),
+        None => {
+            Err(CliError::usage(format!("no job {id} in {place}"))
+                .remedy(format!("See {}.", rerun.command("jobs list"))))
+        }
+    }
+}
+
+fn find_job(state_dir: &Path, id: JobId, rerun: &RerunOptions) -> Result<JobDetail, CliError> {
+    read_job(state_dir, false, id, rerun).map(|(job, _)| job)
+}
+
 /// The job, and the numbers that the journal knows.
 fn find_job_with_names(
     state_dir: &Path,
@@ -124,19 +150,7 @@ fn find_job_with_names(
     id: JobId,
     rerun: &RerunOptions,
 ) -> Result<(JobDetail, KnownNumbers), CliError> {
-    let place = redacted_path(state_dir);
-    let Some(journal) = records::open_existing(state_dir, is_explicit)? else {
-        let missing = CliError::usage(format!("no job {id}: there are no jobs yet in {place}"));
-        return Err(missing.remedy("If the jobs are elsewhere, add: --state-dir DIR"));
-    };
-    let job = journal.job(id)?.map(|job| (job, KnownNumbers::read(&journal)));
-    job.ok_or_else(|| {
-        CliError::usage(format!("no job {id} in {place}")).remedy(format!("See {}.", rerun.command("jobs list")))
-    })
-}
-
-fn find_job(state_dir: &Path, id: JobId, rerun: &RerunOptions) -> Result<JobDetail, CliError> {
-    find_job_with_names(state_dir, false, id, rerun).map(|(job, _)| job)
+    read_job(state_dir, is_explicit, id, rerun).map(|(job, journal)| (job, KnownNumbers::read(&journal)))
 }
 
 fn check(
@@ -179,9 +193,15 @@ fn require_profile(job: &JobSummary, profile: &Profile) -> Result<(), CliError> 
         .remedy(format!("Add: --profile {}", job.profile)))
 }
 
-/// Says which numbers are left out, because another job set a PIN there.
-fn warn_set_since(job: JobId, numbers: &[JobNumber], options: OutputOptions) {
-    let set_since = numbers.iter().filter(|number| number.is_set_since && number.is_left()).count();
+/// True if resuming sends a PIN to it, unless another job set one since; with `failed`, if Meta refused it for whatever
+/// reason.
+fn is_wanted(number: &JobNumber, failed: bool) -> bool {
+    number.is_left() || failed && number.state == RecordedState::Ended(ChangeResult::Failed)
+}
+
+/// Says how many numbers are left out, because another job set a PIN there.
+fn warn_set_since(job: JobId, numbers: &[JobNumber], failed: bool, options: OutputOptions) {
+    let set_since = numbers.iter().filter(|number| number.is_set_since && is_wanted(number, failed)).count();
     if set_since > 0 && !options.is_quiet {
         let numbers = table::numbers_label(set_since);
         eprint_line(&format!("pindesk: {numbers} left out: another job set a PIN there after job {job} began."));
@@ -190,7 +210,7 @@ fn warn_set_since(job: JobId, numbers: &[JobNumber], options: OutputOptions) {
 
 /// The numbers that resuming sends; with `failed`, all that Meta refused are among them.
 fn numbers_left(numbers: &[JobNumber], failed: bool) -> Vec<PhoneNumberId> {
-    let is_left = |number: &&JobNumber| number.is_resumable() || failed && number.has_failed();
+    let is_left = |number: &&JobNumber| !number.is_set_since && is_wanted(number, failed);
     numbers.iter().filter(is_left).map(|number| number.number).collect()
 }
 
@@ -208,7 +228,7 @@ fn resume(
         return Err(CliError::not_ready(format!("another process is working on job {id}")).nothing_sent());
     }
     if numbers_left(&numbers, args.failed).is_empty() {
-        warn_set_since(id, &numbers, OutputOptions::new(args.json, global));
+        warn_set_since(id, &numbers, args.failed, OutputOptions::new(args.json, global));
         return Ok(report_nothing_left(id, OutputOptions::new(args.json, global), global));
     }
     // The recorded outcomes are not needed while the rest is sent.
@@ -223,7 +243,7 @@ fn resume(
     let numbers = find_job(state_dir, id, &rerun)?.numbers;
     let ids = numbers_left(&numbers, args.failed);
     let options = OutputOptions::new(args.json, global);
-    warn_set_since(id, &numbers, options);
+    warn_set_since(id, &numbers, args.failed, options);
     if ids.is_empty() {
         return Ok(report_nothing_left(id, options, global));
     }

@@ -19,6 +19,7 @@ use crate::cli::output::result_fields::{
 use crate::cli::output::stdio::eprint_line;
 use crate::cli::output::table::{self, Cell, Column, Layout, TableStyle};
 use crate::cli::output::tally::Tally;
+use crate::cli::pauses;
 use crate::cli::rerun::RerunOptions;
 use crate::domain::change::{JobId, Progress};
 use crate::domain::json_text::{SCHEMA_VERSION, json_text};
@@ -241,6 +242,7 @@ impl ResultPrinter {
 
     /// Prints the summary.
     pub(crate) fn print_summary(&mut self, job: JobId) {
+        pauses::wait_until_told();
         if self.is_json {
             self.print_json(&self.tally.summary_record(Some(job)));
         } else {

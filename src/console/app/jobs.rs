@@ -21,7 +21,7 @@ impl App {
     pub(super) fn job_started(
         &mut self,
         job: JobId,
-        numbers: usize,
+        numbers: &[PhoneNumberId],
         send_first: Option<usize>,
         now: TimePoint,
     ) -> Vec<Effect> {
@@ -51,17 +51,9 @@ impl App {
     fn milestone_reached(&mut self, milestone: JobMilestone, now: TimePoint) -> Vec<Effect> {
         // The journal knows what a resumed job would send.
         self.shared.jobs.open.mark_stale();
-        // Nothing is left to pause, and a later change must not wait.
-        let has_job = self.shared.jobs.own.newest_of_many().is_some();
-        let is_paused_in_vain = !has_job && self.shared.jobs.own.is_paused();
-        if is_paused_in_vain {
-            self.shared.jobs.own.set_paused(false);
-        }
-        let mut effects: Vec<Effect> =
-            is_paused_in_vain.then(|| WorkCommand::ContinueSending.into()).into_iter().collect();
         let text = match milestone {
             // A single number has a message of its own.
-            JobMilestone::Ended(_, counts) if counts.total() == 1 => return effects,
+            JobMilestone::Ended(_, counts) if counts.total() == 1 => return Vec::new(),
             JobMilestone::Ended(job, counts) => format!("Job {job} ended: {}.", results_label(&counts)),
             JobMilestone::Held(job, counts) => format!(
                 "Job {job} waits: {}. {}, Enter, then {} sends the other {}.",
@@ -71,8 +63,17 @@ impl App {
                 format_count(counts.open())
             ),
         };
-        effects.extend(self.announce(text, now));
-        effects
+        self.announce(text, now)
+    }
+
+    /// Ends the pause of the operator when nothing is left that it holds back: a later change must not wait.
+    pub(super) fn end_pause_when_idle(&mut self) -> Option<Effect> {
+        let own = &self.shared.jobs.own;
+        let is_over = own.is_paused() && !own.is_any_worked_on() && self.running_count() == 0;
+        is_over.then(|| {
+            self.shared.jobs.own.set_paused(false);
+            WorkCommand::ContinueSending.into()
+        })
     }
 
     /// Tells of a pause. If a job of many numbers is running, it is about that job, and rings the bell.
@@ -144,6 +145,7 @@ fn results_label(counts: &JobCounts) -> String {
         (JobPhase::Set, "set"),
         (JobPhase::Failed, "failed"),
         (JobPhase::NoAnswer, "no answer"),
+        (JobPhase::Resolved, "resolved"),
         (JobPhase::NotSent, "not sent"),
     ];
     let results = results.map(|(phase, label)| (counts.get(phase), label));

@@ -109,8 +109,8 @@ pub enum Msg {
     JobStarted {
         /// The job.
         job: JobId,
-        /// How many of its numbers are sent; fewer than it has if it was resumed.
-        numbers: usize,
+        /// The numbers that are sent; not all of the job if it was resumed.
+        numbers: Vec<PhoneNumberId>,
         /// After how many of them it waits for the operator; `None` if it does not wait.
         send_first: Option<usize>,
     },

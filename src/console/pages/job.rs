@@ -70,8 +70,9 @@ impl JobPage {
         }
         let own = &mut shared.jobs.own;
         if own.get(self.id).is_some_and(OwnJob::is_held) {
-            own.release();
-            return Step::stay(self).with(WorkCommand::SendHeld);
+            own.release(self.id);
+            let release = WorkCommand::SendHeld(self.id);
+            return Step::stay(self).with(release);
         }
         let is_paused = !own.is_paused();
         own.set_paused(is_paused);

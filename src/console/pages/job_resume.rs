@@ -79,6 +79,7 @@ impl JobResumePage {
             shared.messages.push(now.utc, format!("Nothing was sent. {}", reason.text()));
             return Step::closed_by(reason, shared);
         }
+        shared.jobs.own.prepare_resumption(job);
         shared.started_jobs.start(targets.iter().map(|target| target.id));
         for target in targets.iter() {
             shared.roster.set_change(target.id, ChangeState::Queued);

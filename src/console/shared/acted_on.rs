@@ -34,7 +34,7 @@ impl Shared {
             | WorkCommand::ReadJob(_)
             | WorkCommand::PauseSending
             | WorkCommand::ContinueSending
-            | WorkCommand::SendHeld
+            | WorkCommand::SendHeld(_)
             | WorkCommand::StopJob(_) => {}
         }
     }

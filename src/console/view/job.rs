@@ -11,9 +11,9 @@ use super::job_head::{self, JobActivity};
 use super::row_scroll::{RowScroll, position_label};
 use super::{PaintResult, job_pane, job_row};
 use crate::console::app::App;
-use crate::console::input::keymap::{JobAction, table};
+use crate::console::input::keymap::{JobAction, NumberAction, table};
 use crate::console::pages::job::JobPage;
-use crate::console::shared::{JobNumbers, JobRow, PAGE_WIDTH_BESIDE_PANE, RecordingStatus};
+use crate::console::shared::{JobNumbers, JobPhase, JobRow, PAGE_WIDTH_BESIDE_PANE, RecordingStatus};
 use crate::console::theme::{Role, StatusSymbol};
 use crate::domain::text::format_count;
 use crate::journal::{JobStatus, PinSource};
@@ -161,7 +161,10 @@ fn paint_message(app: &App, job: &JobNumbers, row: Option<&JobRow>, activity: Jo
 fn activity_label(app: &App, job: &JobNumbers, activity: JobActivity) -> String {
     let key = |action| app.keymap().key_label(&table::JOB, &action);
     let text = match activity {
-        JobActivity::Running => "q goes back, the job goes on. If SSH drops, it stops safely and can be resumed.",
+        JobActivity::Running => {
+            let back = key(JobAction::Back);
+            return format!("{back}: back, the job goes on. If SSH drops, it stops safely and can be resumed.");
+        }
         JobActivity::PausedByOperator => {
             return format!("You paused sending. {} continues.", key(JobAction::PauseOrContinue));
         }
@@ -173,7 +176,8 @@ fn activity_label(app: &App, job: &JobNumbers, activity: JobActivity) -> String 
         JobActivity::Limited => "Nothing to do: after each pause pindesk sends 1 PIN first, then the rest.",
         JobActivity::RunningElsewhere => "Another process works on this job. Only that process can pause or stop it.",
         JobActivity::Ended(JobStatus::Interrupted) => {
-            let count = job.summary().resumable;
+            let is_read = !job.is_running();
+            let count = if is_read { job.summary().resumable } else { job.counts().get(JobPhase::NotSent) };
             let numbers = if count == 1 { "number is" } else { "numbers are" };
             return format!(
                 "{} {numbers} left to send. {} resumes the job.",
@@ -183,10 +187,12 @@ fn activity_label(app: &App, job: &JobNumbers, activity: JobActivity) -> String 
         }
         JobActivity::Ended(JobStatus::Running | JobStatus::Finished) => {
             if app.has_escrow() && job.summary().pin_source == PinSource::Random {
-                "Each PIN is in the escrow. On the page of a number, c has the command that opens it."
-            } else {
-                ""
+                let copy = app.keymap().key_label(&table::DETAILS, &NumberAction::PickCopy);
+                return format!(
+                    "Each PIN is in the escrow. On the page of a number, {copy} has the command that opens it."
+                );
             }
+            ""
         }
     };
     text.to_owned()

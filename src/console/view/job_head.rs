@@ -46,13 +46,14 @@ impl JobActivity {
         match app.own_jobs().get(job.summary().id) {
             Some(own) if own.is_held() => Self::Held,
             Some(_) if app.own_jobs().is_paused() => Self::PausedByOperator,
-            Some(_) if counts.get(JobPhase::Waiting) > 0 && counts.open() == counts.get(JobPhase::Waiting) => {
+            Some(_) if counts.waiting() > 0 && counts.open() == counts.waiting() => {
                 if app.own_jobs().limits().is_empty() { Self::Running } else { Self::Limited }
             }
             Some(_) => Self::Running,
             None => match job.summary().status {
                 JobStatus::Running if job.counts().open() > 0 => Self::RunningElsewhere,
                 // Its last number has just ended here, and it is being read again.
+                JobStatus::Running if job.counts().get(JobPhase::NotSent) > 0 => Self::Ended(JobStatus::Interrupted),
                 JobStatus::Running => Self::Ended(JobStatus::Finished),
                 status @ (JobStatus::Finished | JobStatus::Interrupted) => Self::Ended(status),
             },
@@ -176,11 +177,13 @@ fn time_left(own: &OwnJob, activity: JobActivity, now: Instant) -> Option<String
 fn paint_counts(app: &App, counts: &JobCounts, activity: JobActivity, canvas: &mut Canvas<'_>, y: u16) {
     let gap = if app.is_narrow() { 1 } else { 3 };
     let shown = |phase: JobPhase, label, role| (label, counts.get(phase), role);
+    let resolved = Some(shown(JobPhase::Resolved, "resolved", Role::Plain)).filter(|(_, count, _)| *count > 0);
     let mut parts = vec![
         shown(JobPhase::Set, "set", Role::Plain),
         shown(JobPhase::Failed, "failed", Role::Failure),
         shown(JobPhase::NoAnswer, "no answer", Role::Uncertain),
     ];
+    parts.extend(resolved);
     if app.is_narrow() {
         parts.push(("left", counts.open() + counts.get(JobPhase::NotSent), Role::Plain));
     } else {
@@ -189,7 +192,7 @@ fn paint_counts(app: &App, counts: &JobCounts, activity: JobActivity, canvas: &m
         }
         if !activity.is_ended() {
             parts.push(shown(JobPhase::Sending, "sending", Role::Plain));
-            parts.push(shown(JobPhase::Waiting, "waiting", Role::Plain));
+            parts.push(("waiting", counts.waiting(), Role::Plain));
             parts.push(shown(JobPhase::Queued, "queued", Role::Plain));
         }
     }
@@ -222,7 +225,8 @@ fn times_label(app: &App, job: &JobNumbers, own: Option<&OwnJob>, activity: JobA
     let goes_on = app.own_jobs().limits().iter().map(|pause| pause.until.utc).min();
     let goes_on = goes_on.filter(|_| activity == JobActivity::Limited);
     let end = goes_on.map_or_else(
-        || format!(" Confirmed for {}.", format_count(total)),
+        // A resumed job was confirmed again, for what was left.
+        || format!(" Confirmed for {}.", format_count(own.map_or(total, |own| own.counts().total()))),
         |until| format!(" Goes on by itself at {until}."),
     );
     format!("{left}Started {} UTC by {by}.{elsewhere}{end}", at(summary.at))

@@ -61,7 +61,12 @@ fn add_outcome(sheet: &mut Sheet, row: &JobRow, is_running: bool, canvas: &Canva
         JobPhase::Failed => Some((StatusSymbol::Failed, "failed", Role::Failure)),
         JobPhase::NoAnswer => Some((StatusSymbol::NoAnswer, "no answer", Role::Uncertain)),
         JobPhase::NotSent => Some((StatusSymbol::NotSent, "not sent", Role::Strong)),
-        JobPhase::Set | JobPhase::Sending | JobPhase::Waiting | JobPhase::Queued => None,
+        JobPhase::Set
+        | JobPhase::Resolved
+        | JobPhase::Sending
+        | JobPhase::Waiting
+        | JobPhase::WaitingInDoubt
+        | JobPhase::Queued => None,
     };
     if let Some((symbol, label, role)) = headline {
         let symbol = canvas.theme.symbol(symbol);

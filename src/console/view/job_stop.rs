@@ -13,12 +13,19 @@ pub(super) fn sheet(app: &App, page: &JobStopPage) -> Sheet {
         sheet.text("The job has ended. Nothing is left to stop.");
         return sheet;
     };
-    let waiting = counts.get(JobPhase::Queued) + counts.get(JobPhase::Waiting);
+    let unsent = counts.get(JobPhase::Queued) + counts.get(JobPhase::Waiting);
     sheet.styled_text(
-        &format!("{} of {} numbers are not sent.", format_count(waiting), format_count(counts.total())),
+        &format!("{} of {} numbers are not sent.", format_count(unsent), format_count(counts.total())),
         Role::Strong,
     );
     sheet.text(&format!("Requests in flight end by themselves: {}.", format_count(counts.get(JobPhase::Sending))));
+    let in_doubt = counts.get(JobPhase::WaitingInDoubt);
+    if in_doubt > 0 {
+        sheet.text(&format!(
+            "Not sent again, and in doubt, because a request had no answer: {}.",
+            format_count(in_doubt)
+        ));
+    }
     sheet.optional_blank_line();
     sheet.optional_text("The job can be resumed later. What was set stays set.");
     sheet

@@ -225,11 +225,17 @@ fn paint_explanation(app: &App, canvas: &mut Canvas<'_>, y: u16) {
 /// What became of a job, and what is left.
 fn summary_text(job: &JobSummary) -> String {
     let ended = |result| job.count(RecordedState::Ended(result));
+    let in_flight = job.count(RecordedState::Running);
+    let left = match job.status {
+        JobStatus::Running => (not_sent(job) + in_flight, "to go"),
+        JobStatus::Finished | JobStatus::Interrupted => (not_sent(job), "not sent"),
+    };
     let counts = [
         (ended(ChangeResult::Failed), "failed"),
         (ended(ChangeResult::NoAnswer), "with no answer"),
         (job.count(RecordedState::NotApplied), "not applied"),
-        (not_sent(job), if job.status == JobStatus::Running { "to go" } else { "not sent" }),
+        (job.count(RecordedState::Resolved), "resolved"),
+        left,
     ];
     let counts: Vec<_> = counts
         .iter()

@@ -24,6 +24,7 @@ use crate::console::effect::WorkCommand;
 use crate::console::shared::RecordingStatus;
 use crate::domain::change::{ChangeState, Completion, JobId, Progress, ProgressSource};
 use crate::domain::clock::Clock;
+use crate::domain::number::PhoneNumberId;
 use crate::domain::outcome::SendFailure;
 use crate::domain::pin_plan::PinPlan;
 use crate::domain::standing::NotSentReason;
@@ -186,7 +187,7 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
             WorkCommand::StopSending => self.with_jobs(|jobs| drop(jobs.stop())),
             WorkCommand::PauseSending => self.set_sending_paused(true),
             WorkCommand::ContinueSending => self.set_sending_paused(false),
-            WorkCommand::SendHeld => self.with_jobs(JobsHandle::send_held),
+            WorkCommand::SendHeld(job) => self.with_jobs(|jobs| jobs.send_held(job)),
             WorkCommand::StopJob(job) => self.with_jobs(|jobs| jobs.stop_job(job)),
             WorkCommand::ReadJobs => self.wanted_jobs.want_list(),
             WorkCommand::ReadJob(job) => self.wanted_jobs.want_job(job),
@@ -292,7 +293,7 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
         let why: NotSentReason = match (&self.records_state, &self.graph) {
             (RecordsState::Open { jobs, .. }, Ok(_)) => {
                 // Progress says what becomes of it.
-                let numbers = plan.targets.len();
+                let numbers = plan.targets.iter().map(|target| target.id).collect();
                 return match start {
                     PlanStart::Resumed(job) => self.report_start(jobs.resume_job(job, plan), numbers, None),
                     PlanStart::New(options) => {
@@ -313,7 +314,7 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
     fn report_start(
         &self,
         start: impl Future<Output = Result<JobId, RecordError>> + Send + 'static,
-        numbers: usize,
+        numbers: Vec<PhoneNumberId>,
         send_first: Option<usize>,
     ) {
         let report = Arc::clone(&self.report);

@@ -12,11 +12,12 @@ use super::encoding::{outcome_reason, reply_summary};
 use crate::domain::change::JobId;
 use crate::domain::clock::UtcTime;
 use crate::domain::operator::OperatorName;
+use crate::domain::standing::Standing;
 use crate::domain::text::CleanText;
 use crate::journal::audit::AuditRow;
 use crate::journal::error::StorageError;
 use crate::journal::model::{
-    JobDetail, JobNumber, JobOperator, JobSet, JobStatus, JobSummary, PinSource, RecordedState,
+    JobDetail, JobNumber, JobOperator, JobSet, JobStatus, JobSummary, PinSource, RecordedState, refusal,
 };
 use crate::journal::rules::change_state;
 use crate::journal::run_lock::LiveRuns;
@@ -28,7 +29,8 @@ pub(super) fn summaries(db: &Connection, dir: &StateDir) -> Result<Vec<JobSummar
     const START: usize = FACTS_COLUMN_COUNT + 4;
     let mut runs = LiveRuns::new(dir);
     let mut statement = db.prepare(&format!(
-        "SELECT f.last, f.doubted, f.confirmed, f.settled, f.run, f.is_started, count(f.job), f.refusal, f.set_since, {JOB_COLUMNS}
+        "SELECT f.last, f.doubted, f.confirmed, f.settled, f.run,
+            f.is_started, count(f.job), f.refusal, f.set_since, {JOB_COLUMNS}
         FROM jobs j LEFT JOIN (
             SELECT n.job, r.change IS NOT NULL AS is_started, {FACTS_COLUMNS}, {REFUSAL_COLUMN}, {SET_SINCE_COLUMN}
             {}) f ON f.job = j.job
@@ -48,10 +50,10 @@ pub(super) fn summaries(db: &Connection, dir: &StateDir) -> Result<Vec<JobSummar
             let is_alive = is_run_alive(row, 0, &mut runs)?;
             let state = if is_started { read_facts(row, 0)?.state(is_alive) } else { RecordedState::NotStarted };
             let count: u32 = row.get(FACTS_COLUMN_COUNT + 1)?;
-            let refusal: Option<String> = row.get(FACTS_COLUMN_COUNT + 2)?;
-            let standing = refusal.and_then(|refusal| serde_json::from_str(&refusal).ok());
+            let detail: Option<String> = row.get(FACTS_COLUMN_COUNT + 2)?;
+            let standing: Option<Standing> = detail.and_then(|detail| serde_json::from_str(&detail).ok());
             let is_set_since = row.get::<_, Option<bool>>(FACTS_COLUMN_COUNT + 3)?.unwrap_or(false);
-            let is_resumable = !is_set_since && state.is_resumable(standing.as_ref());
+            let is_resumable = !is_set_since && state.is_resumable(refusal(standing.as_ref()));
             tally.add(state, usize::try_from(count).unwrap_or(usize::MAX), is_resumable, is_alive);
         }
     }

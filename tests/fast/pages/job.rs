@@ -1,6 +1,7 @@
 //! The page of a job: what the journal has of it, and what this process reports since.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::time::Duration;
 
 use pindesk::console::app::Msg;
@@ -8,26 +9,22 @@ use pindesk::console::effect::{ScreenCommand, WorkCommand};
 use pindesk::console::input::key::Key;
 use pindesk::console::input::keymap::Mode;
 use pindesk::console::shared::Size;
-use pindesk::domain::change::{ChangeState, Completion, JobId, LastSet, Progress, ProgressSource};
+use pindesk::domain::change::{ChangeState, JobId, Progress, ProgressSource};
 use pindesk::domain::number::PhoneNumberId;
-use pindesk::domain::operator::OperatorName;
 use pindesk::domain::outcome::{ApiError, DoubtReason};
-use pindesk::domain::pin::PinChoice;
-use pindesk::domain::pin_plan::{PinPlan, Targets};
 use pindesk::domain::standing::{NotSentReason, Standing};
 use pindesk::domain::text::CleanText;
-use pindesk::journal::{JobDetail, JobNumber, JobStatus, PinSource, RecordedState, ReplySummary};
+use pindesk::journal::{JobDetail, JobNumber, JobStatus, RecordedState, ReplySummary};
 use pindesk::pace::Pause;
 use pindesk::policy::quota::{PauseCause, QuotaScope};
 
 use super::jobs::{FAILED, NO_ANSWER, SET, job};
 use super::snapshots::assert_screen_snapshot;
 use crate::support::app_fixture::{
-    AppFixture, ONE_ATTEMPT, READING_TIME, START_TIME, TYPING_TIME, number, number_id, recording_with_escrow,
-    recording_without_escrow, waba,
+    AppFixture, ONE_ATTEMPT, READING_TIME, START_TIME, number, number_id, recording_with_escrow, waba,
 };
 
-const JOB: JobId = JobId::new(7);
+pub(super) const JOB: JobId = JobId::new(7);
 
 fn refused() -> ApiError {
     ApiError {
@@ -73,7 +70,7 @@ fn recorded(index: usize, state: RecordedState) -> JobNumber {
 }
 
 /// Job 7 with a number in each of these states, the known four numbers first.
-fn sample_job(status: JobStatus, recorded_as: &[RecordedState]) -> JobDetail {
+pub(super) fn sample_job(status: JobStatus, recorded_as: &[RecordedState]) -> JobDetail {
     let numbers: Vec<_> = recorded_as.iter().enumerate().map(|(index, state)| recorded(index, *state)).collect();
     let counts: Vec<_> = [SET, FAILED, NO_ANSWER, RecordedState::Running, RecordedState::NotStarted]
         .map(|state| (state, recorded_as.iter().filter(|other| **other == state).count()))
@@ -84,7 +81,7 @@ fn sample_job(status: JobStatus, recorded_as: &[RecordedState]) -> JobDetail {
 }
 
 /// Opens job 7, which has this status and these numbers.
-fn open_job(console: &mut AppFixture, detail: JobDetail) -> &mut AppFixture {
+pub(super) fn open_job(console: &mut AppFixture, detail: JobDetail) -> &mut AppFixture {
     console.press('b').update(Msg::JobsRead(Some(vec![detail.summary.clone()]))).key(Key::Enter);
     console.assert_effects([WorkCommand::ReadJob(JOB)]).update(Msg::JobRead(JOB, Some(detail)))
 }
@@ -95,7 +92,7 @@ pub(super) fn open_sample_job(console: &mut AppFixture, status: JobStatus) -> &m
     open_job(console, sample_job(status, &numbers))
 }
 
-fn console(size: (u16, u16)) -> AppFixture {
+pub(super) fn console(size: (u16, u16)) -> AppFixture {
     AppFixture::loaded(size, recording_with_escrow())
 }
 
@@ -107,21 +104,21 @@ fn progress(index: usize, state: ChangeState) -> Msg {
 
 const SENDING: ChangeState = ChangeState::Sending { attempt: 1, in_doubt: false };
 
-fn started(numbers: usize) -> Msg {
-    Msg::JobStarted { job: JOB, numbers, send_first: None }
+pub(super) fn started(numbers: Range<usize>) -> Msg {
+    Msg::JobStarted { job: JOB, numbers: numbers.map(number_id).collect(), send_first: None }
 }
 
 /// A console with job 7 of these many numbers, which this process has just started, on its page.
 fn console_with_own_job(size: (u16, u16), numbers: usize) -> AppFixture {
     let mut console = console(size);
-    console.update(started(numbers)).assert_no_effects();
+    console.update(started(0..numbers)).assert_no_effects();
     open_job(&mut console, sample_job(JobStatus::Running, &vec![RecordedState::NotStarted; numbers]));
     console
 }
 
 /// Opens a job of 4 numbers that this process has just started.
 pub(super) fn start_sample_job(console: &mut AppFixture) -> &mut AppFixture {
-    console.update(started(4)).assert_no_effects();
+    console.update(started(0..4)).assert_no_effects();
     open_job(console, sample_job(JobStatus::Running, &[RecordedState::NotStarted; 4]))
 }
 
@@ -213,7 +210,7 @@ fn the_cursor_of_a_job_stays_on_its_number() {
 #[test]
 fn a_job_has_one_message_at_its_end_with_the_bell() {
     let mut console = AppFixture::with_bell((100, 24));
-    console.update(started(3)).sees("job 7 0 %");
+    console.update(started(0..3)).sees("job 7 0 %");
     for index in 0..2 {
         console.update(progress(index, SENDING)).update(progress(index, ChangeState::Set(ONE_ATTEMPT)));
         console.assert_no_effects();
@@ -230,7 +227,7 @@ fn a_pause_of_a_job_is_told_with_the_bell() {
     let scope = QuotaScope::Waba(Some(waba().id));
     let pause = Pause { scope, cause: PauseCause::QuotaUsedUp, until };
     console.update(Msg::CallsPaused(pause)).assert_no_effects().sees("uk-retail is paused until");
-    console.update(started(3)).update(Msg::CallsPaused(pause)).assert_effects([ScreenCommand::Bell]);
+    console.update(started(0..3)).update(Msg::CallsPaused(pause)).assert_effects([ScreenCommand::Bell]);
     console.sees("Job 7: uk-retail is paused until").sees("job 7 0 %, 1 paused");
     console.wait(Duration::from_mins(5)).does_not_see("1 paused");
 }
@@ -267,7 +264,7 @@ fn w_pauses_sending_and_continues() {
 #[test]
 fn w_sends_the_numbers_that_wait_for_the_operator() {
     let mut console = AppFixture::with_bell((100, 24));
-    console.update(Msg::JobStarted { job: JOB, numbers: 4, send_first: Some(1) });
+    console.update(Msg::JobStarted { job: JOB, numbers: (0..4).map(number_id).collect(), send_first: Some(1) });
     open_job(&mut console, sample_job(JobStatus::Running, &[RecordedState::NotStarted; 4]));
     console.update(progress(0, SENDING)).update(progress(0, ChangeState::Set(ONE_ATTEMPT)));
     assert!(console.effects.contains(&ScreenCommand::Bell.into()), "{:?}", console.effects);
@@ -276,7 +273,7 @@ fn w_sends_the_numbers_that_wait_for_the_operator() {
         .sees("Look at the result. w goes on with 3, x ends the job.")
         .sees("job 7 25 %, waits for you")
         .sees("w go on");
-    console.press('w').assert_effects([WorkCommand::SendHeld]).sees("-- running --");
+    console.press('w').assert_effects([WorkCommand::SendHeld(JOB)]).sees("-- running --");
 }
 
 #[test]
@@ -307,6 +304,58 @@ fn a_stopped_job_leaves_no_pause_behind() {
 }
 
 #[test]
+fn the_question_before_a_stop_tells_what_stays_in_doubt() {
+    let mut console = console_with_own_job((80, 24), 4);
+    let until = console.now.instant + Duration::from_secs(8);
+    let waiting = |in_doubt| ChangeState::Waiting { attempt: 2, until, in_doubt };
+    console.update(progress(0, waiting(true))).update(progress(1, waiting(false))).update(progress(2, SENDING));
+    console.sees("sending 1 waiting 2 queued 1").press('x').sees("2 of 4 numbers are not sent.");
+    console.sees("Not sent again, and in doubt, because a request had no answer: 1.");
+}
+
+#[test]
+fn a_stopped_job_is_cut_short_before_it_is_read_again() {
+    let mut console = console_with_own_job((80, 24), 3);
+    console.update(progress(0, ChangeState::Set(ONE_ATTEMPT)));
+    for index in 1..3 {
+        console.update(progress(index, ChangeState::NotSent(ONE_ATTEMPT, NotSentReason::Stopped)));
+    }
+    console.sees("cut short").key(Key::Up).sees("2 numbers are left to send. t resumes the job.");
+}
+
+#[test]
+fn numbers_that_were_refused_before_the_start_have_ended() {
+    let mut console = console((80, 24));
+    let refused = || ChangeState::NotSent(ONE_ATTEMPT, NotSentReason::Stopped);
+    console.update(progress(0, refused())).update(started(0..2)).assert_no_effects();
+    console.update(progress(1, ChangeState::Set(ONE_ATTEMPT))).sees("Job 7 ended: 1 set, 1 not sent.");
+}
+
+#[test]
+fn a_number_that_was_checked_needs_no_attention() {
+    let mut console = console((100, 24));
+    open_job(&mut console, sample_job(JobStatus::Finished, &[SET, RecordedState::Resolved]));
+    console.sees("set 1 failed 0 no answer 0 resolved 1 not sent 0").sees("Needs attention: failed, no answer (0)");
+    console.press('u').assert_no_effects().sees("No number of this job is in doubt.");
+}
+
+#[test]
+fn a_pause_ends_only_when_nothing_is_left_to_send() {
+    let mut console = console((80, 24));
+    console.set_change_state(3, ChangeState::Queued);
+    console.update(started(0..2));
+    open_job(&mut console, sample_job(JobStatus::Running, &[RecordedState::NotStarted; 2]));
+    console.press('w').assert_effects([WorkCommand::PauseSending]);
+    let is_continued = |console: &AppFixture| console.effects.contains(&WorkCommand::ContinueSending.into());
+    for index in 0..2 {
+        console.update(progress(index, ChangeState::Set(ONE_ATTEMPT)));
+        assert!(!is_continued(&console), "another change is queued");
+    }
+    console.set_change_state(3, ChangeState::Set(ONE_ATTEMPT));
+    assert!(is_continued(&console), "{:?}", console.effects);
+}
+
+#[test]
 fn a_job_of_another_process_is_neither_paused_nor_stopped() {
     for (status, hint) in [
         (JobStatus::Running, "Another process works on job 7: only that one can pause or stop it."),
@@ -331,69 +380,6 @@ fn u_refreshes_the_numbers_with_no_answer() {
     console.press('u').assert_no_effects().sees("No number of this job is in doubt.");
 }
 
-/// A job of 3 numbers that was cut short after its first one, with the question before it is resumed.
-fn asked_to_resume(size: (u16, u16)) -> AppFixture {
-    let mut console = console(size);
-    let states = [SET, RecordedState::NotStarted, RecordedState::NotStarted];
-    open_job(&mut console, sample_job(JobStatus::Interrupted, &states)).press('t').assert_no_effects();
-    assert_eq!(console.app.mode(), Mode::JobResume);
-    console
-}
-
-#[test]
-fn a_job_is_resumed_by_the_count_of_what_is_left() {
-    let mut console = asked_to_resume((80, 24));
-    console.sees("2 numbers get a new random PIN each.").sees("not set 1, on 1, unknown 0");
-    console.type_text("2").key(Key::Enter).assert_no_effects().sees("Keys typed before this question are ignored.");
-    console.wait(READING_TIME).type_text("22").wait(TYPING_TIME).key(Key::Enter).assert_no_effects();
-    console.sees("That is not the number. Nothing was sent.").type_text("2").key(Key::Enter).assert_no_effects();
-    console.sees("Too fast").wait(TYPING_TIME).type_text("2").wait(TYPING_TIME).key(Key::Enter);
-    let targets = Targets::new(vec![number(1), number(2)]).expect("two");
-    let plan = PinPlan { targets, pins: PinChoice::Random };
-    console.assert_effects([WorkCommand::ResumeJob { job: JOB, plan }]).sees("Job 7 goes on.");
-    assert_eq!((console.app.mode(), console.app.running_count()), (Mode::Job, 2));
-}
-
-#[test]
-fn the_question_before_a_job_is_resumed_matches_its_snapshots() {
-    for size in [(80, 24), (40, 10)] {
-        let mut console = asked_to_resume(size);
-        console.wait(READING_TIME);
-        assert_screen_snapshot(&format!("job-resume-{}x{}", size.0, size.1), &console);
-    }
-}
-
-#[test]
-fn a_resumed_job_counts_what_is_left_as_queued() {
-    let mut console = asked_to_resume((80, 24));
-    console.key(Key::Esc).update(started(2)).assert_effects([WorkCommand::ReadJob(JOB)]);
-    let states = [SET, RecordedState::NotStarted, RecordedState::NotStarted];
-    console.update(Msg::JobRead(JOB, Some(sample_job(JobStatus::Running, &states))));
-    console.sees("set 1 failed 0 no answer 0 sending 0 waiting 0 queued 2").sees("33 % 1 of 3");
-}
-
-#[test]
-fn t_says_why_a_job_cannot_be_resumed() {
-    let left = [SET, RecordedState::NotStarted];
-    let given = |mut detail: JobDetail| {
-        detail.summary.pin_source = PinSource::Given;
-        detail
-    };
-    let cases = [
-        (sample_job(JobStatus::Running, &left), "Job 7 is running."),
-        (sample_job(JobStatus::Finished, &[SET, NO_ANSWER]), "Nothing of job 7 is left to send."),
-        (given(sample_job(JobStatus::Interrupted, &left)), "pindesk jobs resume 7 --pin-file FILE"),
-    ];
-    for (detail, hint) in cases {
-        let mut console = console((100, 24));
-        open_job(&mut console, detail).press('t').assert_no_effects().sees(hint);
-        assert_eq!(console.app.mode(), Mode::Job);
-    }
-    let mut console = AppFixture::loaded((100, 24), recording_without_escrow());
-    let detail = sample_job(JobStatus::Interrupted, &left);
-    open_job(&mut console, detail).press('t').assert_no_effects().sees("Different PINs need a file");
-}
-
 #[test]
 fn a_job_that_this_process_ended_is_not_running() {
     let mut console = console_with_own_job((80, 24), 2);
@@ -412,23 +398,4 @@ fn the_title_and_the_page_count_alike_what_was_not_sent() {
     let not_sent = ChangeState::NotSent(ONE_ATTEMPT, NotSentReason::Stopped);
     console.update(progress(0, ChangeState::Set(ONE_ATTEMPT))).update(progress(1, not_sent));
     console.sees("job 7 25 %").sees("25 % 1 of 4");
-}
-
-#[test]
-fn a_pin_set_since_is_left_out_of_a_resumed_job() {
-    let last_set = |console: &AppFixture| {
-        let at = console.now.utc.plus(Duration::from_secs(1));
-        let by = OperatorName::new(1000, Some(&CleanText::new("bo")), None, &CleanText::new("web2"));
-        let last_set = LastSet { at, by, escrow_keys: Some(2) };
-        let state = ChangeState::Set(Completion { at, attempts: 1 });
-        let source = ProgressSource::Journal(Some(last_set));
-        Msg::ProgressReceived(vec![Progress { job: None, change: None, number: number_id(2), state, source }])
-    };
-    let mut console = asked_to_resume((80, 24));
-    let msg = last_set(&console);
-    console.update(msg).wait(READING_TIME).type_text("2").wait(TYPING_TIME).key(Key::Enter).assert_no_effects();
-    console.sees("Nothing was sent. A PIN was set on some of them meanwhile: count again.");
-    assert_eq!(console.app.mode(), Mode::Job);
-    console.press('t').sees("1 number gets a new random PIN.");
-    console.sees("Left out: 1, because a PIN was set there after the job began.");
 }

@@ -84,6 +84,19 @@ fn the_list_of_jobs_matches_its_snapshots() {
 }
 
 #[test]
+fn a_job_says_that_all_are_set_only_if_they_are() {
+    let cases = [
+        (JobStatus::Running, RecordedState::Running, "Job 1 is running: 1 to go."),
+        (JobStatus::Finished, RecordedState::Resolved, "Job 1 is finished: 1 resolved."),
+        (JobStatus::Finished, RecordedState::NotApplied, "Job 1 is finished: 1 not applied."),
+        (JobStatus::Finished, SET, "Job 1 is finished: every number was set."),
+    ];
+    for (status, state, sentence) in cases {
+        console_with_jobs((80, 24), vec![job(1, 0, status, &[(SET, 1), (state, 1)])]).sees(sentence);
+    }
+}
+
+#[test]
 fn the_cursor_stays_on_its_job_while_new_ones_appear() {
     let mut console = console_with_jobs((80, 24), sample_jobs(3));
     console.key(Key::Down).sees("> 2 finished");

@@ -136,7 +136,11 @@ fn the_first_outcome_says_that_the_others_wait() {
         let mut console = form((160, 24));
         console.key(Key::Down).key(Key::Down).press(' ').key(Key::Enter);
         type_count(&mut console, "3").sees("Starting a job for 3 numbers.");
-        console.update(Msg::JobStarted { job: JobId::new(1), numbers: 3, send_first: Some(1) });
+        console.update(Msg::JobStarted {
+            job: JobId::new(1),
+            numbers: [0, 2, 3].map(number_id).to_vec(),
+            send_first: Some(1),
+        });
         console.set_change_state(0, SENDING).set_change_state(0, outcome);
         console
     };

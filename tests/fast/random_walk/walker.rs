@@ -387,7 +387,7 @@ impl Walker {
                     | WorkCommand::ReadJob(_)
                     | WorkCommand::PauseSending
                     | WorkCommand::ContinueSending
-                    | WorkCommand::SendHeld
+                    | WorkCommand::SendHeld(_)
                     | WorkCommand::StopJob(_),
                 )
                 | Effect::Screen(

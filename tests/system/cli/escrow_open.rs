@@ -87,7 +87,7 @@ fn where_no_pin_is_in_force_the_last_one_is_named() {
     db.execute_batch("UPDATE numbers SET two_step = 'not_set', read_at = read_at + 60").expect("the rows are altered");
     let screen = open_escrow_in_terminal(&cli, &cli.state_path(""), &[]);
     assert!(screen.contains(&format!("{PIN}  no, off since  20")), "{screen}");
-    assert!(screen.contains("\noff since: it was set last, and then Meta said"), "{screen}");
+    assert!(screen.contains("\nno, off since: it was set last, and then Meta said"), "{screen}");
     assert_eq!(open_escrow(&cli, "key.txt", &["--json"]).summary()["records"][0]["in_force"], "no");
 }
 

@@ -94,11 +94,11 @@ async fn what_is_held_back_is_not_asked_about_twice() {
     let mut fixture = JobsFixture::for_simulator(&simulator, 1);
     let mut questions = fixture.jobs.ask_about_refusals();
     let options = JobOptions { note: None, send_first: Some(5) };
-    fixture.jobs.start_job_with(plan_in_waba(1, 1, 20), options).await.expect("it is recorded");
+    let job = fixture.jobs.start_job_with(plan_in_waba(1, 1, 20), options).await.expect("it is recorded");
     fixture.wait_until_finished(5).await;
     pass_time(Duration::from_hours(1)).await;
     assert_eq!((questions.try_recv().ok(), fixture.progress.try_recv().ok()), (None, None));
-    fixture.jobs.send_held();
+    fixture.jobs.send_held(job);
     assert_eq!(questions.recv().await, Some(question(10)));
     fixture.wait_until_finished(5).await;
     fixture.jobs.answer(987_654, true);

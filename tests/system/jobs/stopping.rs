@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use pindesk::domain::change::{ChangeState, Progress};
+use pindesk::domain::change::{ChangeState, JobId, Progress};
 use pindesk::domain::pin::PinChoice;
 use pindesk::domain::pin_plan::PinPlan;
 use pindesk::domain::standing::NotSentReason;
@@ -111,31 +111,35 @@ async fn a_pause_sends_nothing_and_lets_requests_in_flight_finish() {
 }
 
 /// Starts a job on six numbers that pauses after two, and waits for the pause.
-async fn paused_job(fixture: &mut JobsFixture) {
+async fn paused_job(fixture: &mut JobsFixture) -> JobId {
     let plan = PinPlan { targets: number_list(6), pins: PinChoice::Fixed(pin(1)) };
     let options = JobOptions { note: None, send_first: Some(2) };
-    fixture.jobs.start_job_with(plan, options).await.expect("it is recorded");
+    let job = fixture.jobs.start_job_with(plan, options).await.expect("it is recorded");
     fixture.wait_until_finished(2).await;
     pass_time(Duration::from_mins(5)).await;
     assert_eq!(fixture.count_last_states(is_set), 2);
+    job
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_job_pauses_after_its_first_numbers() {
     let simulator = start_simulator(10, Duration::ZERO, "").await;
     let mut fixture = JobsFixture::for_simulator(&simulator, 2);
-    paused_job(&mut fixture).await;
-    fixture.jobs.send_held();
+    let job = paused_job(&mut fixture).await;
+    fixture.jobs.send_held(JobId::new(job.get() + 1));
+    pass_time(Duration::from_mins(5)).await;
+    assert_eq!(fixture.count_last_states(is_set), 2, "another job is meant");
+    fixture.jobs.send_held(job);
     fixture.wait_until_finished(4).await;
     assert_eq!((fixture.count_last_states(is_set), simulator.pin_request_count()), (6, 6));
     // A stop ends what is held back.
     let simulator = start_simulator(10, Duration::ZERO, "").await;
     let mut fixture = JobsFixture::for_simulator(&simulator, 2);
-    paused_job(&mut fixture).await;
+    let job = paused_job(&mut fixture).await;
     fixture.stop_and_drain().await;
     let is_stopped = |state: &_| matches!(state, ChangeState::NotSent(_, NotSentReason::Stopped));
     assert_eq!((fixture.count_last_states(is_stopped), simulator.pin_request_count()), (4, 2));
-    fixture.jobs.send_held();
+    fixture.jobs.send_held(job);
     fixture.set_pins(vec![plan(7)]).await;
     fixture.wait_until_finished(1).await;
     assert_eq!(simulator.pin_request_count(), 3);
@@ -148,7 +152,7 @@ async fn canceled_numbers_that_were_held_end_first() {
     let mut fixture = JobsFixture::for_simulator(&simulator, 1);
     let plan = PinPlan { targets: number_list(8), pins: PinChoice::Fixed(pin(1)) };
     let options = JobOptions { note: None, send_first: Some(4) };
-    drop(fixture.jobs.start_job_with(plan, options));
+    let job = fixture.jobs.start_job_with(plan, options);
     // Number 1 is refused for its whole WABA, that of the odd numbers.
     let mut ended = Vec::new();
     while ended.len() < 6 {
@@ -158,7 +162,7 @@ async fn canceled_numbers_that_were_held_end_first() {
     assert_eq!(ended, [5, 7, 3, 1, 2, 4].map(id), "after the last of the first ones, only what is held is left");
     pass_time(Duration::from_mins(5)).await;
     assert_eq!((fixture.progress.try_recv().ok(), simulator.pin_request_count()), (None, 3));
-    fixture.jobs.send_held();
+    fixture.jobs.send_held(job.await.expect("it is recorded"));
     fixture.wait_until_finished(2).await;
     assert_eq!(fixture.count_last_states(is_set), 2);
 }

@@ -268,7 +268,7 @@ pub(super) fn pins_table(
 
 const CONFIRMED_NOTE: &str = "yes: Meta confirmed this PIN last.";
 const REPLACED_NOTE: &str = "no: a newer PIN was set after it, or it was never in force.";
-const OFF_NOTE: &str = "off since: it was set last, and then Meta said that two-step verification is not set.";
+const OFF_NOTE: &str = "no, off since: it was set last, and then Meta said that two-step verification is not set.";
 const ELSEWHERE_NOTE: &str = "Meta does not reveal changes made elsewhere since.";
 
 /// When the PIN was sent last; unknown if the journal does not know the change.

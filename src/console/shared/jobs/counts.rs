@@ -16,10 +16,14 @@ pub enum JobPhase {
     Failed,
     /// Its PIN may be in force or not.
     NoAnswer,
+    /// It was in doubt, and an operator has checked it.
+    Resolved,
     /// Its request is in flight.
     Sending,
     /// It waits to retry, or for the limits of Meta.
     Waiting,
+    /// It waits as well, and an earlier request had no answer.
+    WaitingInDoubt,
     /// It waits for its turn.
     Queued,
     /// No request was sent, and none will be unless the job is resumed.
@@ -33,9 +37,12 @@ impl JobPhase {
         match state {
             ChangeState::Queued => Self::Queued,
             ChangeState::Sending { .. } => Self::Sending,
+            ChangeState::Waiting { in_doubt: true, .. } | ChangeState::Paused { in_doubt: true, .. } => {
+                Self::WaitingInDoubt
+            }
             ChangeState::Waiting { .. } | ChangeState::Paused { .. } => Self::Waiting,
             ChangeState::Resolved(_, DoubtEnd { how: Resolution::NoPinInForce, .. }) => Self::Failed,
-            ChangeState::Resolved(_, DoubtEnd { how: Resolution::Manual, .. }) => Self::NoAnswer,
+            ChangeState::Resolved(_, DoubtEnd { how: Resolution::Manual, .. }) => Self::Resolved,
             ChangeState::Set(_) | ChangeState::Failed(..) | ChangeState::NotSent(..) | ChangeState::InDoubt(_) => {
                 match state.result() {
                     Some(result) => Self::of_result(result),
@@ -54,7 +61,7 @@ impl JobPhase {
             RecordedState::Running => Self::Sending,
             RecordedState::Ended(result) => Self::of_result(result),
             RecordedState::NotApplied => Self::Failed,
-            RecordedState::Resolved => Self::NoAnswer,
+            RecordedState::Resolved => Self::Resolved,
         }
     }
 
@@ -71,15 +78,15 @@ impl JobPhase {
     #[must_use]
     pub const fn is_open(self) -> bool {
         match self {
-            Self::Sending | Self::Waiting | Self::Queued => true,
-            Self::Set | Self::Failed | Self::NoAnswer | Self::NotSent => false,
+            Self::Sending | Self::Waiting | Self::WaitingInDoubt | Self::Queued => true,
+            Self::Set | Self::Failed | Self::NoAnswer | Self::Resolved | Self::NotSent => false,
         }
     }
 }
 
 /// How many numbers are in each phase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct JobCounts([usize; 7]);
+pub struct JobCounts([usize; 9]);
 
 impl JobCounts {
     /// How many numbers are in this phase.
@@ -97,7 +104,13 @@ impl JobCounts {
     /// How many numbers pindesk still works on.
     #[must_use]
     pub const fn open(&self) -> usize {
-        self.get(JobPhase::Sending) + self.get(JobPhase::Waiting) + self.get(JobPhase::Queued)
+        self.get(JobPhase::Sending) + self.waiting() + self.get(JobPhase::Queued)
+    }
+
+    /// How many numbers wait to retry, or for the limits of Meta.
+    #[must_use]
+    pub const fn waiting(&self) -> usize {
+        self.get(JobPhase::Waiting) + self.get(JobPhase::WaitingInDoubt)
     }
 
     /// How many numbers have a result: all that are not open and were sent.
@@ -110,11 +123,6 @@ impl JobCounts {
     #[must_use]
     pub fn percent(&self) -> usize {
         self.done() * 100 / self.total().max(1)
-    }
-
-    /// Adds numbers to a phase.
-    pub(in crate::console) const fn add(&mut self, phase: JobPhase, count: usize) {
-        self.0[phase as usize] += count;
     }
 
     /// Moves numbers from one phase to another, as many as there are at most.

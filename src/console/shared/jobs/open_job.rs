@@ -102,10 +102,10 @@ impl JobRow {
     fn needs_attention(&self, is_running: bool) -> bool {
         match self.phase(is_running) {
             JobPhase::Failed | JobPhase::NoAnswer => true,
-            JobPhase::Waiting => {
+            JobPhase::Waiting | JobPhase::WaitingInDoubt => {
                 matches!(self.live.as_deref(), Some(ChangeState::Waiting { .. }))
             }
-            JobPhase::Set | JobPhase::Sending | JobPhase::Queued | JobPhase::NotSent => false,
+            JobPhase::Set | JobPhase::Resolved | JobPhase::Sending | JobPhase::Queued | JobPhase::NotSent => false,
         }
     }
 }
@@ -135,12 +135,8 @@ impl JobNumbers {
             queued: HashMap::new(),
             last_end: None,
         };
-        let queued = Arc::new(ChangeState::Queued);
         for (at, record) in numbers.into_iter().enumerate() {
-            let reported = own.and_then(|own| own.state(&record.number)).cloned();
-            // What is left of a job that this process resumed waits for its turn.
-            let is_queued = own.is_some() && record.is_resumable();
-            let live = reported.or_else(|| is_queued.then(|| Arc::clone(&queued)));
+            let live = own.and_then(|own| own.state(&record.number)).cloned();
             job.last_end = job.last_end.max(record.at);
             job.index.insert(record.number, at);
             job.rows.push(JobRow { record, live });

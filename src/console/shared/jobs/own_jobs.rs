@@ -35,15 +35,16 @@ pub struct OwnJobs {
 pub struct OwnJob {
     /// The ID of the job.
     pub id: JobId,
-    /// How many of its numbers this process sends; `None` before that is known.
-    planned: Option<usize>,
+    /// False before the start is reported, and for a PIN in doubt that is sent again after the job has ended.
+    is_started: bool,
     /// After how many numbers it waits for the operator; `None` if it does not wait, or no longer.
     send_first: Option<usize>,
+    /// The numbers that this process sends.
     states: HashMap<PhoneNumberId, Arc<ChangeState>>,
     /// The newest state of each phase. The next one is probably equal, and then stored once.
     newest: HashMap<JobPhase, Arc<ChangeState>>,
     /// The numbers in `states`.
-    reported: JobCounts,
+    counts: JobCounts,
     started: Instant,
     /// How many numbers ended in each second of the last minute that had any, oldest first.
     ends: VecDeque<(Instant, usize)>,
@@ -68,7 +69,13 @@ impl OwnJobs {
     /// The job with this ID, while this process works on it.
     #[must_use]
     pub fn get(&self, id: JobId) -> Option<&OwnJob> {
-        self.jobs.iter().find(|job| job.id == id)
+        self.jobs.iter().find(|job| job.id == id && job.is_worked_on())
+    }
+
+    /// True while this process works on a job.
+    #[must_use]
+    pub fn is_any_worked_on(&self) -> bool {
+        self.jobs.iter().any(OwnJob::is_worked_on)
     }
 
     /// True while the operator has paused sending.
@@ -103,17 +110,23 @@ impl OwnJobs {
         self.limits.retain(|pause| !is_over(pause));
     }
 
-    /// A job was recorded, and this process sends so many of its numbers.
+    /// A job is about to be resumed: what is reported of it from now on belongs to the new start.
+    pub(in crate::console) fn prepare_resumption(&mut self, id: JobId) {
+        self.jobs.retain(|job| job.id != id || job.is_worked_on());
+    }
+
+    /// A job was recorded, and this process sends these numbers of it. Some may have a state already.
     pub(in crate::console) fn start(
         &mut self,
         id: JobId,
-        planned: usize,
+        numbers: &[PhoneNumberId],
         send_first: Option<usize>,
         now: Instant,
     ) -> Option<JobMilestone> {
-        self.entry(id, now);
-        let job = self.jobs.iter_mut().find(|job| job.id == id)?;
-        (job.planned, job.send_first) = (Some(planned), send_first.filter(|first| *first < planned));
+        let job = self.entry(id, now);
+        job.is_started = true;
+        job.send_first = send_first.filter(|first| *first < numbers.len());
+        job.queue(numbers);
         self.milestone(id, false)
     }
 
@@ -125,9 +138,9 @@ impl OwnJobs {
         }
     }
 
-    /// The numbers that jobs hold back are sent.
-    pub(in crate::console) fn release(&mut self) {
-        for job in &mut self.jobs {
+    /// The numbers that a job holds back are sent.
+    pub(in crate::console) fn release(&mut self, id: JobId) {
+        for job in self.jobs.iter_mut().filter(|job| job.id == id) {
             job.send_first = None;
         }
     }
@@ -157,20 +170,16 @@ impl OwnJobs {
         &mut self.jobs[index]
     }
 
-    /// What follows from the last change. Removes a job that has ended.
+    /// What follows from the last change. Removes a job that has ended. One that is not started stays, with its states,
+    /// until its start is reported.
     fn milestone(&mut self, id: JobId, has_number_ended: bool) -> Option<JobMilestone> {
-        let index = self.jobs.iter().position(|job| job.id == id)?;
+        let index = self.jobs.iter().position(|job| job.id == id && job.is_started)?;
         let job = &self.jobs[index];
-        let counts = job.counts();
-        if job.planned.is_some() && counts.open() == 0 {
+        let counts = job.counts;
+        if counts.open() == 0 {
             self.jobs.remove(index);
             self.ended.insert(id);
             return Some(JobMilestone::Ended(id, counts));
-        }
-        if job.planned.is_none() && has_number_ended && job.reported.open() == 0 {
-            // A PIN in doubt of an ended job was sent again.
-            self.jobs.remove(index);
-            return None;
         }
         (has_number_ended && job.is_held()).then_some(JobMilestone::Held(id, counts))
     }
@@ -180,14 +189,31 @@ impl OwnJob {
     fn new(id: JobId, now: Instant) -> Self {
         Self {
             id,
-            planned: None,
+            is_started: false,
             send_first: None,
             states: HashMap::new(),
             newest: HashMap::new(),
-            reported: JobCounts::default(),
+            counts: JobCounts::default(),
             started: now,
             ends: VecDeque::new(),
         }
+    }
+
+    /// Adds the numbers that have no state yet, as queued.
+    fn queue(&mut self, numbers: &[PhoneNumberId]) {
+        let queued = Arc::new(ChangeState::Queued);
+        self.states.reserve(numbers.len());
+        for number in numbers {
+            self.states.entry(*number).or_insert_with(|| {
+                self.counts.change(None, JobPhase::Queued);
+                Arc::clone(&queued)
+            });
+        }
+    }
+
+    /// True while it has numbers that have not ended, or its end was not told yet.
+    const fn is_worked_on(&self) -> bool {
+        self.is_started || self.counts.open() > 0
     }
 
     /// Sets the state of a number. True if its former state had ended already.
@@ -202,7 +228,7 @@ impl OwnJob {
             }
         };
         let former = self.states.insert(number, shared).map(|former| JobPhase::of_change(&former));
-        self.reported.change(former, phase);
+        self.counts.change(former, phase);
         let had_ended = former.is_some_and(|former| !former.is_open());
         if !had_ended && !phase.is_open() {
             self.count_end(now);
@@ -229,21 +255,21 @@ impl OwnJob {
     /// True if it has more than one number.
     #[must_use]
     pub fn is_of_many(&self) -> bool {
-        self.planned.is_some_and(|planned| planned > 1)
+        self.is_started && self.states.len() > 1
     }
 
-    /// The numbers that this process sends. Those that were not reported yet are queued.
+    /// The numbers that this process sends, by phase.
     #[must_use]
-    pub fn counts(&self) -> JobCounts {
-        let mut counts = self.reported;
-        counts.add(JobPhase::Queued, self.planned.unwrap_or_default().saturating_sub(self.states.len()));
-        counts
+    pub const fn counts(&self) -> &JobCounts {
+        &self.counts
     }
 
     /// True while it waits for the operator to look at its first numbers.
     #[must_use]
     pub fn is_held(&self) -> bool {
-        self.send_first.is_some_and(|first| self.states.len() >= first && self.reported.open() == 0)
+        let queued = self.counts.get(JobPhase::Queued);
+        let is_looked_at = |first| self.counts.open() == queued && self.states.len() - queued >= first;
+        self.send_first.is_some_and(is_looked_at)
     }
 
     /// How many numbers ended in a second; `None` before anything can be said about it.
@@ -263,7 +289,7 @@ impl OwnJob {
     #[must_use]
     pub fn time_left(&self, now: Instant) -> Option<Duration> {
         let pace = self.pace(now).filter(|pace| *pace > 0.0)?;
-        let left = u32::try_from(self.counts().open()).unwrap_or(u32::MAX);
+        let left = u32::try_from(self.counts.open()).unwrap_or(u32::MAX);
         Duration::try_from_secs_f64(f64::from(left) / pace).ok()
     }
 }
@@ -273,6 +299,7 @@ mod tests {
     use super::*;
     use crate::domain::change::Completion;
     use crate::domain::clock::UtcTime;
+    use crate::domain::standing::NotSentReason;
 
     const JOB: JobId = JobId::new(7);
 
@@ -284,12 +311,18 @@ mod tests {
         ChangeState::Set(Completion { at: UtcTime::from_unix_seconds(1), attempts: 1 })
     }
 
+    fn numbers(count: usize) -> Vec<PhoneNumberId> {
+        (0..count).map(number).collect()
+    }
+
     const SENDING: ChangeState = ChangeState::Sending { attempt: 1, in_doubt: false };
 
     fn counts(phases: &[(JobPhase, usize)]) -> JobCounts {
         let mut counts = JobCounts::default();
         for (phase, count) in phases {
-            counts.add(*phase, *count);
+            for _ in 0..*count {
+                counts.change(None, *phase);
+            }
         }
         counts
     }
@@ -299,18 +332,18 @@ mod tests {
         let (mut jobs, now) = (OwnJobs::default(), Instant::now());
         // A state may arrive before the start.
         jobs.update(JOB, number(0), &SENDING, now);
-        assert_eq!(jobs.start(JOB, 5, None, now), None);
+        assert_eq!(jobs.start(JOB, &numbers(5), None, now), None);
         jobs.update(JOB, number(1), &ChangeState::Queued, now);
         jobs.update(JOB, number(0), &set(), now);
         let expected = counts(&[(JobPhase::Set, 1), (JobPhase::Queued, 4)]);
-        assert_eq!(jobs.get(JOB).map(OwnJob::counts), Some(expected));
+        assert_eq!(jobs.get(JOB).map(OwnJob::counts), Some(&expected));
         assert_eq!((expected.total(), expected.open(), expected.done()), (5, 4, 1));
     }
 
     #[test]
     fn a_job_ends_with_its_last_number_and_is_forgotten() {
         let (mut jobs, now) = (OwnJobs::default(), Instant::now());
-        jobs.start(JOB, 2, None, now);
+        jobs.start(JOB, &numbers(2), None, now);
         assert_eq!(jobs.update(JOB, number(0), &set(), now), None);
         let ended = jobs.update(JOB, number(1), &set(), now);
         assert_eq!(ended, Some(JobMilestone::Ended(JOB, counts(&[(JobPhase::Set, 2)]))));
@@ -324,14 +357,72 @@ mod tests {
     }
 
     #[test]
+    fn what_is_reported_before_the_start_counts() {
+        let refused = || {
+            ChangeState::NotSent(Completion { at: UtcTime::from_unix_seconds(1), attempts: 0 }, NotSentReason::Stopped)
+        };
+        let (mut jobs, now) = (OwnJobs::default(), Instant::now());
+        assert_eq!(jobs.update(JOB, number(0), &refused(), now), None);
+        assert!(jobs.get(JOB).is_none(), "nothing is open before the start");
+        jobs.update(JOB, number(1), &SENDING, now);
+        assert_eq!(jobs.update(JOB, number(1), &set(), now), None);
+        let held = counts(&[(JobPhase::NotSent, 1), (JobPhase::Set, 1), (JobPhase::Queued, 1)]);
+        assert_eq!(jobs.start(JOB, &numbers(3), None, now), None);
+        assert_eq!(jobs.get(JOB).map(OwnJob::counts), Some(&held));
+        let ended = counts(&[(JobPhase::NotSent, 1), (JobPhase::Set, 2)]);
+        assert_eq!(jobs.update(JOB, number(2), &set(), now), Some(JobMilestone::Ended(JOB, ended)));
+        // Also if nothing of it is left.
+        let other = JobId::new(8);
+        jobs.update(other, number(0), &refused(), now);
+        let ended = counts(&[(JobPhase::NotSent, 1)]);
+        assert_eq!(jobs.start(other, &numbers(1), None, now), Some(JobMilestone::Ended(other, ended)));
+    }
+
+    #[test]
+    fn a_resumed_job_counts_nothing_of_before() {
+        let (mut jobs, now) = (OwnJobs::default(), Instant::now());
+        jobs.start(JOB, &numbers(1), None, now);
+        jobs.update(JOB, number(0), &set(), now);
+        // A PIN in doubt is sent again.
+        jobs.update(JOB, number(0), &SENDING, now);
+        jobs.update(JOB, number(0), &set(), now);
+        jobs.prepare_resumption(JOB);
+        jobs.start(JOB, &[number(0), number(1)], None, now);
+        assert_eq!(jobs.get(JOB).map(OwnJob::counts), Some(&counts(&[(JobPhase::Queued, 2)])));
+    }
+
+    #[test]
+    fn a_pin_sent_again_ends_no_job_early() {
+        let (mut jobs, now) = (OwnJobs::default(), Instant::now());
+        jobs.start(JOB, &[number(0)], None, now);
+        jobs.update(JOB, number(1), &SENDING, now);
+        assert_eq!(jobs.update(JOB, number(1), &set(), now), None);
+        let ended = counts(&[(JobPhase::Set, 2)]);
+        assert_eq!(jobs.update(JOB, number(0), &set(), now), Some(JobMilestone::Ended(JOB, ended)));
+    }
+
+    #[test]
+    fn a_job_that_waits_is_released_alone() {
+        let (mut jobs, now) = (OwnJobs::default(), Instant::now());
+        let other = JobId::new(8);
+        jobs.start(JOB, &numbers(2), Some(1), now);
+        jobs.start(other, &[number(2), number(3)], Some(1), now);
+        jobs.update(JOB, number(0), &set(), now);
+        jobs.update(other, number(2), &set(), now);
+        jobs.release(JOB);
+        assert!(jobs.get(JOB).is_some_and(|job| !job.is_held()));
+        assert!(jobs.get(other).is_some_and(OwnJob::is_held));
+    }
+
+    #[test]
     fn a_job_with_a_first_number_waits_for_the_operator_once() {
         let (mut jobs, now) = (OwnJobs::default(), Instant::now());
-        jobs.start(JOB, 3, Some(1), now);
+        jobs.start(JOB, &numbers(3), Some(1), now);
         assert_eq!(jobs.update(JOB, number(0), &SENDING, now), None);
         let held = counts(&[(JobPhase::Set, 1), (JobPhase::Queued, 2)]);
         assert_eq!(jobs.update(JOB, number(0), &set(), now), Some(JobMilestone::Held(JOB, held)));
         assert!(jobs.get(JOB).is_some_and(OwnJob::is_held));
-        jobs.release();
+        jobs.release(JOB);
         assert!(jobs.get(JOB).is_some_and(|job| !job.is_held()));
         assert_eq!(jobs.update(JOB, number(1), &set(), now), None);
     }
@@ -340,7 +431,7 @@ mod tests {
     fn the_pace_is_that_of_the_last_minute() {
         let (mut jobs, start) = (OwnJobs::default(), Instant::now());
         let at = |seconds| start + Duration::from_secs(seconds);
-        jobs.start(JOB, 1_000, None, start);
+        jobs.start(JOB, &numbers(1_000), None, start);
         for second in 0..100 {
             for n in 0..5 {
                 jobs.update(JOB, number(usize::try_from(second * 5 + n).expect("small")), &set(), at(second));
