@@ -46,6 +46,40 @@ fn invalid_arguments_are_refused_and_not_repeated() {
 }
 
 #[test]
+fn a_pin_and_an_unquoted_number_are_told_apart() {
+    let cli = CliFixture::without_faults();
+    let typed_pin = "pindesk: six digits look like a PIN, and other users can see a PIN on the command line. Nothing was \
+                     sent.\n  Use --pin-file FILE, or --pin-file - for standard input.\n  If it was a PIN, choose another \
+                     one: the history of your shell has this one.\nSee pindesk pin set --help.\n";
+    let unquoted = "pindesk: this looks like a number with blanks between its digits. Nothing was sent.\n  Put it in \
+                    quotation marks, as in '+44 7700 900001', or leave the blanks out: +447700900001\nSee pindesk pin \
+                    set --help.\n";
+    let confirmation = "pindesk: four digits after the number. Nothing was sent.\n  To confirm the number, put --confirm \
+                        before them.\nSee pindesk pin set --help.\n";
+    for (arguments, message) in [
+        (&["pin", "set", "200000000000001", PIN][..], typed_pin),
+        (&["pin", "set", "+15550100123", PIN, "--random"], typed_pin),
+        (&["pin", "set", PIN, "200000000000001"], typed_pin),
+        (&["pin", "set", "+1", "555", "010", "0123", "--random"], unquoted),
+        (&["pin", "set", "--random", "+44", "7700", "900001"], unquoted),
+        (&["pin", "set", "200000000000001", "0001", "--random"], confirmation),
+    ] {
+        let refused = cli.run(arguments);
+        assert_eq!((refused.code, &*refused.stderr), (Some(2), message), "{arguments:?}");
+    }
+    let shown = cli.run(&["numbers", "show", "+1", "555", "010", "0123"]);
+    let message =
+        unquoted.replace(" Nothing was sent.", "").replace("blanks between its digits.", "blanks between its digits");
+    assert_eq!((shown.code, shown.stderr), (Some(2), message.replace("pin set", "numbers show")));
+    assert_refused(&cli, &[PIN], 2, "pindesk: six digits look like a PIN");
+    let listed = cli.run(&["numbers", "list", "--csv"]).stdout;
+    let rows = cli.write_file("rows.csv", 0o644, listed.split_once('\n').expect("a heading").1);
+    let message = "pindesk: ~/rows.csv: its lines are CSV without the heading. Put the first line of numbers list --csv \
+                   above them, or keep only the IDs. Nothing was sent.\n";
+    assert_refused(&cli, &["pin", "set", "--from", &rows, "--random"], 2, message);
+}
+
+#[test]
 fn a_secret_given_as_a_name_is_not_repeated() {
     let cli = CliFixture::without_faults();
     let (id, token) = ("200000000000001", "EAAJZBwSimulatorTokenOfNobodyZD");
@@ -317,8 +351,8 @@ fn a_typical_mistake_is_answered_with_what_to_do() {
     for (arguments, message) in [
         (
             &["pin", "set", "ids.txt", "--random"][..],
-            "NUMBER: expected a phone number ID, or a number such as +44 7700 900001. For a file of numbers: --from FILE\n\
-             See pindesk pin set --help.\n",
+            "NUMBER: expected a phone number ID, or a number such as +44 7700 900001. For a file of numbers: --from FILE. \
+             Nothing was sent.\nSee pindesk pin set --help.\n",
         ),
         (
             &["pin", "set", "--from", "none.txt", "--random"],
