@@ -357,7 +357,7 @@ fn a_silent_job_says_how_far_it_is_and_what_it_awaits() {
     wait_until_held(&held, 2);
     session.wait_for("pindesk: 0 of 3 done, 2 sent and waiting for an answer.");
     session.send("\u{3}");
-    session.wait_for("pindesk: stopping. 2 requests in flight are awaited, at most 35 s. Nothing new is sent.");
+    session.wait_for("\n^C\npindesk: stopping. 2 requests in flight are awaited, at most 35 s. Nothing new is sent.");
     drop(held);
     assert_eq!(session.wait_exit().code, 130, "{}", session.screen());
     session.wait_for("Job 1, 3 numbers: 2 set, 0 failed, 1 not sent, 0 no answer.");
