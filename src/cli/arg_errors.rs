@@ -76,9 +76,11 @@ fn refusal(error: &clap::Error, command: &clap::Command, arguments: &[String]) -
     }
     let what = if kind == ErrorKind::UnknownArgument {
         let name = unexpected.unwrap_or_default();
-        misplaced(name, command, arguments).unwrap_or_else(|| unknown_argument(name, error))
+        misplaced(name, command, arguments).unwrap_or_else(|| unknown_argument(name, error, command, arguments))
     } else if kind == ErrorKind::InvalidSubcommand {
         unknown_command(error, command, arguments)
+    } else if kind == ErrorKind::ValueValidation && arg == NUMBER {
+        return Some(invalid_number(error, command, arguments));
     } else if kind == ErrorKind::ValueValidation {
         let reason = error.source().map_or_else(|| "this value cannot be used".to_owned(), ToString::to_string);
         format!("{arg}: {reason}")
@@ -94,6 +96,21 @@ fn refusal(error: &clap::Error, command: &clap::Command, arguments: &[String]) -
         return None;
     };
     Some(CliError::usage(what))
+}
+
+/// How a command names the number that it takes.
+const NUMBER: &str = "NUMBER";
+
+/// The message for a word that is no number, where a number is expected.
+fn invalid_number(error: &clap::Error, command: &clap::Command, arguments: &[String]) -> CliError {
+    let reason = error.source().map_or_else(|| "this is not a number".to_owned(), ToString::to_string);
+    let refusal = CliError::usage(format!("{NUMBER}: {reason}"));
+    let (_, last) = typed_path(command, arguments);
+    let has = |option: &str| last.get_arguments().any(|arg| arg.get_long() == Some(option));
+    refusal
+        .optional_remedy(has("from").then(|| "For a file of numbers: --from FILE".to_owned()))
+        .optional_remedy(has("identity").then(|| "For a file with a private key: --identity FILE".to_owned()))
+        .remedy("To find a number by its name: pindesk numbers list")
 }
 
 /// The message for words that were typed after a number.
@@ -200,7 +217,9 @@ fn invalid_value(arg: &str, error: &clap::Error) -> String {
     if choices.is_empty() { format!("{arg}: a value is missing") } else { format!("{arg}: expected one of {choices}") }
 }
 
-fn unknown_argument(arg: &str, error: &clap::Error) -> String {
+fn unknown_argument(arg: &str, error: &clap::Error, command: &clap::Command, arguments: &[String]) -> String {
+    let (_, last) = typed_path(command, arguments);
+    let has_option = |option: &str| last.get_arguments().any(|arg| arg.get_long() == Some(option));
     let name = arg.split('=').next().unwrap_or_default();
     let is_about = |secret: &str| name.starts_with("--") && name.to_ascii_lowercase().contains(secret);
     if is_about("pin") {
@@ -213,16 +232,11 @@ fn unknown_argument(arg: &str, error: &clap::Error) -> String {
         .map_or_else(|| "unexpected argument".to_owned(), |name| format!("unexpected argument '{name}'"));
     match context_text(error, ContextKind::SuggestedArg) {
         Some(suggested) => did_you_mean(&what, suggested),
-        None if !name.starts_with('-') && takes_number_list(error) => {
-            format!("{what}: give one ID, or --from FILE for many")
-        }
+        None if name.starts_with('-') => what,
+        None if has_option("from") => format!("{what}: give one ID, or --from FILE for many"),
+        None if has_option("number") => format!("{what}: put --number before a number"),
         None => what,
     }
-}
-
-/// True if the command takes one ID, or a file of many.
-fn takes_number_list(error: &clap::Error) -> bool {
-    matches!(error.get(ContextKind::Usage), Some(ContextValue::StyledStr(usage)) if usage.to_string().contains("--from"))
 }
 
 fn did_you_mean(what: &str, suggested: &str) -> String {

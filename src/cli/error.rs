@@ -15,6 +15,8 @@ use crate::journal::JournalError;
 use crate::preflight::PreflightError;
 use crate::state_dir::StateDirError;
 
+const NOTHING_SENT: &str = "Nothing was sent.";
+
 /// A command failed.
 #[derive(Debug)]
 pub(crate) struct CliError {
@@ -55,7 +57,9 @@ impl CliError {
 
     /// Adds that nothing was sent.
     pub(crate) fn nothing_sent(self) -> Self {
-        Self { not_done: Some("Nothing was sent."), ..self }
+        // "Nothing was asked" and "Nothing was changed" say more.
+        let is_said = self.what.contains("Nothing was ");
+        Self { not_done: Some(NOTHING_SENT).filter(|_| !is_said).or(self.not_done), ..self }
     }
 
     /// Adds that nothing was changed.
@@ -94,7 +98,12 @@ impl fmt::Display for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.what)?;
         if let Some(not_done) = self.not_done {
-            let end = if self.what.ends_with(['.', ':', '?']) { "" } else { "." };
+            // The last line of an excerpt is not a sentence.
+            let end = match self.what.ends_with(['.', ':', '?']) {
+                _ if self.what.contains('\n') => "\n ",
+                true => "",
+                false => ".",
+            };
             write!(f, "{end} {not_done}")?;
         }
         self.details.iter().chain(&self.remedy).try_for_each(|line| write!(f, "\n  {line}"))

@@ -95,9 +95,13 @@ impl AuditFilter {
         rerun: &RerunOptions,
     ) -> Result<Self, CliError> {
         let now = Clock::System.now().utc;
+        let (since, until) = (args.since.map(|since| since.start(now)), args.until.map(|until| until.end(now)));
+        if since.zip(until).is_some_and(|(since, until)| until <= since) {
+            return Err(CliError::usage("--until is before --since, so that no entry can match"));
+        }
         Ok(Self {
-            since: args.since.map(|since| since.start(now)),
-            until: args.until.map(|until| until.end(now)),
+            since,
+            until,
             number: args.number.as_ref().map(|number| find_number(number, known, journal, rerun)).transpose()?,
             who: args.who.as_ref().map(|who| find_operator(who, journal)).transpose()?,
         })

@@ -140,7 +140,8 @@ fn parse_id(text: &[u8]) -> Result<NumberArg, String> {
     Ok(NumberArg::Id(id))
 }
 
-const NOT_A_NUMBER: &str = "neither a phone number ID nor a phone number";
+/// What is wrong with a line of no known form. The start of the line may follow.
+pub(super) const NOT_A_NUMBER: &str = "neither a phone number ID nor a phone number";
 const CSV_CURE: &str = ". If it is CSV, the first line must name the column phone_number_id";
 
 /// How much of a line a message shows: enough to find it.

@@ -64,6 +64,8 @@ fn the_audit_table_has_words_for_people() {
     for none in [&["--who", "ana", "--until", "yesterday"][..], &["--until", "yesterday"]] {
         assert_eq!(shown(none), ["No entry matches."], "{none:?}");
     }
+    let reversed = ["audit", "show", "--since", "today", "--until", "yesterday"];
+    assert_refused(&cli, &reversed, 2, "pindesk: --until is before --since, so that no entry can match\n");
     let wide = shown(&["--wide"]);
     assert!(wide[4].ends_with(&id) && wide[4].starts_with("     4  "), "{wide:?}");
 }

@@ -259,16 +259,21 @@ fn an_incomplete_setup_is_refused_with_exit_code_6() {
     assert_refused(&cli, &set, 6, "without escrow recipients a random PIN would be lost");
     cli.write_config("", &["age1nonsense"]);
     assert_refused(&cli, &set, 6, "config.toml:2:15: this age key is mistyped or truncated");
+    assert_refused(&cli, &set, 6, "\n  Nothing was sent.\n");
     cli.write_config("", &[cli.recipient()]);
     assert_refused(&cli, &[&set[..], &["--state-dir", "/proc/nowhere"]].concat(), 6, "");
     fs::create_dir_all(cli.state_path("")).expect("the directory is created");
+    fs::set_permissions(cli.state_path(""), Permissions::from_mode(0o1777)).expect("the mode is set");
+    let shared = "it is a directory for the files of all users. Give a directory of your own. Nothing was sent.\n";
+    assert_refused(&cli, &set, 6, shared);
     fs::set_permissions(cli.state_path(""), Permissions::from_mode(0o755)).expect("the mode is set");
-    assert_refused(&cli, &set, 6, "chmod 700 ");
+    assert_refused(&cli, &set, 6, "Run: chmod 700 ~/.local/state/pindesk. Nothing was sent.\n");
     fs::set_permissions(cli.state_path(""), Permissions::from_mode(0o700)).expect("the mode is set");
     cli.write_file("token", 0o644, "SIMULATOR");
-    assert_refused(&cli, &set, 6, "chmod 600 ~/token");
+    assert_refused(&cli, &set, 6, "chmod 600 ~/token. Nothing was sent.\n");
     fs::remove_file(cli.path(".config/pindesk/config.toml")).expect("the file exists");
     assert_refused(&cli, &set, 6, "no config file found");
+    assert_refused(&cli, &set, 6, "Nothing was sent.\n");
 }
 
 #[test]
@@ -351,8 +356,9 @@ fn a_typical_mistake_is_answered_with_what_to_do() {
     for (arguments, message) in [
         (
             &["pin", "set", "ids.txt", "--random"][..],
-            "NUMBER: expected a phone number ID, or a number such as +44 7700 900001. For a file of numbers: --from FILE. \
-             Nothing was sent.\nSee pindesk pin set --help.\n",
+            "NUMBER: expected a phone number ID, or a number such as +44 7700 900001. Nothing was sent.\n  \
+             For a file of numbers: --from FILE\n  To find a number by its name: pindesk numbers list\n\
+             See pindesk pin set --help.\n",
         ),
         (
             &["pin", "set", "--from", "none.txt", "--random"],
@@ -366,6 +372,30 @@ fn a_typical_mistake_is_answered_with_what_to_do() {
         (
             &["pin", "set", &waba, "--random"],
             " is a WABA, not a number. Nothing was sent.\n  To see the numbers: pindesk numbers list\n",
+        ),
+        (
+            &["escrow", "open", "key.txt"],
+            "NUMBER: expected a phone number ID, or a number such as +44 7700 900001\n  For a file with a private key: \
+             --identity FILE\n  To find a number by its name: pindesk numbers list\nSee pindesk escrow open --help.\n",
+        ),
+        (
+            &["numbers", "show", "Pied Piper"],
+            "NUMBER: expected a phone number ID, or a number such as +44 7700 900001\n  To find a number by its name: \
+             pindesk numbers list\nSee pindesk numbers show --help.\n",
+        ),
+        (
+            &["audit", "show", "200000000000001"],
+            "unexpected argument '200000000000001': put --number before a number\nSee pindesk audit show --help.\n",
+        ),
+        (
+            &["pin", "set", "2015550", "--random"],
+            " no number 2015550 in profile acme. Nothing was sent.\n  Start a phone number with + and the country code, as in \
+             +44 7700 900001.\n",
+        ),
+        (
+            &["numbers", "show", "+1"],
+            "no number +1 in profile acme. Nothing was sent.\n  If the number has blanks, put it in quotation marks, as in \
+             '+44 7700 900001'.\n",
         ),
         (&["jobs", "show", "one"], "JOB: expected a whole number, 1 or more\nSee pindesk jobs show --help.\n"),
         (&["numbers", "list", "--two-step", "off"], "See pindesk numbers list --help.\n"),
