@@ -322,6 +322,17 @@ fn changed_escrow_keys_are_asked_about() {
 }
 
 #[test]
+fn a_pin_is_not_typed_where_it_would_be_visible() {
+    let cli = CliFixture::without_faults();
+    let output = run_in_terminal(&cli, &["pin", "set", "200000000000001", "--pin-file", "-"], 80, &[]);
+    assert_eq!(
+        output,
+        "pindesk: a PIN typed here would be visible. Nothing was sent.\n  Put the PIN into a file of mode 0600, or into a \
+         pipe.\n  Or set it in the console, which shows no digit: pindesk\n"
+    );
+}
+
+#[test]
 fn nobody_is_asked_with_no_input() {
     let cli = CliFixture::without_faults();
     let id = cli.number_ids("not-set", 1).remove(0);
