@@ -17,6 +17,7 @@ use futures_util::FutureExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::{self, JoinSet};
 
+use self::refusal_question::RefusalQuestion;
 use super::in_doubt::{InDoubtChange, InDoubtChanges};
 use super::job_starts::{JobStart, JobStarts};
 use super::progress::ProgressSender;
@@ -50,19 +51,12 @@ pub(super) enum Recording {
     Resolution(PhoneNumberId, Resolution),
 }
 
-/// A question about refusals with an unknown code that is not answered yet.
-#[derive(Debug, Clone, Copy)]
-struct RefusalQuestion {
-    code: i64,
-    is_asked: bool,
-}
-
 pub(super) struct JobsActor {
     client: watch::Sender<Client>,
     recorder: Recorder,
     pub(super) progress: ProgressSender,
     pub(super) permits: Arc<Semaphore>,
-    concurrency: usize,
+    concurrency: u32,
     starts: JobStarts,
     queue: SendQueue,
     pace: Pace,
@@ -77,8 +71,10 @@ pub(super) struct JobsActor {
     breaker: Breaker,
     /// Where questions about unknown refusals go, if a caller answers them.
     questions: Option<mpsc::UnboundedSender<UnknownRefusals>>,
-    /// Until its answer, no queued number is sent.
+    /// Until its answer, nothing is sent.
     question: Option<RefusalQuestion>,
+    /// True while there is a question. For the tasks.
+    is_asking: watch::Sender<bool>,
     idle_waiters: Vec<blocking::Sender<()>>,
     /// True if the process ends, so that nothing is sent any longer.
     is_shutting_down: bool,
@@ -109,7 +105,7 @@ impl JobsActor {
             recorder,
             progress,
             permits: Arc::new(Semaphore::new(concurrency)),
-            concurrency,
+            concurrency: u32::try_from(concurrency).unwrap_or(u32::MAX),
             starts: JobStarts::default(),
             queue: SendQueue::default(),
             pace,
@@ -121,6 +117,7 @@ impl JobsActor {
             breaker: Breaker::new(concurrency),
             questions: None,
             question: None,
+            is_asking: watch::Sender::new(false),
             idle_waiters: Vec::new(),
             is_shutting_down: false,
             paused,
@@ -137,6 +134,7 @@ impl JobsActor {
         let mut pace_changes = self.pace.subscribe();
         while is_open || self.has_work() {
             self.record_waiting_jobs();
+            self.hold_retries();
             let permits = Arc::clone(&self.permits);
             pace_changes.mark_unchanged();
             let next = self.next_item(*paused.borrow_and_update());
@@ -161,6 +159,7 @@ impl JobsActor {
                     Err(error) => self.handle_panicked_task(error.id()),
                 },
                 _ = paused.changed() => {}
+                () = RefusalQuestion::take_permits(&mut self.question) => {}
                 () = wait_while_held(&next, &mut pace_changes) => {}
                 Ok(permit) = permits.acquire_owned(), if matches!(next, NextItem::OfWaba(_)) => {
                     if let NextItem::OfWaba(waba) = next {
@@ -282,6 +281,7 @@ impl JobsActor {
             recorder: self.recorder.clone(),
             progress: self.progress.clone(),
             permits: Arc::clone(&self.permits),
+            is_asking: self.is_asking.subscribe(),
             pace: self.pace.clone(),
             cancelled,
             paused: self.paused.subscribe(),
