@@ -381,18 +381,6 @@ fn u_refreshes_the_numbers_with_no_answer() {
 }
 
 #[test]
-fn a_job_that_this_process_ended_is_not_running() {
-    let mut console = console_with_own_job((80, 24), 2);
-    let not_sent = ChangeState::NotSent(ONE_ATTEMPT, NotSentReason::Stopped);
-    console.update(progress(0, ChangeState::Set(ONE_ATTEMPT))).update(progress(1, not_sent));
-    // To the journal it runs as long as this process does.
-    let detail = sample_job(JobStatus::Running, &[SET, RecordedState::NotStarted]);
-    console.update(Msg::JobRead(JOB, Some(detail))).sees("not sent 1").does_not_see("nother process");
-    console.key(Key::Esc).update(Msg::JobsRead(Some(vec![job(JOB.get(), 60, JobStatus::Running, &[(SET, 2)])])));
-    console.does_not_see("running");
-}
-
-#[test]
 fn the_title_and_the_page_count_alike_what_was_not_sent() {
     let mut console = console_with_own_job((100, 24), 4);
     let not_sent = ChangeState::NotSent(ONE_ATTEMPT, NotSentReason::Stopped);
