@@ -123,6 +123,8 @@ pub enum PathPurpose {
         /// True if they are selected; false if they are what the list showed.
         is_selection: bool,
     },
+    /// To write what became of the numbers of a job to it.
+    ReportJob(JobId),
 }
 
 /// A text for the clipboard.

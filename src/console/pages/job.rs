@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::PageBehavior;
 use crate::console::effect::{ScreenCommand, WorkCommand};
-use crate::console::go::{Destination, ResumeRequest, Step};
+use crate::console::go::{Destination, PathPurpose, ResumeRequest, Step};
 use crate::console::input::keymap::{FooterKey, JobAction, KeyTable, Motion, table};
 use crate::console::shared::{Connection, JobNumbers, JobPhase, JobRow, OwnJob, Shared};
 use crate::domain::change::JobId;
@@ -175,6 +175,11 @@ impl PageBehavior for JobPage {
             },
             JobAction::RefreshInDoubt => self.refresh_in_doubt(shared),
             JobAction::Resume => self.ask_to_resume(shared, now),
+            JobAction::Report if shared.jobs.open.numbers().is_some() => {
+                let report = Destination::Path(PathPurpose::ReportJob(self.id));
+                Step::open(self, report)
+            }
+            JobAction::Report => self.refuse("The job was not read yet.".to_owned(), shared),
             JobAction::Move(motion) => {
                 self.move_cursor(motion, shared);
                 Step::stay(self)
@@ -212,6 +217,7 @@ impl PageBehavior for JobPage {
             JobAction::Move(_)
             | JobAction::Open
             | JobAction::ToggleFilter
+            | JobAction::Report
             | JobAction::Messages
             | JobAction::Help
             | JobAction::HideScreen

@@ -370,6 +370,10 @@ impl Walker {
                     let exported = ExportedNumbers { count: numbers.len(), has_history: true };
                     self.update(Msg::NumbersExported { path, result: Ok(exported) }, None);
                 }
+                Effect::Work(WorkCommand::ReportJob { path, .. }) => {
+                    let exported = ExportedNumbers { count: 1, has_history: true };
+                    self.update(Msg::NumbersExported { path, result: Ok(exported) }, None);
+                }
                 Effect::Work(WorkCommand::ReadNumberList(path)) => {
                     let result = Ok(NumberList::parse(LIST_FILE));
                     self.update(Msg::NumberListRead { path, result }, None);

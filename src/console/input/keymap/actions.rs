@@ -293,6 +293,7 @@ pub enum JobAction {
     Resume,
     RefreshInDoubt,
     ToggleFilter,
+    Report,
     Messages,
     Help,
     HideScreen,

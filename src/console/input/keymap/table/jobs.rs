@@ -69,6 +69,10 @@ pub static JOB: KeyTable<JobAction> = KeyTable {
             KeyRow::new("details", &[Key::Enter], "details, or the outcome of the last request", Look)
                 .footer("details"),
         ),
+        bind(
+            JobAction::Report,
+            KeyRow::new("report-job", &[Char('e')], "export a report: what became of each number", Tool),
+        ),
         bind(JobAction::Messages, MESSAGES),
         bind(JobAction::HideScreen, HIDE_SCREEN),
         bind(JobAction::Back, BACK),
