@@ -34,7 +34,7 @@ mod pin_file;
 mod number_list;
 mod pauses;
 mod lookup;
-mod refusal_question;
+mod rest_question;
 mod run_job;
 mod console_setup;
 mod commands;

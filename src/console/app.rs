@@ -238,7 +238,7 @@ impl App {
             Destination::ManyPinsForm(ids) => self.many_pins_form(&ids, &mut effects),
             Destination::EditManyPins(draft) => Page::ManyPins(ManyPinsPage::reopen(*draft)),
             Destination::ConfirmMany(request) => self.confirm_many(request, &mut effects),
-            Destination::ManyPinsList(frozen) => Page::ManyPinsList(ManyPinsListPage { frozen, scroll: 0 }),
+            Destination::ManyPinsList(frozen) => Page::ManyPinsList(ManyPinsListPage::new(frozen)),
             Destination::Job(id) => Page::Job(JobPage::new(id)),
             Destination::ResumeJob(request) => Page::JobResume(JobResumePage::new(request)),
             Destination::StopJob(id) => Page::JobStop(JobStopPage::new(id)),

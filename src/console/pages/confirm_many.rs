@@ -132,7 +132,7 @@ impl ConfirmManyPage {
             Submission::Incomplete => "Type how many numbers first.",
             Submission::Wrong => "That is not the number. Nothing was sent.",
             Submission::TooManyWrong => {
-                shared.messages.push(now.utc, "Cancelled: the count was wrong 5 times. Nothing was sent.");
+                shared.messages.push(now.utc, "Canceled: the count was wrong 5 times. Nothing was sent.");
                 return Step::back();
             }
             Submission::Right => return self.start(shared, now),
@@ -177,6 +177,7 @@ pub const fn reason_text(reason: LeftOutReason) -> &'static str {
         LeftOutReason::Obstacle(Obstacle::BeingSent { elsewhere: true }) => "another pindesk is sending a PIN",
         LeftOutReason::Obstacle(Obstacle::BeingSent { elsewhere: false }) => "a PIN is being sent",
         LeftOutReason::Obstacle(Obstacle::InDoubt) => "it is in doubt",
+        LeftOutReason::Obstacle(Obstacle::MayStillArrive) => "its last request may still arrive",
         LeftOutReason::Obstacle(Obstacle::NotListed) => "it is no longer listed",
     }
 }

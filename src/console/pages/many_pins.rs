@@ -158,7 +158,7 @@ impl PageBehavior for ManyPinsPage {
         match action {
             ManyPinsAction::Continue => return self.submit(shared),
             ManyPinsAction::Cancel => {
-                shared.messages.push(now.utc, "Cancelled. Nothing was sent.");
+                shared.messages.push(now.utc, "Canceled. Nothing was sent.");
                 return Step::back();
             }
             ManyPinsAction::ShowList => {

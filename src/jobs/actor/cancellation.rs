@@ -18,7 +18,7 @@ impl JobsActor {
     pub(super) fn cancel_all(&mut self, why: &NotSentReason) {
         // Nothing is left to ask about.
         self.question = None;
-        self.starts.cancel(why);
+        self.starts.cancel(why, |_| true);
         self.cancel(why, |_| true);
     }
 
@@ -34,6 +34,8 @@ impl JobsActor {
 
     /// Cancels the queued numbers and pending retries of a job. Requests in flight continue.
     pub(super) fn cancel_job(&mut self, job: JobId, why: &NotSentReason) {
+        // Its resumption may not be recorded yet.
+        self.starts.cancel(why, |start| start.resumed == Some(job));
         for running in self.running.values().filter(|running| running.change.job == job) {
             running.cancel.send_replace(Some(why.clone()));
         }

@@ -91,6 +91,7 @@ fn console_in(mode: Mode) -> AppFixture {
         | Mode::ManyPinsNote
         | Mode::ConfirmMany
         | Mode::ManyPinsList
+        | Mode::ManyPinsListFilter
         | Mode::Jobs
         | Mode::Job
         | Mode::JobStop
@@ -197,6 +198,9 @@ fn console_in(mode: Mode) -> AppFixture {
             // More lines than the window shows.
             console.open_many_pins(0..30).press('l');
         }
+        Mode::ManyPinsListFilter => {
+            console.open_many_pins(0..30).press('l').press('/');
+        }
         Mode::Jobs => {
             console.press('b').update(Msg::JobsRead(Some(sample_jobs(20))));
         }
@@ -220,7 +224,10 @@ fn prepare(console: &mut AppFixture, mode: Mode, action: &str) {
         (Mode::List, "clear-filter") => {
             console.press('/').type_text("Acme").key(Key::Enter);
         }
-        (Mode::Filter | Mode::ResolutionNote | Mode::ManyPinsNote | Mode::Path, "clear-field") => {
+        (
+            Mode::Filter | Mode::ResolutionNote | Mode::ManyPinsNote | Mode::ManyPinsListFilter | Mode::Path,
+            "clear-field",
+        ) => {
             console.type_text("Acme");
         }
         (Mode::Filter, "complete-word") => {
@@ -250,6 +257,7 @@ fn prepare(console: &mut AppFixture, mode: Mode, action: &str) {
             | Mode::Copied
             | Mode::ListedNumbers
             | Mode::ManyPinsList
+            | Mode::ManyPinsListFilter
             | Mode::Jobs
             | Mode::Job,
             "up" | "page-up" | "first",

@@ -151,7 +151,7 @@ fn refused_job(more: &[&str], answer: Option<&str>) -> (CliFixture, u32, String)
     let arguments = [&set[..], more].concat();
     let mut session = PtySession::spawn(env!("CARGO_BIN_EXE_pindesk"), &arguments, (120, 60), &env);
     if let Some(answer) = answer {
-        session.wait_for("or press Enter to stop:");
+        session.wait_for("or press Enter to ");
         session.send(answer);
     }
     let code = session.wait_exit().code;
@@ -175,6 +175,23 @@ fn refusals_that_nobody_knows_are_asked_about() {
         assert!(rest.is_some_and(|line| line.ends_with(" --confirm 25")), "{output}");
         assert_eq!(cli.simulator.pin_request_count(), 5);
     }
+}
+
+#[test]
+fn what_is_stopped_among_the_first_numbers_is_not_asked_about() {
+    let (cli, code, output) = refused_job(&["--first", "10"], Some("\r"));
+    assert!(code == 3 && output.contains("Send the other 5?") && !output.contains("So far:"), "{output}");
+    assert!(output.contains("30 numbers: 0 set, 5 failed, 25 not sent, 0 no answer."), "{output}");
+    assert_eq!(cli.simulator.pin_request_count(), 5);
+}
+
+#[test]
+fn refused_first_numbers_are_asked_about_once() {
+    let (cli, code, output) = refused_job(&["--first", "5"], Some("\r"));
+    let question = "So far: 0 set, 5 failed, 0 not sent, 0 no answer.\nSend the other 25?";
+    assert!(code == 3 && output.contains(question) && !output.contains("5 numbers in a row"), "{output}");
+    assert!(output.contains("30 numbers: 0 set, 5 failed, 25 not sent, 0 no answer."), "{output}");
+    assert_eq!(cli.simulator.pin_request_count(), 5);
 }
 
 #[test]

@@ -75,6 +75,8 @@ pub enum Mode {
     ConfirmMany,
     /// The whole list of many numbers.
     ManyPinsList,
+    /// The same, while its filter is typed.
+    ManyPinsListFilter,
     /// The jobs, newest first.
     Jobs,
     /// One job, number by number.
@@ -98,7 +100,7 @@ pub enum TextInput {
 
 impl Mode {
     /// Every mode.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 40] = [
         Self::List,
         Self::Filter,
         Self::Sort,
@@ -134,6 +136,7 @@ impl Mode {
         Self::ManyPinsNote,
         Self::ConfirmMany,
         Self::ManyPinsList,
+        Self::ManyPinsListFilter,
         Self::Jobs,
         Self::Job,
         Self::JobStop,

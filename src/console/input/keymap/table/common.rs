@@ -3,7 +3,7 @@
 use crate::console::input::key::Key;
 use crate::console::input::keymap::row::{HelpGroup, KeyRow, Risk};
 
-use HelpGroup::{Act, Look, Move, Tool};
+use HelpGroup::{Act, Find, Look, Move, Tool};
 use Key::{Char, Ctrl};
 use Risk::{Prompts, ReadsMeta};
 
@@ -25,6 +25,7 @@ pub(super) const SET_PIN: KeyRow =
     KeyRow::new("set-pin", &[Char('p')], "set the PIN of this number", Act).footer("set PIN").risk(Prompts);
 pub(super) const REFRESH_NUMBER: KeyRow =
     KeyRow::new("refresh", &[Char('r')], "refresh this number", Act).footer("refresh").risk(ReadsMeta);
+pub(super) const FILTER_ROWS: KeyRow = KeyRow::new("filter", &[Char('/'), Char('f')], "filter", Find).footer("filter");
 pub(super) const COPY: KeyRow = KeyRow::new("copy", &[Char('c')], "copy a value", Act).footer("copy");
 pub(super) const BACK: KeyRow = KeyRow::new("back", &[Key::Esc, Char('q')], "back", Tool).footer("back").closes_page();
 pub(super) const QUIT: KeyRow = KeyRow::new("back", &[Char('q')], "quit (asks if work is unfinished)", Tool)

@@ -1,15 +1,15 @@
 //! The keys of the form and the question for many numbers, and of their whole list.
 
 use super::common::{
-    BACK, CANCEL, CLEAR_DIGITS, DELETE_DIGIT, DOWN, FIRST, HELP, HIDE_SCREEN, LAST, PAGE_DOWN, PAGE_UP, UP,
-    with_motions,
+    BACK, CANCEL, CLEAR_DIGITS, DELETE_DIGIT, DOWN, FILTER_ROWS, FIRST, HELP, HIDE_SCREEN, LAST, PAGE_DOWN, PAGE_UP,
+    UP, with_motions,
 };
 use crate::console::input::key::Key;
-use crate::console::input::keymap::actions::{ConfirmManyAction, ManyPinsAction, Motion, ScrollAction};
+use crate::console::input::keymap::actions::{ConfirmManyAction, ManyPinsAction, ManyPinsListAction, Motion};
 use crate::console::input::keymap::mode::{Mode, TextInput};
 use crate::console::input::keymap::row::{HelpGroup, KeyRow, KeyTable, Risk, bind};
 
-use HelpGroup::{Act, Look, Move, Tool};
+use HelpGroup::{Act, Find, Look, Move, Tool};
 use Key::{Char, Ctrl};
 use Risk::{Prompts, Submits};
 
@@ -105,13 +105,37 @@ pub static CONFIRM_MANY: KeyTable<ConfirmManyAction> = KeyTable {
 };
 
 /// The keys of [`Mode::ManyPinsList`].
-pub static MANY_PINS_LIST: KeyTable<ScrollAction> = KeyTable {
+pub static MANY_PINS_LIST: KeyTable<ManyPinsListAction> = KeyTable {
     mode: Mode::ManyPinsList,
     title: "list of many numbers",
     text_input: TextInput::None,
     bindings: with_motions![
-        ScrollAction::Move;
-        bind(ScrollAction::HideScreen, HIDE_SCREEN),
-        bind(ScrollAction::Back, BACK),
+        ManyPinsListAction::Move;
+        bind(ManyPinsListAction::EditFilter, FILTER_ROWS),
+        bind(ManyPinsListAction::HideScreen, HIDE_SCREEN),
+        bind(ManyPinsListAction::Back, BACK),
+    ],
+};
+
+/// The keys of [`Mode::ManyPinsListFilter`].
+pub static MANY_PINS_LIST_FILTER: KeyTable<ManyPinsListAction> = KeyTable {
+    mode: Mode::ManyPinsListFilter,
+    title: "list of many numbers: filter",
+    text_input: TextInput::Text,
+    bindings: &[
+        bind(
+            ManyPinsListAction::KeepFilter,
+            KeyRow::new("apply-filter", &[Key::Enter], "apply the filter", Find).footer("apply"),
+        ),
+        bind(
+            ManyPinsListAction::ShowAll,
+            KeyRow::new("restore-filter", &[Key::Esc], "show all numbers again", Find).footer("show all").closes_page(),
+        ),
+        bind(
+            ManyPinsListAction::ClearField,
+            KeyRow::new("clear-field", &[Ctrl('u')], "clear the line", Find).footer("clear the line"),
+        ),
+        bind(ManyPinsListAction::Move(Motion::Up), KeyRow::new("up", &[Key::Up], "one row up", Move).moves()),
+        bind(ManyPinsListAction::Move(Motion::Down), KeyRow::new("down", &[Key::Down], "one row down", Move).moves()),
     ],
 };
