@@ -27,7 +27,7 @@ use crate::support::app_fixture::{
 
 pub(super) const JOB: JobId = JobId::new(7);
 
-fn refused() -> ApiError {
+pub(super) fn refused() -> ApiError {
     ApiError {
         http_status: 403,
         code: 200,
