@@ -189,6 +189,7 @@ fn cut_off_rows(journal: &JournalReader, since: Option<UtcTime>) -> Result<HashS
             }
             AuditAction::JobStarted
             | AuditAction::JobResumed
+            | AuditAction::JobEnded
             | AuditAction::Resolved
             | AuditAction::PinDecrypted
             | AuditAction::RecipientsStored
