@@ -9,6 +9,7 @@
 mod actor;
 mod job_starts;
 mod in_doubt;
+mod open_jobs;
 mod progress;
 mod queue;
 mod recorder;

@@ -136,6 +136,17 @@ impl Journal {
         self.write(WriteOp::ResumeJob { job, numbers }).await.map(drop)
     }
 
+    /// Records that this process works on a job no longer, so that another one may resume it. The record is queued when
+    /// this returns, even if the caller does not await the result. Without it, the process works on the job as long as it
+    /// is alive, unless it started the job and every number has an outcome.
+    ///
+    /// # Errors
+    /// [`RecordError::Busy`] if another process holds the lock for too long; [`RecordError::JournalFailed`].
+    pub fn end_job(&self, job: JobId) -> impl Future<Output = Result<(), RecordError>> + use<> {
+        let written = self.write(WriteOp::EndJob(job));
+        async { written.await.map(drop) }
+    }
+
     /// Records that this PIN is about to be sent. The record is durable in the journal and in the escrow file when this
     /// returns.
     ///

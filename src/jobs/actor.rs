@@ -20,6 +20,7 @@ use tokio::task::{self, JoinSet};
 use self::refusal_question::RefusalQuestion;
 use super::in_doubt::{InDoubtChange, InDoubtChanges};
 use super::job_starts::{JobStart, JobStarts};
+use super::open_jobs::OpenJobs;
 use super::progress::ProgressSender;
 use super::queue::{NextItem, QueueItem, SendQueue};
 use super::send_task::{Client, Notice, PendingChange, RunningTask, SendTask, TaskResult};
@@ -58,6 +59,7 @@ pub(super) struct JobsActor {
     pub(super) permits: Arc<Semaphore>,
     concurrency: u32,
     starts: JobStarts,
+    open_jobs: OpenJobs,
     queue: SendQueue,
     pace: Pace,
     tasks: JoinSet<TaskOutput>,
@@ -107,6 +109,7 @@ impl JobsActor {
             permits: Arc::new(Semaphore::new(concurrency)),
             concurrency: u32::try_from(concurrency).unwrap_or(u32::MAX),
             starts: JobStarts::default(),
+            open_jobs: OpenJobs::default(),
             queue: SendQueue::default(),
             pace,
             tasks: JoinSet::new(),
@@ -313,8 +316,12 @@ impl JobsActor {
 
     fn handle_task_result(&mut self, result: TaskResult) {
         let TaskResult { pending, total_attempts, standing } = result;
-        let PendingChange { change, is_in_escrow, arrival_deadline, .. } = pending;
+        let PendingChange { change, attempts_before, is_recorded, is_in_escrow, arrival_deadline, .. } = pending;
         let (id, job, number, before) = (change.id, change.job, change.number, change.status_before);
+        // A PIN that is sent again belongs to a number that has ended.
+        if attempts_before == 0 {
+            self.end_number(job, is_recorded);
+        }
         let finished = self.progress.finished_now(total_attempts);
         self.busy.remove(&number);
         if let Some(deadline) = arrival_deadline {

@@ -39,6 +39,9 @@ pub enum AuditAction {
     /// An operator resumed a job.
     #[serde(rename = "resumed")]
     JobResumed,
+    /// The process that worked on a job does so no longer.
+    #[serde(rename = "job-ended")]
+    JobEnded,
     /// A PIN was about to be sent.
     Intent,
     /// A PIN was about to be sent again.

@@ -192,6 +192,7 @@ fn table_facts(journal: &JournalReader, filter: &AuditFilter) -> Result<AuditTab
             }
             AuditAction::JobStarted
             | AuditAction::JobResumed
+            | AuditAction::JobEnded
             | AuditAction::Resolved
             | AuditAction::PinDecrypted
             | AuditAction::RecipientsStored

@@ -116,6 +116,7 @@ fn action_cell(row: &AuditRow) -> Cell<'static> {
     match row.action {
         AuditAction::JobStarted => job("started").into(),
         AuditAction::JobResumed => job("resumed").into(),
+        AuditAction::JobEnded => job("ended").into(),
         AuditAction::Intent => "sending".into(),
         AuditAction::Retry => "sending again".into(),
         AuditAction::Outcome => outcome_cell(row, outcome),

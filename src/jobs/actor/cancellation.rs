@@ -65,6 +65,7 @@ impl JobsActor {
     /// Reports a queued number as not sent that has no change yet.
     pub(super) fn report_unstarted(&mut self, job: JobId, number: PhoneNumberId, why: NotSentReason) {
         self.busy.remove(&number);
+        self.end_number(job, false);
         let state = self.not_sent_state(number, self.progress.finished_now(0), why);
         self.progress.send_state(job, None, number, state);
     }

@@ -120,6 +120,17 @@ pub enum RecordedState {
 }
 
 impl RecordedState {
+    /// What a summary of results counts a number in this state as.
+    #[must_use]
+    pub const fn counted_as(self) -> ChangeResult {
+        match self {
+            Self::NotStarted => ChangeResult::NotSent,
+            Self::Running | Self::Resolved => ChangeResult::NoAnswer,
+            Self::Ended(result) => result,
+            Self::NotApplied => ChangeResult::Failed,
+        }
+    }
+
     /// True if a resumed job sends a PIN to a number in this state. `error` is what Meta reported, if it refused the
     /// last one.
     #[must_use]

@@ -11,6 +11,7 @@ use pindesk::domain::text::CleanText;
 use pindesk::journal::JobStatus;
 
 use super::job::{open_sample_job, start_sample_job};
+use super::job_resume::open_job_with_one_pin;
 use super::jobs::sample_jobs;
 use crate::support::app_fixture::{AppFixture, ONE_ATTEMPT, PIN, READING_TIME, number_id, recording_with_escrow};
 
@@ -95,6 +96,7 @@ fn console_in(mode: Mode) -> AppFixture {
         | Mode::Jobs
         | Mode::Job
         | Mode::JobStop
+        | Mode::JobPin
         | Mode::JobResume => loaded(SMALL),
     };
     // Row 1 has rows above and below it.
@@ -210,6 +212,9 @@ fn console_in(mode: Mode) -> AppFixture {
         Mode::JobStop => {
             start_sample_job(&mut console).press('x');
         }
+        Mode::JobPin => {
+            open_job_with_one_pin(&mut console).press('t');
+        }
         Mode::JobResume => {
             open_sample_job(&mut console, JobStatus::Finished).press('t');
         }
@@ -233,13 +238,13 @@ fn prepare(console: &mut AppFixture, mode: Mode, action: &str) {
         (Mode::Filter, "complete-word") => {
             console.type_text("re");
         }
-        (Mode::PinForm | Mode::ManyPinsPin, "clear-field" | "delete-digit" | "show-pin") => {
+        (Mode::PinForm | Mode::ManyPinsPin | Mode::JobPin, "clear-field" | "delete-digit" | "show-pin") => {
             console.type_text("40");
         }
-        (Mode::PinForm, "previous-field") => {
+        (Mode::PinForm | Mode::JobPin, "previous-field") => {
             console.key(Key::Tab);
         }
-        (Mode::PinForm | Mode::ManyPinsPin, "continue") => {
+        (Mode::PinForm | Mode::ManyPinsPin | Mode::JobPin, "continue") => {
             console.type_text(PIN).type_text(PIN);
         }
         (Mode::ConfirmReplace | Mode::ConfirmMany | Mode::JobResume, "clear-field" | "delete-digit") => {

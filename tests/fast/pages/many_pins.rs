@@ -324,3 +324,12 @@ fn an_unknown_word_in_the_whole_list_is_not_applied() {
     console.key(Key::Esc).does_not_see("Unknown word");
     assert_eq!(console.app.mode(), Mode::ManyPinsList);
 }
+
+#[test]
+fn the_cursor_of_a_long_note_stays_in_the_window() {
+    for size in [(40, 10), (80, 24)] {
+        let mut console = form(size);
+        console.key(Key::BackTab).type_text("TICKET-123: ").type_text(&"the shop asked for it, ".repeat(4));
+        console.type_text("now").sees("now_]");
+    }
+}

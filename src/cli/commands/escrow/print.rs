@@ -10,7 +10,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::cli::output::names::exact_names;
-use crate::cli::output::result_fields::{recorded_label, recorded_result};
+use crate::cli::output::result_fields::recorded_label;
 use crate::cli::output::stdio::print_json;
 use crate::cli::output::table::{self, Cell, Column, Table, TableStyle, Tone, UNKNOWN};
 use crate::domain::clock::UtcTime;
@@ -61,7 +61,7 @@ impl<'a> EscrowRecord<'a> {
             display_phone_number,
             verified_name,
             at: entry.at.to_rfc3339(),
-            request: state.map(recorded_result),
+            request: state.map(RecordedState::counted_as),
             settled: matches!(state, Some(RecordedState::Resolved | RecordedState::NotApplied)),
             last_try_at: status.and_then(|status| status.last_attempt_at).map(UtcTime::to_rfc3339),
             pin: None,

@@ -306,10 +306,25 @@ pub enum JobAction {
     Resume,
     RefreshInDoubt,
     ToggleFilter,
+    Report,
     Messages,
     Help,
     HideScreen,
     Back,
+}
+
+/// The actions of the form for the PIN of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the table describes each one")]
+pub enum JobPinAction {
+    NextField,
+    PreviousField,
+    Continue,
+    ShowPin,
+    DeleteDigit,
+    ClearField,
+    Cancel,
+    Help,
 }
 
 /// The actions of the question before a job is resumed.

@@ -83,6 +83,8 @@ pub enum Mode {
     Job,
     /// Confirming to stop a job.
     JobStop,
+    /// Typing the PIN of a job before it is resumed.
+    JobPin,
     /// Confirming with the count that a job is resumed.
     JobResume,
 }
@@ -100,7 +102,7 @@ pub enum TextInput {
 
 impl Mode {
     /// Every mode.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 41] = [
         Self::List,
         Self::Filter,
         Self::Sort,
@@ -140,6 +142,7 @@ impl Mode {
         Self::Jobs,
         Self::Job,
         Self::JobStop,
+        Self::JobPin,
         Self::JobResume,
     ];
 }

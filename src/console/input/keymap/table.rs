@@ -79,6 +79,7 @@ pub(super) fn of(mode: Mode) -> &'static dyn AnyTable {
         Mode::Jobs => &JOBS,
         Mode::Job => &JOB,
         Mode::JobStop => &JOB_STOP,
+        Mode::JobPin => &JOB_PIN,
         Mode::JobResume => &JOB_RESUME,
     }
 }

@@ -36,6 +36,17 @@ pub(super) const RETRY: KeyRow =
     KeyRow::new("retry", &[Char('r')], "try again", Act).footer("try again").risk(ReadsMeta);
 pub(super) const CANCEL: KeyRow =
     KeyRow::new("cancel", &[Key::Esc], "cancel, nothing is sent", Tool).footer("cancel").closes_page();
+pub(super) const NEXT_FIELD: KeyRow =
+    KeyRow::new("next-field", &[Key::Down, Key::Tab], "next field", Move).footer("next field");
+pub(super) const PREVIOUS_FIELD: KeyRow =
+    KeyRow::new("previous-field", &[Key::Up, Key::BackTab], "previous field", Move);
+pub(super) const CONTINUE_TO_COUNT: KeyRow =
+    KeyRow::new("continue", &[Key::Enter], "continue to the confirmation", Act)
+        .footer("continue")
+        .risk(Prompts)
+        .fixed();
+pub(super) const SHOW_PIN: KeyRow =
+    KeyRow::new("show-pin", &[Char('v')], "show the PIN for a while, or hide it", Look).footer("show");
 pub(super) const DELETE_DIGIT: KeyRow =
     KeyRow::new("delete-digit", &[Key::Backspace, Key::Delete], "delete a digit", Act);
 pub(super) const CLEAR_DIGITS: KeyRow = KeyRow::new("clear-field", &[Ctrl('u')], "clear the field", Act);
