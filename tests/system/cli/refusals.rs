@@ -383,6 +383,10 @@ fn a_typical_mistake_is_answered_with_what_to_do() {
             &["pin", "set", "--from", "my list.txt", "--random"],
             "cannot read 'my list.txt': No such file or directory. ",
         ),
+        (
+            &["simulator", "--faults", &cli.write_file("junk.toml", 0o600, "x\n")],
+            "\n  For an example of such a file: pindesk simulator --help\n",
+        ),
         (&["simulator", "--faults", "none.toml"], "cannot read the fault file none.toml: No such file or directory\n"),
     ] {
         assert_refused(&cli, arguments, 2, message);
