@@ -6,10 +6,12 @@
 
 mod table;
 mod explanation;
+mod meta_words;
 
 use crate::domain::outcome::ApiError;
 
 pub use self::explanation::{Applied, Explanation};
+pub use self::meta_words::{LabeledWords, meta_lines, meta_words};
 
 /// How far a failure reaches: what else will fail for the same reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

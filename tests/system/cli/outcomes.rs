@@ -45,7 +45,9 @@ fn a_refusal_exits_3_and_a_missing_answer_exits_4() {
         "{failed:?}"
     );
     let trace = result["trace_id"].as_str().expect("a trace ID");
-    let said = format!("\n  Meta said: (#133010) Phone number Not Registered. Trace ID: {trace}\n");
+    let said = format!(
+        "\n  Meta said: (#133010) Phone number Not Registered\n  Code, HTTP: 133010, 400\n  Trace ID: {trace}\n"
+    );
     assert!(failed.stderr.contains(&said), "{failed:?}");
     let doubt = set(1, &ids[1..2]);
     assert_eq!((doubt.code, doubt.summary()), (Some(4), expected_summary(2, 0, 0, 0, 1)), "{doubt:?}");
