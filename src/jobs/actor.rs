@@ -75,6 +75,8 @@ pub(super) struct JobsActor {
     pub(super) busy: HashSet<PhoneNumberId>,
     in_doubt: InDoubtChanges,
     breaker: Breaker,
+    /// WABAs that may be locked: one of their numbers was refused for it, and none was set since.
+    suspect_wabas: HashSet<WabaId>,
     /// Where questions about unknown refusals go, if a caller answers them.
     questions: Option<mpsc::UnboundedSender<UnknownRefusals>>,
     /// Until its answer, no queued number is sent.
@@ -119,6 +121,7 @@ impl JobsActor {
             busy: HashSet::new(),
             in_doubt,
             breaker: Breaker::new(concurrency),
+            suspect_wabas: HashSet::new(),
             questions: None,
             question: None,
             idle_waiters: Vec::new(),
@@ -403,6 +406,7 @@ impl JobsActor {
             return;
         }
         self.breaker.on_idle();
+        self.suspect_wabas.clear();
         for waiter in self.idle_waiters.drain(..) {
             // The waiter may be gone.
             waiter.send(()).ok();

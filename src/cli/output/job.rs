@@ -48,7 +48,7 @@ pub(crate) struct ResultRecord<'a> {
     /// Only in the results of a command that sends: a job does not know the requests before it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) older_pin_in_doubt: bool,
-    pub(crate) advice: &'static [&'static str],
+    pub(crate) advice: &'a [&'static str],
 }
 
 impl<'a> ResultRecord<'a> {
@@ -120,7 +120,6 @@ const MAX_REFUSAL_REASONS: usize = 5;
 /// Numbers with the same kind of result.
 struct AdviceGroup {
     count: usize,
-    steps: &'static [&'static str],
     /// Meta's words about the first of them, to which the steps can refer, or why pindesk refused it.
     said: Vec<String>,
 }
@@ -137,7 +136,7 @@ pub(crate) struct ResultPrinter {
     index: NumberIndex,
     pub(crate) tally: Tally,
     /// What to do for each kind of result, and for how many numbers.
-    advice: BTreeMap<(&'static str, String), AdviceGroup>,
+    advice: BTreeMap<(&'static str, String, Vec<&'static str>), AdviceGroup>,
     /// Why numbers were refused locally, and how many for each reason.
     refusals: BTreeMap<CleanText, usize>,
     /// For the commands that messages name.
@@ -165,10 +164,10 @@ impl ResultPrinter {
         }
         let refusal = local_refusal(&progress.state);
         if !explanation.advice.is_empty() {
-            let kind = (result.label(), explanation.summary.into_owned());
+            let kind = (result.label(), explanation.summary.into_owned(), explanation.advice);
             let refused = refusal.map(|reason| vec![format!("Why it was not sent: {reason}.")]);
             let said = refused.or_else(|| progress.state.api_error().map(meta_lines)).unwrap_or_default();
-            let group = AdviceGroup { count: 0, steps: explanation.advice, said };
+            let group = AdviceGroup { count: 0, said };
             self.advice.entry(kind).or_insert(group).count += 1;
         } else if let Some(reason) = refusal {
             *self.refusals.entry(reason.clone()).or_default() += 1;
@@ -184,7 +183,7 @@ impl ResultPrinter {
             tries: attempts(&progress.state),
             change: progress.change.map(|change| change.to_string()),
             older_pin_in_doubt: has_older_pin_in_doubt(&progress.state),
-            advice: explanation.advice,
+            advice: &explanation.advice,
             ..ResultRecord::new(&progress.number, result, &explanation.reason)
                 .with_names(number)
                 .with_reply(progress.state.api_error(), http_status(&progress.state))
@@ -214,7 +213,7 @@ impl ResultPrinter {
 
     /// Prints to standard error what to do about numbers that were not set.
     pub(crate) fn print_advice(&self, job: JobId) {
-        for ((label, summary), AdviceGroup { count, steps, said }) in &self.advice {
+        for ((label, summary, steps), AdviceGroup { count, said }) in &self.advice {
             // A summary may begin with the word of the result.
             let what = if summary.starts_with(label) { summary.clone() } else { format!("{label}: {summary}") };
             eprint_line(&format!("\npindesk: {}: {what}. What to do:", table::numbers_label(*count)));

@@ -277,7 +277,9 @@ fn the_exit_code_shows_what_failed() {
         let summary = output.json_lines().pop().expect("a summary");
         let unread = summary["unread_wabas"].as_array().expect("an array").len();
         assert_eq!(unread, wabas.iter().filter(|n| **n < 4).count(), "{summary}");
-        assert_eq!(output.stderr.lines().count(), unread, "{output:?}");
+        let messages = output.stderr.lines().filter(|line| !line.starts_with("  "));
+        assert_eq!(messages.count(), unread, "{output:?}");
+        assert_eq!(output.stderr.matches("\n  Meta said: (#").count(), unread, "{output:?}");
         assert_eq!(home.run(&["numbers", "list", "-q"]).stderr, "");
     }
     let expired = CliHome::with_token(&simulator.url, "SIMULATOR-EXPIRED", 0o600, &waba_table(1));

@@ -150,7 +150,7 @@ pub(crate) fn with_result<T>(
     print(&ResultRecord {
         tries: number.attempts,
         change: number.change.map(|change| change.to_string()),
-        advice: explanation.as_ref().filter(|_| needs_advice).map_or(&[], |explanation| explanation.advice),
+        advice: explanation.as_ref().filter(|_| needs_advice).map_or(&[], |explanation| &explanation.advice),
         ..ResultRecord::new(&number.number, result, reason)
             .with_names(known.get(number.number))
             .with_reply(number.api_error(), number.reply.http_status)
