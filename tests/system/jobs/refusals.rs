@@ -78,3 +78,28 @@ async fn a_missing_permission_stops_only_its_waba() {
     let ChangeState::NotSent(_, why) = fixture.last_state(4) else { panic!("{:?}", fixture.last_state(4)) };
     assert!(matches!(why, NotSentReason::WabaRefused(_)), "{why:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_locked_account_stops_its_waba_at_the_second_number() {
+    let locked = |n| format!("[[fault]]\nnumber = \"{}\"\nanswer = {{ code = 131031, status = 403 }}\n", id(n));
+    let simulator = start_simulator(100, Duration::ZERO, &[2, 6, 8].map(locked).concat()).await;
+    let mut fixture = JobsFixture::for_simulator(&simulator, 1);
+    let wabas = [1, 2].map(|n| Arc::new(Waba { id: waba(n), name: None }));
+    let plan_in = |n: u64| {
+        let waba = Arc::clone(&wabas[usize::from(n % 2 == 0)]);
+        PinPlan::for_one(Number { waba: Some(waba), ..target(n) }, pin(n))
+    };
+    fixture.set_pins((1..=20).map(plan_in).collect()).await;
+    fixture.wait_until_finished(20).await;
+    // The PIN of number 4 was set, so that the refusal of number 2 was about number 2 alone.
+    for n in 1..=20 {
+        let history = match n {
+            2 | 6 | 8 => "queued sending-1 failed after 1",
+            _ if n % 2 == 0 && n > 8 => "queued not-sent after 0",
+            _ => "queued sending-1 set after 1",
+        };
+        assert_eq!(fixture.state_history(n), history, "{n}");
+    }
+    let ChangeState::NotSent(_, why) = fixture.last_state(10) else { panic!("{:?}", fixture.last_state(10)) };
+    assert!(matches!(why, NotSentReason::WabaRefused(_)), "{why:?}");
+}
