@@ -308,7 +308,7 @@ mod tests {
             assert!(entry.reason().ends_with('.'), "{}", entry.reason());
             assert!(!entry.steps().is_empty(), "{}", entry.summary());
         }
-        for step in table::all_entries().flat_map(|entry| entry.steps()).chain(&RESET_LOST_PIN_STEPS) {
+        for step in table::all_entries().flat_map(CatalogEntry::steps).chain(&RESET_LOST_PIN_STEPS) {
             assert!(width(step) <= 74, "{step}");
             assert!(!step.contains('!'), "{step}");
         }

@@ -163,15 +163,12 @@ fn without_frame(situation: Situation, advice: &[&'static str]) -> Vec<&'static 
         Situation::GaveUp | Situation::Configuring => (&[], &[]),
     };
     let advice = advice.strip_prefix(first).unwrap_or_else(|| panic!("{situation:?}: {advice:?}"));
-    match advice.strip_suffix(last) {
-        Some(steps) => steps.to_vec(),
-        // An error that does not fit a read.
-        None => {
-            let report = ["Try again. If it stays, give Meta's words and the trace ID to support."];
-            assert_eq!(advice, report, "{situation:?}");
-            advice.to_vec()
-        }
+    if let Some(steps) = advice.strip_suffix(last) {
+        return steps.to_vec();
     }
+    // An error that does not fit a read.
+    assert_eq!(advice, ["Try again. If it stays, give Meta's words and the trace ID to support."], "{situation:?}");
+    advice.to_vec()
 }
 
 /// The words for an error: those that several situations share are there once.

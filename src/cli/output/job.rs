@@ -20,6 +20,7 @@ use crate::cli::output::result_fields::{
 use crate::cli::output::stdio::eprint_line;
 use crate::cli::output::table::{self, Cell, Column, Layout, TableStyle};
 use crate::cli::output::tally::Tally;
+use crate::cli::pauses;
 use crate::cli::rerun::RerunOptions;
 use crate::domain::change::{JobId, Progress};
 use crate::domain::json_text::{SCHEMA_VERSION, json_text};
@@ -117,6 +118,9 @@ pub(crate) fn result_row(
 /// How many reasons of local refusals are printed: those of many numbers can differ by a second each.
 const MAX_REFUSAL_REASONS: usize = 5;
 
+/// The word and the summary of a result, and what to do about it.
+type AdviceKind = (&'static str, String, Vec<&'static str>);
+
 /// Numbers with the same kind of result.
 struct AdviceGroup {
     count: usize,
@@ -136,7 +140,7 @@ pub(crate) struct ResultPrinter {
     index: NumberIndex,
     pub(crate) tally: Tally,
     /// What to do for each kind of result, and for how many numbers.
-    advice: BTreeMap<(&'static str, String, Vec<&'static str>), AdviceGroup>,
+    advice: BTreeMap<AdviceKind, AdviceGroup>,
     /// Why numbers were refused locally, and how many for each reason.
     refusals: BTreeMap<CleanText, usize>,
     /// For the commands that messages name.
@@ -204,6 +208,7 @@ impl ResultPrinter {
 
     /// Prints the summary.
     pub(crate) fn print_summary(&mut self, job: JobId) {
+        pauses::wait_until_told();
         if self.is_json {
             self.print_json(&self.tally.summary_record(Some(job)));
         } else {

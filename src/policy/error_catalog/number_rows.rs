@@ -19,7 +19,7 @@ const SUPPORT_STEPS: &[&str] = &[
 ];
 
 const LOCKOUT_STEPS: &[&str] = &[
-    "Do not try again at once. Wait: Meta's details say how long, if it tells.",
+    "Do not try again at once. Wait as long as Meta's details say, if they do.",
     "Then set a new PIN here. No old PIN is needed, so that is no guess.",
 ];
 
@@ -66,7 +66,7 @@ const ID_NOT_FOUND: CatalogEntry = number_entry("the ID", "ID not found", ID_NOT
             summary: "WABA not found",
             reason: "Meta does not know this WABA, or the access token may not see it.",
             steps: &[
-                "Check the WABA ID in the config: WhatsApp Manager shows it.",
+                "Check its ID in the config: WhatsApp Manager, Account settings, shows it.",
                 "Check that the system user has this WABA as an asset.",
             ],
         },
