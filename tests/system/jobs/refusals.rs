@@ -101,7 +101,7 @@ async fn a_locked_account_stops_its_waba_at_the_second_number() {
     fixture.set_pins((1..=20).map(plan_in).collect()).await;
     fixture.wait_until_finished(20).await;
     // The PIN of number 4 was set, so that the refusal of number 2 was about number 2 alone.
-    for n in 1..=20 {
+    for n in 1..=20_u64 {
         let history = match n {
             2 | 6 | 8 => "queued sending-1 failed after 1",
             _ if n.is_multiple_of(2) && n > 8 => "queued not-sent after 0",
