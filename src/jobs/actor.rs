@@ -242,6 +242,7 @@ impl JobsActor {
             is_recorded: true,
             is_in_escrow: in_doubt.is_in_escrow,
             arrival_deadline: Some(in_doubt.arrival_deadline),
+            last_error: None,
         };
         self.busy.insert(number);
         let failure = self

@@ -283,13 +283,17 @@ impl Explanation {
         Self::new(failure.to_string(), reason, Applied::No).with_advice(advice)
     }
 
-    /// Explains the end of a change; `None` while it is in progress.
+    /// Explains the end of a change, or why it waits; `None` while there is nothing to explain.
     #[must_use]
     pub fn for_change(state: &ChangeState) -> Option<Self> {
         match state {
+            ChangeState::Waiting { in_doubt, error: Some(error), .. } => {
+                let applied = if *in_doubt { Applied::Maybe } else { Applied::No };
+                Some(Self { applied, ..Self::for_error(error, Situation::Waiting) })
+            }
             ChangeState::Queued
             | ChangeState::Sending { .. }
-            | ChangeState::Waiting { .. }
+            | ChangeState::Waiting { error: None, .. }
             | ChangeState::Paused { .. } => None,
             ChangeState::Set(_) => Some(Self::new("set", "Meta confirmed the new PIN.", Applied::Yes)),
             ChangeState::Failed(_, error) => Some(Self::for_refusal(error)),

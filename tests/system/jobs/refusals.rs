@@ -89,6 +89,18 @@ async fn a_missing_permission_stops_only_its_waba() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_change_that_waits_knows_the_error_that_it_waits_for() {
+    let fault = "[[fault]]\nevery = 1\ntimes = 1\nanswer = { code = 131057, status = 400 }";
+    let simulator = start_simulator(10, Duration::ZERO, fault).await;
+    let mut fixture = JobsFixture::for_simulator(&simulator, 1);
+    fixture.set_pins(vec![plan(1)]).await;
+    fixture.receive_until(1, |progress| matches!(progress.state, ChangeState::Waiting { .. })).await;
+    assert_eq!(fixture.last_state(1).api_error().map(|error| error.code), Some(131_057));
+    fixture.wait_until_finished(1).await;
+    assert_eq!(fixture.last_state(1).api_error(), None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_locked_account_stops_its_waba_at_the_second_number() {
     let locked = |n| format!("[[fault]]\nnumber = \"{}\"\nanswer = {{ code = 131031, status = 403 }}\n", id(n));
     let simulator = start_simulator(100, Duration::ZERO, &[2, 6, 8].map(locked).concat()).await;
