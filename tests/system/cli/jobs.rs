@@ -272,7 +272,7 @@ fn resume_sends_what_a_lost_connection_left_unsent() {
     assert!(
         stopped.stderr.contains(&format!(
             "pindesk: {left} numbers: not sent: stopped: no sure answers came. What to do:\n  \
-             Open a number without an answer: its page says why.\n  \
+             See a number without an answer: it says why.\n  \
              Check the network and the proxy of this server.\n  \
              Then resume the job, or set the PIN of this number again.\n"
         )),
