@@ -83,11 +83,15 @@ fn missing_label(app: &App) -> String {
 
 /// Draws which numbers are shown.
 fn paint_filter(job: &JobNumbers, page: &JobPage, canvas: &mut Canvas<'_>, y: u16) {
-    let count = format_count(job.len(page.shows_all));
+    let not_sent = job.shown_not_sent();
+    let [all, others, unsent] = [job.len(true), job.len(false) - not_sent, not_sent].map(format_count);
     let (label, rest) = match (page.shows_all, job.is_running()) {
-        (true, _) => ("All numbers", format!(" ({count})")),
-        (false, true) => ("Needs attention", format!(": failed, no answer, retrying ({count})")),
-        (false, false) => ("Needs attention", format!(": failed, no answer ({count})")),
+        (true, _) => ("All numbers", format!(" ({all})")),
+        (false, true) => ("Needs attention", format!(": failed, no answer, retrying ({others})")),
+        (false, false) if not_sent > 0 => {
+            ("Needs attention", format!(": failed, no answer ({others}), then not sent ({unsent})"))
+        }
+        (false, false) => ("Needs attention", format!(": failed, no answer ({others})")),
     };
     let x = canvas.put(0, y, label, Role::Strong);
     canvas.put(x, y, &rest, Role::Plain);
