@@ -55,11 +55,11 @@ impl JobPage {
         if shared.jobs.own.get(self.id).is_some() {
             return None;
         }
-        let is_elsewhere = shared.jobs.open.numbers().is_some_and(JobNumbers::is_running);
-        Some(if is_elsewhere {
-            format!("Another process works on job {}: only that one can pause or stop it.", self.id)
-        } else {
-            format!("Job {} is not running.", self.id)
+        Some(match shared.jobs.open.numbers().filter(|numbers| numbers.is_running()) {
+            Some(numbers) => {
+                format!("{} works on job {}: only that process can pause or stop it.", numbers.worker_label(), self.id)
+            }
+            None => format!("Job {} is not running.", self.id),
         })
     }
 

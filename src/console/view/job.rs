@@ -170,7 +170,8 @@ fn activity_label(app: &App, job: &JobNumbers, activity: JobActivity) -> String 
             return format!("{back}: back, the job goes on. If SSH drops, it stops safely and can be resumed.");
         }
         JobActivity::PausedByOperator => {
-            return format!("You paused sending. {} continues.", key(JobAction::PauseOrContinue));
+            let key = key(JobAction::PauseOrContinue);
+            return format!("You paused sending: every job of this console waits. {key} continues.");
         }
         JobActivity::Held => {
             let others = format_count(job.counts().open());
@@ -178,7 +179,9 @@ fn activity_label(app: &App, job: &JobNumbers, activity: JobActivity) -> String 
             return format!("Look at the result. {send} goes on with {others}, {stop} ends the job.");
         }
         JobActivity::Limited => "Nothing to do: after each pause pindesk sends 1 PIN first, then the rest.",
-        JobActivity::RunningElsewhere => "Another process works on this job. Only that process can pause or stop it.",
+        JobActivity::RunningElsewhere => {
+            return format!("{} works on this job. Only that process can pause or stop it.", job.worker_label());
+        }
         JobActivity::Ended(JobStatus::Interrupted) => {
             let is_read = !job.is_running();
             let count = if is_read { job.summary().resumable } else { job.counts().get(JobPhase::NotSent) };

@@ -189,7 +189,7 @@ fn a_job_of_another_process_is_read_again_when_it_changes() {
     let mut console = console((80, 24));
     let states = [SET, RecordedState::Running, RecordedState::NotStarted];
     open_job(&mut console, sample_job(JobStatus::Running, &states));
-    console.sees("Another process works on it.").sees("set 1 failed 0 no answer 0 sending 1 waiting 0 queued 1");
+    console.sees("bo@web2, process 4242, works on it.").sees("set 1 failed 0 no answer 0 sending 1 waiting 0 queued 1");
     console.update(Msg::JobsChanged(BTreeSet::from([JobId::new(6)]))).assert_no_effects();
     console.update(Msg::JobsChanged(BTreeSet::from([JOB]))).assert_effects([WorkCommand::ReadJob(JOB)]);
     console.update(Msg::JobRead(JOB, Some(sample_job(JobStatus::Running, &[SET, SET, RecordedState::Running]))));
@@ -267,7 +267,11 @@ fn the_page_of_a_job_is_drawn_at_every_size() {
 fn w_pauses_sending_and_continues() {
     let mut console = console((80, 24));
     start_sample_job(&mut console).press('w').assert_effects([WorkCommand::PauseSending]);
-    console.sees("-- paused --").sees("job 7 0 %, paused").sees("You paused sending. w continues.").sees("w go on");
+    console
+        .sees("-- paused --")
+        .sees("job 7 0 %, paused")
+        .sees("You paused sending: every job of this console waits. w continues.")
+        .sees("w go on");
     console.press('w').assert_effects([WorkCommand::ContinueSending]).sees("-- running --").sees("w pause");
 }
 
@@ -368,7 +372,7 @@ fn a_pause_ends_only_when_nothing_is_left_to_send() {
 #[test]
 fn a_job_of_another_process_is_neither_paused_nor_stopped() {
     for (status, hint) in [
-        (JobStatus::Running, "Another process works on job 7: only that one can pause or stop it."),
+        (JobStatus::Running, "bo@web2, process 4242, works on job 7: only that process can pause or stop it."),
         (JobStatus::Finished, "Job 7 is not running."),
     ] {
         let mut console = console((80, 24));

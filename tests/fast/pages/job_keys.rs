@@ -70,9 +70,8 @@ fn thousands_in_doubt_are_refreshed_in_steps() {
     let mut console = console((100, 24));
     open_job(&mut console, sample_job(JobStatus::Finished, &[NO_ANSWER; 1_002])).press('u');
     console.sees("Refreshing 1,000 of 1,002 numbers. Press u again for those that were read longest ago.");
-    let refreshed = |effect: &Effect| match effect {
-        Effect::Work(WorkCommand::RefreshNumber(number)) => Some(number.id),
-        _ => None,
+    let refreshed = |effect: &Effect| {
+        if let Effect::Work(WorkCommand::RefreshNumber(number)) = effect { Some(number.id) } else { None }
     };
     let refreshed: BTreeSet<_> = console.effects.iter().filter_map(refreshed).collect();
     // The list has four of them, as they were read a moment ago.

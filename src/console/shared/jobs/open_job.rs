@@ -185,6 +185,12 @@ impl JobNumbers {
         &self.summary
     }
 
+    /// The process that works on the job, as the subject of a sentence.
+    #[must_use]
+    pub fn worker_label(&self) -> String {
+        self.summary.worker.as_ref().map_or_else(|| "Another process".to_owned(), |worker| format!("{worker},"))
+    }
+
     /// How many numbers are in each phase.
     #[must_use]
     pub const fn counts(&self) -> &JobCounts {
