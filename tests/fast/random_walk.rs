@@ -150,6 +150,37 @@ fn a_walk_sends_the_numbers_that_it_counted() {
 }
 
 #[test]
+fn a_walk_resumes_what_its_job_left() {
+    for is_given in [false, true] {
+        // One was set; one failed, one was not sent and one was stopped by a refused token.
+        let walker = run_steps([
+            (0, WalkStep::JobRecorded { status: 0, states: vec![2, 3, 0, 4], is_given }),
+            (0, WalkStep::OpenJob),
+            (0, WalkStep::OpenJob),
+            (0, WalkStep::TypePin(PINS[0])),
+            (500, WalkStep::SendMany),
+        ]);
+        assert_eq!((walker.app.mode(), walker.app.running_count()), (Mode::Job, 2), "{is_given}");
+    }
+}
+
+#[test]
+fn a_walk_stops_its_job_after_the_question() {
+    let press = |key| WalkStep::Press(Key::Char(key));
+    for (pause, is_stopped) in [(399, false), (400, true)] {
+        let walker = run_steps([
+            (0, WalkStep::JobRecorded { status: 2, states: vec![0, 0], is_given: false }),
+            (0, WalkStep::JobStarted(vec![0, 1], Some(1))),
+            (0, WalkStep::OpenJob),
+            (0, press('x')),
+            (pause, press('y')),
+        ]);
+        let expected = if is_stopped { Mode::Job } else { Mode::JobStop };
+        assert_eq!(walker.app.mode(), expected, "{pause} ms after the question");
+    }
+}
+
+#[test]
 fn any_key_or_paste_restarts_the_quiet_time() {
     let press = |key| WalkStep::Press(key);
     let early_steps =
