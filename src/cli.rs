@@ -36,6 +36,7 @@ mod pauses;
 mod lookup;
 mod rest_question;
 mod run_job;
+mod checked_job;
 mod console_setup;
 mod commands;
 mod markdown;

@@ -32,7 +32,7 @@ use crate::domain::text::CleanText;
 use crate::escrow::{EscrowFile, Recipients};
 use crate::state_dir::{self, StateDir};
 
-pub use audit::{AuditAction, AuditProblem, AuditRow, ClaimedIdentity};
+pub use audit::{AuditAction, AuditProblem, AuditRow, ClaimedIdentity, THROTTLED_OUTCOME};
 pub use error::{JournalError, RecordError};
 pub use model::{
     AuditEvent, EncryptedPin, HistoryEntry, Intent, JobDetail, JobNumber, JobOperator, JobPlan, JobSet, JobStatus,

@@ -89,6 +89,12 @@ impl NumberList {
         &self.errors
     }
 
+    /// True if a line is of no form that is known.
+    #[must_use]
+    pub fn has_unrecognized_line(&self) -> bool {
+        self.errors.iter().any(|(_, error)| error.starts_with(reader::NOT_A_NUMBER))
+    }
+
     /// True if the list has no number and no error.
     #[must_use]
     pub fn is_empty(&self) -> bool {

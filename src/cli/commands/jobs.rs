@@ -16,6 +16,7 @@ use clap::{Args, Subcommand};
 
 use crate::cli::arg_parsers;
 use crate::cli::args::GlobalArgs;
+use crate::cli::checked_job::CheckedJob;
 use crate::cli::checks::{self, ConfirmFlags, Unconfirmed};
 use crate::cli::confirm::{QuestionNotes, Selection};
 use crate::cli::early_shutdown::EarlyShutdown;
@@ -114,7 +115,7 @@ pub(crate) fn run(
             report::print(args, &job, &known)
         }
         JobsCommand::Check(args) => check(args, &state_dir, overrides, env, global),
-        JobsCommand::Resume(args) => resume(args, &state_dir, overrides, env, global),
+        JobsCommand::Resume(args) => CheckedJob::run(check_rest(args, &state_dir, overrides, env, global)),
     }
 }
 
@@ -214,13 +215,14 @@ fn numbers_left(numbers: &[JobNumber], failed: bool) -> Vec<PhoneNumberId> {
     numbers.iter().filter(is_left).map(|number| number.number).collect()
 }
 
-fn resume(
+/// Checks and confirms the rest of a job.
+fn check_rest(
     args: &JobsResumeArgs,
     state_dir: &Path,
     overrides: &Overrides,
     env: &Env,
     global: &GlobalArgs,
-) -> Result<ExitCode, CliError> {
+) -> Result<CheckedJob, CliError> {
     let id = JobId::new(args.job);
     let rerun = RerunOptions::new(global).with_pin_file(args.pin_file.as_deref()).with_replace(args.replace);
     let JobDetail { summary: job, numbers } = find_job(state_dir, id, &rerun)?;
@@ -229,7 +231,7 @@ fn resume(
     }
     if numbers_left(&numbers, args.failed).is_empty() {
         warn_set_since(id, &numbers, args.failed, OutputOptions::new(args.json, global));
-        return Ok(report_nothing_left(id, OutputOptions::new(args.json, global), global));
+        return Ok(CheckedJob::NothingToSend(report_nothing_left(id, OutputOptions::new(args.json, global), global)));
     }
     // The recorded outcomes are not needed while the rest is sent.
     drop(numbers);
@@ -245,7 +247,7 @@ fn resume(
     let options = OutputOptions::new(args.json, global);
     warn_set_since(id, &numbers, args.failed, options);
     if ids.is_empty() {
-        return Ok(report_nothing_left(id, options, global));
+        return Ok(CheckedJob::NothingToSend(report_nothing_left(id, options, global)));
     }
     checks::require_escrow_for_random(&pins, Selection::Many, records.has_escrow)?;
     let graph = open_graph(&config.profile)?;
@@ -268,7 +270,8 @@ fn resume(
     let flags = ConfirmFlags { may_replace, confirm, unconfirmed, notes };
     checks::check_numbers(&config.profile, &pins, &numbers, Selection::Many, flags)?;
     let Some(session) = records.session else {
-        return dry_run::print(&numbers, &checks::expected_confirmation(Selection::Many, &numbers), &[], options);
+        let confirmation = checks::expected_confirmation(Selection::Many, &numbers);
+        return dry_run::print(&numbers, &confirmation, &[], options).map(CheckedJob::NothingToSend);
     };
     session.cache_numbers(&config.profile.name, &numbers);
     records::warn_unresolved(&session.report, &rerun);
@@ -276,7 +279,7 @@ fn resume(
     let plan = PinPlan { targets: run_job::require_targets(numbers)?, pins };
     let can_ask = unconfirmed == Unconfirmed::Ask;
     let confirmed = ConfirmedJob { profile, start, plan, graph, pace, session, concurrency, rerun, can_ask, early };
-    run_job::run(confirmed, runtime, options)
+    Ok(CheckedJob::Confirmed(Box::new(confirmed), runtime, options))
 }
 
 fn report_nothing_left(id: JobId, options: OutputOptions, global: &GlobalArgs) -> ExitCode {

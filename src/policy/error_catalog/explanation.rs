@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 
 use crate::domain::change::{ChangeState, DoubtEnd, InDoubtDetails, Resolution};
+use crate::domain::number::TwoStep;
 use crate::domain::outcome::{ApiError, DoubtReason, ObjectKind, ReadFailure, SendFailure};
 use crate::domain::standing::{Doubt, DoubtCause, NotApplied, NotSentReason};
 use crate::domain::text::CleanText;
@@ -62,8 +63,15 @@ impl Explanation {
     pub fn for_number_in_doubt(details: &InDoubtDetails) -> Self {
         match &details.newer_pin {
             Some(newer_pin) => Self::for_older_pin(newer_pin),
-            None => Self::for_doubt(&details.doubt),
+            None => Self::for_doubt(&details.doubt).after(details.two_step_before),
         }
+    }
+
+    /// The explanation of a doubt about a PIN that may have replaced another.
+    fn after(self, two_step_before: TwoStep) -> Self {
+        let is_replacement = two_step_before != TwoStep::NotSet && self.advice == RESOLVE_DOUBT_STEPS;
+        let advice = if is_replacement { RESOLVE_REPLACEMENT_STEPS } else { self.advice };
+        Self { advice, ..self }
     }
 
     /// Explains a number whose last request changed nothing, but whose older PIN is in doubt.
@@ -321,6 +329,13 @@ const RESOLVE_DOUBT_STEPS: &[&str] = &[
     "Set a PIN again 2 minutes after the last try: then it is known.",
     "Or read the status then. Still not set: nothing was changed.",
     "On now, and not set before: this request set it, or someone else did.",
+];
+
+/// The status is on before and after, so it does not tell which PIN is in force.
+const RESOLVE_REPLACEMENT_STEPS: &[&str] = &[
+    "Keep this PIN and the former one: either may be in force.",
+    "Set a PIN again 2 minutes after the last try: then it is known.",
+    "Reading the status does not tell which one: it is on either way.",
 ];
 
 const RESOLVE_OLDER_PIN_STEPS: &[&str] = &[

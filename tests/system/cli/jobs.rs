@@ -160,7 +160,7 @@ fn resume_sends_what_a_killed_job_never_sent() {
         &cli,
         &resume,
         2,
-        "pindesk does not store the PIN of job 1 in readable form\n  Give the PIN again: --pin-file FILE",
+        "pindesk does not store the PIN of job 1 in readable form. Nothing was sent.\n  Give the PIN again: --pin-file FILE",
     );
     assert_refused(&cli, &with_pin, 5, "To send them, add --confirm with the count of numbers.\n");
     assert_refused(

@@ -21,6 +21,7 @@ fn api_error(http_status: u16, code: i64) -> ApiError {
 fn every_step_fits_its_place() {
     let steps = [
         RESOLVE_DOUBT_STEPS,
+        RESOLVE_REPLACEMENT_STEPS,
         RESOLVE_OLDER_PIN_STEPS,
         CHECK_NETWORK_STEPS,
         FIX_TLS_STEPS,
@@ -53,6 +54,11 @@ fn each_doubt_has_its_own_reason_and_keeps_the_pin() {
     for (index, explanation) in explanations.iter().enumerate() {
         assert_eq!(explanation.applied, Applied::Maybe);
         assert_eq!(explanation.advice[0], "Keep the PIN.");
+        assert_eq!(explanation.clone().after(TwoStep::NotSet), *explanation);
+        for before in [TwoStep::On, TwoStep::Unknown] {
+            let replaced = Explanation { advice: RESOLVE_REPLACEMENT_STEPS, ..explanation.clone() };
+            assert_eq!(explanation.clone().after(before), replaced);
+        }
         assert!(width(&explanation.summary) <= 48, "{}", explanation.summary);
         let is_unique = explanations[..index].iter().all(|other| other.reason != explanation.reason);
         assert!(is_unique, "{}", explanation.reason);
