@@ -150,6 +150,15 @@ fn a_walk_sends_the_numbers_that_it_counted() {
 }
 
 #[test]
+fn a_filtered_list_of_many_numbers_can_be_left() {
+    let press = |key| (0, WalkStep::Press(key));
+    let keys = [Key::Char('l'), Key::Char('f'), Key::Char('p'), Key::Enter].map(press);
+    let mut walker = run_steps([(0, WalkStep::OpenManyPins(vec![0]))].into_iter().chain(keys));
+    assert_eq!(walker.app.mode(), Mode::ManyPinsList);
+    walker.check_every_page_can_be_left();
+}
+
+#[test]
 fn a_walk_resumes_what_its_job_left() {
     for is_given in [false, true] {
         // One was set; one failed, one was not sent and one was stopped by a refused token.
