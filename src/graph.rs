@@ -7,6 +7,7 @@
 mod fields;
 mod json;
 mod rate_limit;
+mod proxy;
 mod transport_error;
 mod reply;
 mod secrets;
@@ -25,14 +26,17 @@ use url::Url;
 use crate::config::endpoint::{Credentials, Endpoint, GraphUrl};
 use crate::domain::clock::{Clock, UtcTime};
 use crate::domain::number::{Number, PhoneNumberId, Waba};
-use crate::domain::outcome::{ObjectKind, Outcome, ReadFailure};
+use crate::domain::outcome::{ObjectKind, Outcome, ReadFailure, ReplyForm};
 use crate::domain::pin::Pin;
 use crate::graph::fields::{FieldRefusal, FieldSet, KnownFields, NumberParser};
 use crate::graph::json::Json;
+use crate::graph::proxy::EnvProxy;
 use crate::graph::reply::HttpReply;
 use crate::graph::secrets::RequestSecrets;
 use crate::graph::transport_error::TransportError;
 use crate::policy::quota::Usage;
+
+pub use crate::graph::proxy::ProxyProblem;
 
 /// For DNS, TCP and TLS together. Shorter than [`TOTAL_TIMEOUT`], so that a connection that is never established is
 /// reported as "not sent" and not as in doubt.
@@ -62,6 +66,7 @@ pub struct Graph {
 
 struct Inner {
     client: Client,
+    proxy: Option<EnvProxy>,
     url: GraphUrl,
     version: String,
     secrets: RequestSecrets,
@@ -89,6 +94,14 @@ pub enum GraphSetupError {
     /// An HTTP header cannot carry the token.
     #[error("the access token contains a character that an HTTP header cannot carry")]
     InvalidToken,
+    /// The proxy of the environment cannot be used.
+    #[error("{variable} names no proxy that pindesk can use: {problem}")]
+    Proxy {
+        /// The name of the environment variable.
+        variable: &'static str,
+        /// What is wrong with its value.
+        problem: ProxyProblem,
+    },
     /// The HTTP client could not be created: for https, most often because the system has no certificates.
     #[error("cannot set up TLS: the system's CA certificates are missing, or one in the CA file is damaged")]
     HttpClient(#[source] reqwest::Error),
@@ -144,10 +157,13 @@ impl Graph {
     /// https, which takes some milliseconds; for http it loads nothing.
     ///
     /// # Errors
-    /// If the CA file cannot be read or holds no certificate, or the system has no CA certificates.
+    /// If the CA file cannot be read or holds no certificate, the system has no CA certificates, or a variable of the
+    /// environment names a proxy that cannot be used.
     pub fn new(endpoint: &Endpoint, credentials: Credentials, max_in_flight: usize) -> Result<Self, GraphSetupError> {
+        let proxy = if endpoint.url.is_on_this_machine() { None } else { environment_proxy()? };
         let inner = Inner {
-            client: build_client(endpoint, max_in_flight)?,
+            client: build_client(endpoint, proxy.as_ref(), max_in_flight)?,
+            proxy,
             url: endpoint.url.clone(),
             version: endpoint.version.to_string(),
             secrets: RequestSecrets::new(credentials).map_err(|_| GraphSetupError::InvalidToken)?,
@@ -259,7 +275,7 @@ impl Graph {
             Err(error) => return ReadAnswer { result: Err(error.into()), usage: Usage::default() },
         };
         let json = reply::read_result(&reply, |text| self.inner.secrets.redact(text, None));
-        let unexpected = ReadFailure::UnexpectedReply { http_status: reply.http_status };
+        let unexpected = ReadFailure::UnexpectedReply { http_status: reply.http_status, form: ReplyForm::Unrecognized };
         let result = json.and_then(|json| parse(&json, asked_at).ok_or(unexpected));
         ReadAnswer { result, usage: reply.usage }
     }
@@ -282,19 +298,30 @@ impl Graph {
     async fn send_request(&self, request: RequestBuilder) -> Result<HttpReply, TransportError> {
         let start = Instant::now();
         let request = request.header(AUTHORIZATION, self.inner.secrets.authorization());
-        match timeout(TOTAL_TIMEOUT, send_and_read_body(request, start, self.now())).await {
+        let proxy = self.inner.proxy.as_ref();
+        let result = match timeout(TOTAL_TIMEOUT, send_and_read_body(request, proxy, start, self.now())).await {
             Ok(result) => result,
             Err(_) => Err(TransportError::Timeout { waited: start.elapsed() }),
+        };
+        match (result, proxy) {
+            (Err(TransportError::TunnelRefused { status: None, .. }), Some(proxy)) => {
+                let limit = TOTAL_TIMEOUT.saturating_sub(start.elapsed()).min(CONNECT_TIMEOUT);
+                let status = proxy.refusal_status(&self.url(&[], &[]), limit).await;
+                Err(TransportError::TunnelRefused { proxy: proxy.to_string(), status })
+            }
+            (result, _) => result,
         }
     }
 }
 
 async fn send_and_read_body(
     request: RequestBuilder,
+    proxy: Option<&EnvProxy>,
     start: Instant,
     now: UtcTime,
 ) -> Result<HttpReply, TransportError> {
-    let to_error = |error: reqwest::Error| TransportError::from_reqwest(&error, start.elapsed(), CONNECT_TIMEOUT);
+    let to_error =
+        |error: reqwest::Error| TransportError::from_reqwest(&error, start.elapsed(), CONNECT_TIMEOUT, proxy);
     let mut response = request.send().await.map_err(to_error)?;
     let http_status = response.status().as_u16();
     let usage = rate_limit::usage(response.headers(), now);
@@ -308,7 +335,17 @@ async fn send_and_read_body(
     Ok(HttpReply { http_status, usage, body })
 }
 
-fn build_client(endpoint: &Endpoint, max_in_flight: usize) -> Result<Client, GraphSetupError> {
+/// The proxy that the environment names for https.
+fn environment_proxy() -> Result<Option<EnvProxy>, GraphSetupError> {
+    EnvProxy::from_lookup(|name| std::env::var_os(name))
+        .map_err(|(variable, problem)| GraphSetupError::Proxy { variable, problem })
+}
+
+fn build_client(
+    endpoint: &Endpoint,
+    proxy: Option<&EnvProxy>,
+    max_in_flight: usize,
+) -> Result<Client, GraphSetupError> {
     let mut builder = ClientBuilder::new()
         .user_agent(concat!("pindesk/", env!("CARGO_PKG_VERSION")))
         // A redirect would carry the PIN to another host, or turn the request into a read that reports "success".
@@ -319,9 +356,10 @@ fn build_client(endpoint: &Endpoint, max_in_flight: usize) -> Result<Client, Gra
         .pool_max_idle_per_host(max_in_flight)
         .pool_idle_timeout(IDLE_TIMEOUT)
         .connect_timeout(CONNECT_TIMEOUT);
-    if endpoint.url.is_plain_http() || endpoint.url.is_loopback() || endpoint.url.host() == "localhost" {
-        // A proxy from the environment would see the token and the PIN of plain http.
-        builder = builder.no_proxy();
+    // The HTTP client would ignore a variable that it cannot parse, and connect directly.
+    builder = builder.no_proxy();
+    if let Some(proxy) = proxy {
+        builder = builder.proxy(proxy.for_client().map_err(GraphSetupError::HttpClient)?);
     }
     if endpoint.url.is_plain_http() {
         // Loads no TLS roots: that takes time, and fails if the system has none.

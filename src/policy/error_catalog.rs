@@ -5,6 +5,7 @@
 //! never decides what is true about a request (`outcome` does) or whether to retry it (`retry` does).
 
 mod table;
+mod foreign_words;
 mod explanation;
 
 use crate::domain::outcome::ApiError;

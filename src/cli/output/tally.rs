@@ -171,15 +171,14 @@ impl Tally {
 /// The exit code of a number that was not sent.
 const fn not_sent_exit_code(reason: &NotSentReason) -> ExitCode {
     match reason {
-        NotSentReason::Failure(SendFailure::NoConnection(_) | SendFailure::Tls(_)) | NotSentReason::TooManyInDoubt => {
-            ExitCode::NoConnection
-        }
+        NotSentReason::Failure(failure) if failure.is_without_connection() => ExitCode::NoConnection,
+        NotSentReason::TooManyInDoubt => ExitCode::NoConnection,
         NotSentReason::TokenRefused | NotSentReason::AppRefused(_) => ExitCode::NoAccess,
         NotSentReason::Stopped
         | NotSentReason::UnknownRefusals(_)
         | NotSentReason::Throttled(_)
         | NotSentReason::Paused
         | NotSentReason::WabaRefused(_)
-        | NotSentReason::Failure(SendFailure::RefusedLocally(_)) => ExitCode::Failed,
+        | NotSentReason::Failure(_) => ExitCode::Failed,
     }
 }

@@ -7,7 +7,7 @@ use super::{Connection, RefreshProgress, Shared, TokenProblem};
 use crate::console::effect::WorkCommand;
 use crate::domain::clock::{TimePoint, UtcTime};
 use crate::domain::number::{Number, PhoneNumberId, WabaId};
-use crate::domain::outcome::{ApiError, ReadFailure, SendFailure};
+use crate::domain::outcome::{ApiError, ReadFailure};
 use crate::domain::standing::NotSentReason;
 use crate::domain::text::CleanText;
 use crate::policy::error_catalog::{self, ErrorScope};
@@ -64,9 +64,8 @@ impl Shared {
     pub(in crate::console) fn note_read_failure(&mut self, failure: &ReadFailure, now: TimePoint) {
         match failure {
             ReadFailure::Api(error) => self.note_api_error(error),
-            ReadFailure::NotSent(SendFailure::NoConnection(_) | SendFailure::Tls(_)) | ReadFailure::NoAnswer => {
-                self.set_offline(now);
-            }
+            ReadFailure::NotSent(failure) if failure.is_without_connection() => self.set_offline(now),
+            ReadFailure::NoAnswer => self.set_offline(now),
             ReadFailure::NotSent(_)
             | ReadFailure::UnexpectedReply { .. }
             | ReadFailure::WrongKind { .. }
@@ -86,7 +85,7 @@ impl Shared {
 
     /// Updates the connection after a request that was not sent.
     pub(in crate::console) fn note_not_sent(&mut self, why: &NotSentReason, now: TimePoint) {
-        if let NotSentReason::Failure(SendFailure::NoConnection(_) | SendFailure::Tls(_)) = why {
+        if matches!(why, NotSentReason::Failure(failure) if failure.is_without_connection()) {
             self.set_offline(now);
         }
     }

@@ -8,6 +8,9 @@ use crate::domain::change::{ChangeState, DoubtEnd, InDoubtDetails, Resolution};
 use crate::domain::outcome::{ApiError, DoubtReason, ObjectKind, ReadFailure, SendFailure};
 use crate::domain::standing::{Doubt, DoubtCause, NotApplied, NotSentReason};
 use crate::domain::text::CleanText;
+use crate::policy::error_catalog::foreign_words::{
+    self, CERTIFICATE_NAME_STEPS, CHECK_NETWORK_STEPS, REFRESH_LATER_STEPS, TLS_HANDSHAKE_STEPS,
+};
 use crate::policy::error_catalog::{CatalogEntry, ErrorScope, lookup, table};
 
 /// Whether a request changed anything.
@@ -133,13 +136,9 @@ impl Explanation {
                     }
                     (entry.summary.into(), entry.reason.into())
                 }
-                DoubtReason::UnexpectedReply { http_status } => (
+                DoubtReason::UnexpectedReply { http_status, form } => (
                     reason.to_string().into(),
-                    format!(
-                        "The request was sent, but the reply was not Meta's (HTTP {http_status}). A proxy may sit \
-                         between."
-                    )
-                    .into(),
+                    format!("The request was sent. {}", foreign_words::reply_sentence(*http_status, form)).into(),
                 ),
                 DoubtReason::SuccessNotTrue => {
                     ("Meta did not say that it worked".into(), "Meta answered, but did not say that it worked.".into())
@@ -177,6 +176,16 @@ impl Explanation {
                 "no trusted connection".into(),
                 format!("The connection could not be trusted, so nothing was sent: {detail}."),
                 FIX_TLS_STEPS,
+            ),
+            SendFailure::CertificateName(detail) => (
+                "the certificate is for another host".into(),
+                format!("The connection could not be trusted, so nothing was sent: {detail}."),
+                CERTIFICATE_NAME_STEPS,
+            ),
+            SendFailure::TlsHandshake(detail) => (
+                "no TLS connection".into(),
+                format!("There is no TLS connection, so nothing was sent: {detail}."),
+                TLS_HANDSHAKE_STEPS,
             ),
             SendFailure::RefusedLocally(detail) => {
                 (detail.to_string().into(), format!("The request was refused here: {detail}."), &[])
@@ -247,11 +256,11 @@ impl Explanation {
                 applied: Applied::No,
                 advice: REFRESH_LATER_STEPS,
             },
-            ReadFailure::UnexpectedReply { http_status } => Self {
+            ReadFailure::UnexpectedReply { http_status, form } => Self {
                 summary: failure.to_string().into(),
-                reason: format!("The reply was not Meta's (HTTP {http_status}). A proxy may sit between.").into(),
+                reason: foreign_words::reply_sentence(*http_status, form).into(),
                 applied: Applied::No,
-                advice: CHECK_NETWORK_STEPS,
+                advice: foreign_words::steps_after_reply(failure, form),
             },
             ReadFailure::WrongKind { expected, node_type } => Self {
                 summary: failure.to_string().into(),
@@ -328,8 +337,6 @@ const RESOLVE_OLDER_PIN_STEPS: &[&str] = &[
     "Set a PIN again 2 minutes after the last try: then it is known.",
 ];
 
-const CHECK_NETWORK_STEPS: &[&str] = &["Check the network and the proxy of this server.", "Then try again."];
-
 const FIX_TLS_STEPS: &[&str] = &[
     "Check the clock of this server: a wrong date makes a good certificate bad.",
     "Ask your network team whether a proxy opens TLS, and for its authority.",
@@ -359,14 +366,12 @@ const FIX_CONNECTION_STEPS: &[&str] = &[
     "Then resume the job, or set the PIN of this number again.",
 ];
 
-const REFRESH_LATER_STEPS: &[&str] =
-    &["Read again in a minute.", "If it stays, look at metastatus.com/whatsapp-business-api."];
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::domain::outcome::ReplyForm;
     use crate::domain::text::width;
 
     fn api_error(http_status: u16, code: i64) -> ApiError {
@@ -388,7 +393,6 @@ mod tests {
         let steps = [
             RESOLVE_DOUBT_STEPS,
             RESOLVE_OLDER_PIN_STEPS,
-            CHECK_NETWORK_STEPS,
             FIX_TLS_STEPS,
             RESUME_JOB_STEPS,
             FIX_ID_STEPS,
@@ -396,7 +400,6 @@ mod tests {
             FIX_UNKNOWN_STEPS,
             FIX_WABA_STEPS,
             FIX_CONNECTION_STEPS,
-            REFRESH_LATER_STEPS,
         ];
         for step in steps.into_iter().flatten() {
             assert!(width(step) <= 74, "{step}");
@@ -410,7 +413,7 @@ mod tests {
             DoubtReason::TimedOut { waited: Duration::from_secs(30) }.into(),
             DoubtReason::ConnectionLost { after: Duration::from_secs(12) }.into(),
             DoubtReason::ServerError(api_error(503, 2)).into(),
-            DoubtReason::UnexpectedReply { http_status: 502 }.into(),
+            DoubtReason::UnexpectedReply { http_status: 502, form: ReplyForm::Unrecognized }.into(),
             DoubtReason::SuccessNotTrue.into(),
             DoubtCause::ProcessEnded,
             DoubtCause::EscrowOnly,

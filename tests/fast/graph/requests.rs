@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pindesk::domain::number::Waba;
-use pindesk::domain::outcome::{Outcome, ReadFailure};
+use pindesk::domain::outcome::{Outcome, ReadFailure, ReplyForm};
 use pindesk::graph::{Graph, SetPinAnswer};
 use pindesk::policy::quota::Usage;
 
@@ -24,7 +24,7 @@ async fn exactly_these_bytes_are_sent() {
     let graph = Graph::new(&endpoint(&server.url()), credentials(secret), 1).expect("a client");
     assert_eq!(set_pin(&graph).await, Outcome::Confirmed);
     let waba = Arc::new(Waba { id: "102290129340398".parse().expect("an id"), name: None });
-    let failure = Err(ReadFailure::UnexpectedReply { http_status: 200 });
+    let failure = Err(ReadFailure::UnexpectedReply { http_status: 200, form: ReplyForm::Unrecognized });
     assert_eq!(graph.read_number(id("106540352100143")).await.result.map(drop), failure);
     assert_eq!(graph.read_numbers_page(&waba, None, 100).await.result.map(drop), failure);
 
