@@ -64,8 +64,11 @@ impl FromStr for GraphUrl {
 
     fn from_str(text: &str) -> Result<Self, ParseGraphUrlError> {
         let url = Url::parse(text).map_err(|_| ParseGraphUrlError::InvalidUrl)?;
-        // The parser turns a host name that is not ASCII into one with such labels.
-        if url.host_str().is_some_and(|host| host.split('.').any(|label| label.starts_with("xn--"))) {
+        // The parser turns a host name that is not ASCII into one that is, with or without such labels.
+        let authority = text.split_once("://").map_or(text, |(_, rest)| rest).split(['/', '\\', '?', '#']).next();
+        let has_encoded_label =
+            url.host_str().is_some_and(|host| host.split('.').any(|label| label.starts_with("xn--")));
+        if has_encoded_label || authority.is_some_and(|authority| !authority.is_ascii()) {
             return Err(ParseGraphUrlError::LookAlikeHost);
         }
         if !url.username().is_empty() || url.password().is_some() {

@@ -95,8 +95,8 @@ fn foreign_error_text<'a>(json: &'a Json<'_>) -> Option<&'a str> {
         ["developerMessage", "message", "error_description", "detail", "details", "description", "title", "error"];
     let of_object = |json: &'a Json<'_>| TEXT_KEYS.iter().find_map(|key| json.get(key).and_then(Json::as_str));
     let first_of_list = json.get("errors").and_then(Json::as_array).and_then(<[_]>::first);
-    let nested = [json.get("error"), json.get("meta"), first_of_list].into_iter().flatten();
-    nested.filter_map(of_object).next().or_else(|| of_object(json)).or_else(|| first_of_list.and_then(Json::as_str))
+    let mut nested = [json.get("error"), json.get("meta"), first_of_list].into_iter().flatten();
+    nested.find_map(of_object).or_else(|| of_object(json)).or_else(|| first_of_list.and_then(Json::as_str))
 }
 
 fn parse_reply(reply: &HttpReply, redact: impl Fn(&str) -> CleanText) -> ParsedReply<'_> {
