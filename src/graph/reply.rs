@@ -3,6 +3,7 @@
 //! Only this module applies the closed list of evidence (see [`crate::domain::outcome`]). A reply that does not match
 //! the list exactly leaves the request in doubt. This module does not guess from the status alone, and does not retry.
 
+use crate::config::endpoint::GraphVersion;
 use crate::domain::outcome::{ApiError, DoubtReason, Outcome, ReadFailure, ReplyForm};
 use crate::domain::text::CleanText;
 use crate::graph::json::Json;
@@ -13,6 +14,8 @@ use crate::policy::quota::Usage;
 pub(super) struct HttpReply {
     pub(super) http_status: u16,
     pub(super) usage: Usage,
+    /// The version of the Graph API that sent it, if it says so.
+    pub(super) version: Option<GraphVersion>,
     pub(super) body: Vec<u8>,
 }
 
@@ -195,7 +198,7 @@ mod tests {
             http_status in prop::sample::select(vec![100u16, 200, 200, 200, 201, 204, 302, 400, 400, 404, 429, 500, 503]),
             body in body(),
         ) {
-            let reply = HttpReply { http_status, usage: Usage::default(), body: body.clone().into_bytes() };
+            let reply = HttpReply { http_status, usage: Usage::default(), version: None, body: body.clone().into_bytes() };
             let json: Value = serde_json::from_str(&body).unwrap_or_default();
             match set_pin_outcome(&reply, CleanText::new) {
                 Outcome::Confirmed => {

@@ -213,7 +213,7 @@ impl Walker {
                 };
                 Msg::HistoryRead { id: number_id(*index), lines: vec![entry; 3] }
             }
-            WalkStep::ClientSetupFailed => Msg::ClientSetupFailed(CleanText::new("no TLS roots")),
+            WalkStep::ClientNotice => Msg::ClientNotice(CleanText::new("no TLS roots")),
             WalkStep::Shutdown => Msg::TerminationRequested,
         };
         if let Msg::Resumed = msg {
