@@ -69,6 +69,8 @@ pub(super) struct GraphError {
     pub kind: &'static str,
     pub message: Cow<'static, str>,
     pub details: Option<Box<str>>,
+    pub user_title: Option<Box<str>>,
+    pub user_message: Option<Box<str>>,
     pub is_transient: bool,
     /// The value of the `Retry-After` header, in seconds.
     pub retry_after: Option<u32>,
@@ -91,6 +93,8 @@ impl GraphError {
             kind: OAUTH_EXCEPTION,
             message: message.into(),
             details: None,
+            user_title: None,
+            user_message: None,
             // As users of Meta's API have recorded throttles.
             is_transient: matches!(code, 4 | 17 | 32 | 341 | 613 | 80_007 | 80_008 | 130_429),
             retry_after: None,
@@ -120,6 +124,12 @@ impl GraphError {
         Self::new(400, 100, "(#100) Param pin must be 6 characters long.")
     }
 
+    /// A call for a verification code, which nobody would receive.
+    pub(super) fn no_code_sent(code: i64) -> Self {
+        let details = "The simulator sends no SMS and calls no phone, so there is no verification code.";
+        Self { details: Some(details.into()), ..Self::titled(400, code) }
+    }
+
     pub(super) fn bad_proof(message: &'static str) -> Self {
         Self { kind: METHOD_EXCEPTION, ..Self::new(400, 100, message) }
     }
@@ -138,6 +148,12 @@ impl GraphError {
         }
         if self.is_transient {
             body.extend_from_slice(br#","is_transient":true"#);
+        }
+        for (key, text) in [("error_user_title", &self.user_title), ("error_user_msg", &self.user_message)] {
+            if let Some(text) = text {
+                body.extend_from_slice(format!(r#","{key}":"#).as_bytes());
+                write_json_string(&mut body, text);
+            }
         }
         if let Some(details) = &self.details {
             body.extend_from_slice(br#","error_data":{"messaging_product":"whatsapp","details":"#);
@@ -198,6 +214,8 @@ const fn title(code: i64) -> &'static str {
         133_015 => "Please wait a few minutes before attempting to register this phone number",
         133_016 => "Account register deregister rate limit exceeded",
         135_000 => "Generic user error",
+        136_024 => "Request code error",
+        136_025 => "Verify code error",
         2_494_100 => "Phone number in maintenance mode",
         _ => "Simulated error",
     }
@@ -227,6 +245,8 @@ mod tests {
         );
         let full = GraphError {
             details: Some("Wait \"a bit\"".into()),
+            user_title: Some("Später".into()),
+            user_message: Some("Noch \"nicht\".".into()),
             is_transient: true,
             retry_after: Some(7),
             ..GraphError::titled(500, 131_016).with_subcode(5)
@@ -234,7 +254,7 @@ mod tests {
         let reply = full.to_response("B");
         assert_eq!(
             String::from_utf8_lossy(&reply.body),
-            r#"{"error":{"message":"(#131016) Service unavailable","type":"OAuthException","code":131016,"error_subcode":5,"is_transient":true,"error_data":{"messaging_product":"whatsapp","details":"Wait \"a bit\""},"fbtrace_id":"B"}}"#
+            r#"{"error":{"message":"(#131016) Service unavailable","type":"OAuthException","code":131016,"error_subcode":5,"is_transient":true,"error_user_title":"Später","error_user_msg":"Noch \"nicht\".","error_data":{"messaging_product":"whatsapp","details":"Wait \"a bit\""},"fbtrace_id":"B"}}"#
         );
         assert!(reply.headers.contains(&("retry-after", "7".to_owned())));
     }
