@@ -11,7 +11,7 @@ use sha2::Sha256;
 use super::WorldSpec;
 use super::generator;
 use super::params::Params;
-use super::response::{GraphError, SimulatedResponse};
+use super::response::{ErrorTexts, GraphError, SimulatedResponse};
 use super::route::USER_ID;
 use super::tokens::{TokenInfo, TokenRights};
 use crate::domain::clock::{TimePoint, UtcTime};
@@ -162,13 +162,12 @@ pub(super) fn scripted_error(fault: ErrorResponse, method: &str) -> GraphError {
         (code, _) => GraphError::titled(fault.http_status(), code),
     };
     let status = fault.http_status();
+    let texts = ErrorTexts { details: fault.details, user_title: fault.user_title, user_message: fault.user_message };
     GraphError {
         message: fault.message.map_or(base.message, Into::into),
-        user_title: fault.user_title.map(Into::into),
-        user_message: fault.user_message.map(Into::into),
+        texts: Some(Box::new(texts)),
         status,
         subcode: fault.subcode,
-        details: fault.details.map(Into::into),
         is_transient: fault.transient.unwrap_or(base.is_transient),
         retry_after: fault.retry_after,
         regain_minutes: fault.regain_minutes,

@@ -68,9 +68,8 @@ pub(super) struct GraphError {
     pub subcode: Option<i64>,
     pub kind: &'static str,
     pub message: Cow<'static, str>,
-    pub details: Option<Box<str>>,
-    pub user_title: Option<Box<str>>,
-    pub user_message: Option<Box<str>>,
+    /// Further texts. Most errors have none, so they are on the heap.
+    pub texts: Option<Box<ErrorTexts>>,
     pub is_transient: bool,
     /// The value of the `Retry-After` header, in seconds.
     pub retry_after: Option<u32>,
@@ -78,6 +77,14 @@ pub(super) struct GraphError {
     pub regain_minutes: Option<u32>,
     /// The value of `X-Business-Use-Case-Usage`; `None` for the counted one.
     pub usage: Option<Box<str>>,
+}
+
+/// What Meta adds to the message of some errors.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct ErrorTexts {
+    pub details: Option<String>,
+    pub user_title: Option<String>,
+    pub user_message: Option<String>,
 }
 
 /// The type of nearly every error, whatever its cause.
@@ -92,9 +99,7 @@ impl GraphError {
             subcode: None,
             kind: OAUTH_EXCEPTION,
             message: message.into(),
-            details: None,
-            user_title: None,
-            user_message: None,
+            texts: None,
             // As users of Meta's API have recorded throttles.
             is_transient: matches!(code, 4 | 17 | 32 | 341 | 613 | 80_007 | 80_008 | 130_429),
             retry_after: None,
@@ -127,7 +132,8 @@ impl GraphError {
     /// A call for a verification code, which nobody would receive.
     pub(super) fn no_code_sent(code: i64) -> Self {
         let details = "The simulator sends no SMS and calls no phone, so there is no verification code.";
-        Self { details: Some(details.into()), ..Self::titled(400, code) }
+        let texts = ErrorTexts { details: Some(details.to_owned()), ..ErrorTexts::default() };
+        Self { texts: Some(Box::new(texts)), ..Self::titled(400, code) }
     }
 
     pub(super) fn bad_proof(message: &'static str) -> Self {
@@ -149,16 +155,8 @@ impl GraphError {
         if self.is_transient {
             body.extend_from_slice(br#","is_transient":true"#);
         }
-        for (key, text) in [("error_user_title", &self.user_title), ("error_user_msg", &self.user_message)] {
-            if let Some(text) = text {
-                body.extend_from_slice(format!(r#","{key}":"#).as_bytes());
-                write_json_string(&mut body, text);
-            }
-        }
-        if let Some(details) = &self.details {
-            body.extend_from_slice(br#","error_data":{"messaging_product":"whatsapp","details":"#);
-            write_json_string(&mut body, details);
-            body.push(b'}');
+        if let Some(texts) = &self.texts {
+            texts.write_to(&mut body);
         }
         body.extend_from_slice(br#","fbtrace_id":"#);
         write_json_string(&mut body, trace_id);
@@ -177,6 +175,22 @@ impl GraphError {
         let is_plain = |c: char| c == ' ' || c.is_ascii_graphic() && c != '"' && c != '\\';
         let message: String = self.message.chars().map(|c| if is_plain(c) { c } else { '?' }).collect();
         format!(r#"OAuth "Facebook Platform" "{reason}" "{message}""#)
+    }
+}
+
+impl ErrorTexts {
+    fn write_to(&self, body: &mut Vec<u8>) {
+        for (key, text) in [("error_user_title", &self.user_title), ("error_user_msg", &self.user_message)] {
+            if let Some(text) = text {
+                body.extend_from_slice(format!(r#","{key}":"#).as_bytes());
+                write_json_string(body, text);
+            }
+        }
+        if let Some(details) = &self.details {
+            body.extend_from_slice(br#","error_data":{"messaging_product":"whatsapp","details":"#);
+            write_json_string(body, details);
+            body.push(b'}');
+        }
     }
 }
 
@@ -244,9 +258,11 @@ mod tests {
             r#"{"error":{"message":"(#100) Param pin must be 6 characters long.","type":"OAuthException","code":100,"fbtrace_id":"Atrace"}}"#
         );
         let full = GraphError {
-            details: Some("Wait \"a bit\"".into()),
-            user_title: Some("Später".into()),
-            user_message: Some("Noch \"nicht\".".into()),
+            texts: Some(Box::new(ErrorTexts {
+                details: Some("Wait \"a bit\"".to_owned()),
+                user_title: Some("Später".to_owned()),
+                user_message: Some("Noch \"nicht\".".to_owned()),
+            })),
             is_transient: true,
             retry_after: Some(7),
             ..GraphError::titled(500, 131_016).with_subcode(5)
