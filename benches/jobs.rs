@@ -174,6 +174,7 @@ fn session(wabas: Vec<Arc<Waba>>) -> Session {
         escrow_command: EscrowCommand::default(),
         initial_message: None,
         refresh_note: None,
+        waba_search: None,
     }
 }
 

@@ -12,6 +12,7 @@ mod http_client;
 mod transport_error;
 mod reply;
 mod secrets;
+mod discovery;
 
 use std::fmt;
 use std::sync::Arc;
@@ -37,6 +38,7 @@ use crate::graph::secrets::RequestSecrets;
 use crate::graph::transport_error::TransportError;
 use crate::policy::quota::Usage;
 
+pub use crate::graph::discovery::{WabaPage, WabaSource};
 pub use crate::graph::http_client::GraphSetupError;
 pub use crate::graph::proxy::ProxyProblem;
 
@@ -271,9 +273,18 @@ impl Graph {
         let fields = fields.query_value();
         let mut pairs = vec![("fields", fields.as_str())];
         pairs.extend_from_slice(query);
+        self.read_json(path, &pairs, parse).await
+    }
+
+    async fn read_json<T>(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+        parse: impl Fn(&Json<'_>, UtcTime) -> Option<T>,
+    ) -> ReadAnswer<T> {
         // A PIN that is set while the reply is on its way may not be in it.
         let asked_at = self.now();
-        let reply = match self.send_request(self.inner.client.get(self.url(path, &pairs))).await {
+        let reply = match self.send_request(self.inner.client.get(self.url(path, query))).await {
             Ok(reply) => reply,
             Err(error) => return ReadAnswer { result: Err(error.into()), usage: Usage::default() },
         };

@@ -107,6 +107,12 @@ impl GraphUrl {
         self.0.scheme() == "http"
     }
 
+    /// True if this is Meta's own Graph API.
+    #[must_use]
+    pub fn is_meta(&self) -> bool {
+        self.host() == "graph.facebook.com"
+    }
+
     /// True if the host is this machine, so that no proxy can reach it.
     #[must_use]
     pub fn is_on_this_machine(&self) -> bool {

@@ -45,6 +45,11 @@ impl RequestSecrets {
         self.authorization.clone()
     }
 
+    /// The token itself, for the one call whose URL has to name it.
+    pub(super) fn token(&self) -> &str {
+        self.credentials.token.expose()
+    }
+
     /// The query parameters that prove the app secret; none without one.
     pub(super) fn proof_parameters(&self, now: UtcTime) -> Vec<(&'static str, Zeroizing<String>)> {
         match (&self.credentials.app_secret, &self.proof) {

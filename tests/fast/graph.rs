@@ -4,6 +4,7 @@
 
 mod bodies;
 mod connections;
+mod discovery;
 mod fields;
 mod reads;
 mod replies;

@@ -167,6 +167,7 @@ fn session(options: &DriverOptions, wabas: Vec<Arc<Waba>>) -> Session {
         escrow_command: EscrowCommand::default(),
         initial_message: None,
         refresh_note: None,
+        waba_search: None,
     }
 }
 

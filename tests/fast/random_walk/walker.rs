@@ -98,6 +98,7 @@ impl Walker {
             escrow_command: EscrowCommand::default(),
             initial_message: None,
             refresh_note: None,
+            waba_search: None,
         };
         let (mut app, _) = App::start(session, Ok(()), Keymap::default(), Size { width: 80, height: 24 });
         let now = TimePoint { instant: Instant::now(), utc: UtcTime::from_unix_seconds(1_795_356_189) };
