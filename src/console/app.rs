@@ -154,6 +154,7 @@ impl App {
             Msg::JobsChanged(jobs) => self.jobs_changed(&jobs),
             Msg::JobRead(id, job) => self.job_read(id, job),
             Msg::JobsRead(jobs) => self.jobs_read(jobs),
+            Msg::TokenInfoRead(info) => self.shared.note_token_info(*info, now),
             Msg::ClientNotice(why) => self.shared.messages.push(now.utc, why.as_str()),
         }
         Vec::new()

@@ -29,6 +29,14 @@ pub struct TokenSight {
     pub wabas: Vec<Arc<Waba>>,
 }
 
+/// Asks Meta what the access token of this client is.
+///
+/// # Errors
+/// Why it could not be read.
+pub async fn read_token_info(graph: &Graph, pace: &Pace) -> Result<TokenInfo, ReadFailure> {
+    read_paced(pace, CallTarget::default(), || graph.read_token_info()).await
+}
+
 /// Asks Meta which WABAs the access token sees: those that its permissions name; or, if they hold for all, those of its
 /// user and of `business`.
 ///
@@ -39,7 +47,7 @@ pub async fn read_token_sight(
     pace: &Pace,
     business: Option<BusinessId>,
 ) -> Result<TokenSight, ReadFailure> {
-    let token = read_paced(pace, CallTarget::default(), || graph.read_token_info()).await?;
+    let token = read_token_info(graph, pace).await?;
     let wabas = match &token.wabas {
         _ if !token.is_valid => Vec::new(),
         GrantedWabas::Listed(ids) => read_names(graph, pace, ids).await,

@@ -122,6 +122,14 @@ pub struct Permission {
     pub purpose: &'static str,
 }
 
+impl Permission {
+    /// False for the permission that only solution partners need.
+    #[must_use]
+    pub fn is_always_needed(self) -> bool {
+        self == TOKEN_PERMISSIONS[0]
+    }
+}
+
 /// The permissions that setting a PIN needs.
 ///
 /// Source: developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/two-step-verification.

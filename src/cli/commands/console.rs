@@ -138,6 +138,7 @@ fn setup_from_config(
         waba_search,
     };
     let worker_config = WorkerConfig {
+        asks_about_token: profile.may_ask_about_token(),
         endpoint: profile.endpoint.clone(),
         sources: NumberSources { wabas: profile.wabas.clone(), numbers: profile.numbers.clone() },
         concurrency: profile.concurrency,

@@ -87,6 +87,7 @@ pub(crate) fn run(args: &DemoArgs, state_dir: Option<&Path>, global: &GlobalArgs
     };
     let setup = ConsoleSetup {
         worker_config: Some(WorkerConfig {
+            asks_about_token: false,
             endpoint,
             sources: NumberSources { wabas, numbers: Vec::new() },
             concurrency: config::profile::DEFAULT_CONCURRENCY,

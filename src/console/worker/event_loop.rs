@@ -408,6 +408,9 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
                     report(WorkerReport::Msg(Msg::ClientNotice(CleanText::new(&other.to_string()))));
                 }));
                 self.with_jobs(|jobs| jobs.use_graph(graph.clone()));
+                if self.config.asks_about_token {
+                    self.read_token_info(graph.clone());
+                }
                 self.graph = Ok(graph);
             }
             Err(error) => {

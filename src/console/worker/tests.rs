@@ -61,7 +61,7 @@ fn start_worker_at(
     let report = move |report| {
         sender.send(report).ok();
     };
-    let config = WorkerConfig { endpoint, sources, concurrency: 1, recording };
+    let config = WorkerConfig { endpoint, sources, concurrency: 1, asks_about_token: true, recording };
     (WorkerHandle::start(runtime, config, Clock::System, report).expect("a thread"), reports)
 }
 

@@ -241,7 +241,7 @@ async fn a_bare_401_stops_everything() {
     let requests = server.requests().len();
     assert!(requests <= 1 + 4, "{requests} requests");
     assert_eq!(fixture.count_last_states(is_token_refused), 200 - requests);
-    let doubt = DoubtReason::UnexpectedReply { http_status: 401, form: ReplyForm::Unrecognized }.into();
+    let doubt = DoubtReason::UnexpectedReply { http_status: 401, form: ReplyForm::WebPage }.into();
     let is_in_doubt = |state: &ChangeState| matches!(state, ChangeState::InDoubt(details) if details.doubt == doubt);
     assert_eq!(fixture.count_last_states(is_in_doubt), requests);
 }
