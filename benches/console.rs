@@ -71,6 +71,7 @@ fn session(waba: &Arc<Waba>) -> Session {
         escrow_command: EscrowCommand::default(),
         initial_message: None,
         refresh_note: None,
+        waba_search: None,
     }
 }
 

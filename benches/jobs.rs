@@ -174,6 +174,7 @@ fn session(wabas: Vec<Arc<Waba>>) -> Session {
         escrow_command: EscrowCommand::default(),
         initial_message: None,
         refresh_note: None,
+        waba_search: None,
     }
 }
 
@@ -199,7 +200,7 @@ impl JobBench {
         let state_dir = TempDir::new().expect("a directory");
         let sources = NumberSources { wabas, numbers: Vec::new() };
         let recording = recording_config(&state_dir);
-        let config = WorkerConfig { endpoint, sources, concurrency: IN_FLIGHT, recording };
+        let config = WorkerConfig { endpoint, sources, concurrency: IN_FLIGHT, asks_about_token: false, recording };
         let worker = WorkerHandle::start(runtime, config, Clock::System, move |report| {
             sender.send(report).ok();
         })

@@ -33,6 +33,7 @@ mod secret_stdin;
 mod pin_file;
 mod number_list;
 mod pauses;
+mod discovery;
 mod lookup;
 mod rest_question;
 mod run_job;
@@ -46,7 +47,7 @@ use std::process;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use args::{DemoArgs, GlobalArgs};
-use commands::{audit, config, console, demo, escrow, jobs, numbers, pin, simulator};
+use commands::{audit, config, console, demo, escrow, jobs, numbers, pin, simulator, wabas};
 use error::CliError;
 use exit_code::ExitCode;
 use output::stdio::eprint_line;
@@ -92,6 +93,9 @@ enum CliCommand {
     /// List or show phone numbers
     #[command(subcommand)]
     Numbers(numbers::NumbersCommand),
+    /// List the WABAs that the access token sees
+    #[command(subcommand)]
+    Wabas(wabas::WabasCommand),
     /// Set PINs from the command line
     #[command(subcommand)]
     Pin(pin::PinCommand),
@@ -154,6 +158,7 @@ fn run(cli: &Cli) -> Result<ExitCode, CliError> {
     }
     match &cli.command {
         Some(CliCommand::Numbers(command)) => numbers::run(command, &overrides, &env, &cli.global),
+        Some(CliCommand::Wabas(command)) => wabas::run(command, &overrides, &env, &cli.global),
         Some(CliCommand::Pin(command)) => pin::run(command, &overrides, &env, &cli.global),
         Some(CliCommand::Escrow(command)) => escrow::run(command, &overrides, &env, &cli.global),
         Some(CliCommand::Jobs(command)) => jobs::run(command, &overrides, &env, &cli.global),

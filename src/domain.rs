@@ -12,6 +12,7 @@ pub mod pin;
 pub mod number_arg;
 pub mod pin_plan;
 pub mod redact;
+pub mod token_info;
 pub mod outcome;
 pub mod standing;
 pub mod change;

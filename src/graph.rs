@@ -7,32 +7,40 @@
 mod fields;
 mod json;
 mod rate_limit;
+mod proxy;
+mod http_client;
 mod transport_error;
 mod reply;
 mod secrets;
+mod discovery;
 
-use std::fs;
-use std::io;
-use std::path::PathBuf;
+use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
-use reqwest::{Certificate, Client, ClientBuilder, RequestBuilder, redirect, retry};
+use reqwest::{Client, RequestBuilder};
 use tokio::time::{Instant, timeout};
 use url::Url;
 
-use crate::config::endpoint::{Credentials, Endpoint, GraphUrl};
+use crate::config::endpoint::{Credentials, Endpoint, GraphUrl, GraphVersion};
 use crate::domain::clock::{Clock, UtcTime};
 use crate::domain::number::{Number, PhoneNumberId, Waba};
-use crate::domain::outcome::{ObjectKind, Outcome, ReadFailure};
+use crate::domain::outcome::{ObjectKind, Outcome, ReadFailure, ReplyForm};
 use crate::domain::pin::Pin;
 use crate::graph::fields::{FieldRefusal, FieldSet, KnownFields, NumberParser};
+use crate::graph::http_client::{build_client, environment_proxy};
 use crate::graph::json::Json;
+use crate::graph::proxy::EnvProxy;
 use crate::graph::reply::HttpReply;
 use crate::graph::secrets::RequestSecrets;
 use crate::graph::transport_error::TransportError;
 use crate::policy::quota::Usage;
+
+pub use crate::graph::discovery::{WabaPage, WabaSource};
+pub use crate::graph::http_client::GraphSetupError;
+pub use crate::graph::proxy::ProxyProblem;
 
 /// For DNS, TCP and TLS together. Shorter than [`TOTAL_TIMEOUT`], so that a connection that is never established is
 /// reported as "not sent" and not as in doubt.
@@ -45,9 +53,8 @@ pub const TOTAL_TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest body that is read of one reply. A page of 100 numbers is about 40 kB.
 pub const MAX_REPLY_BYTES: usize = 1024 * 1024;
 
-/// The server may close a connection that was idle for longer than this, just as pindesk sends a PIN over it, which
-/// would put that PIN in doubt. Load balancers close idle connections after 60 s or more.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Names the version that a reply is of. Source: github.com/facebook/openapi, `business-messaging-api_v23.0.yaml`.
+const VERSION_HEADER: &str = "facebook-api-version";
 
 /// How many numbers one page holds at most.
 /// Source: github.com/facebook/openapi, `business-messaging-api_v23.0.yaml`.
@@ -62,40 +69,40 @@ const TRACE_ID_HEADER: &str = "x-fb-trace-id";
 pub struct Graph {
     inner: Arc<Inner>,
     clock: Clock,
+    on_other_version: Option<Arc<VersionObserver>>,
+}
+
+/// Is told the first time that a reply is of another version than pindesk asked for.
+pub type VersionObserver = dyn Fn(OtherVersion) + Send + Sync;
+
+/// Meta served another version of the Graph API than the config has, as it does after a version has expired.
+///
+/// Source: developers.facebook.com/docs/graph-api/guides/versioning.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtherVersion {
+    /// The version that the config has.
+    pub asked: GraphVersion,
+    /// The version of the reply.
+    pub served: GraphVersion,
+}
+
+impl fmt::Display for OtherVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { asked, served } = self;
+        write!(f, "Meta answered with version {served} instead of {asked}, which may have expired. ")?;
+        write!(f, "Set graph_version in the config.")
+    }
 }
 
 struct Inner {
     client: Client,
+    proxy: Option<EnvProxy>,
     url: GraphUrl,
-    version: String,
+    version: GraphVersion,
+    /// A reply of another version was seen.
+    has_seen_other_version: AtomicBool,
     secrets: RequestSecrets,
     known_fields: KnownFields,
-}
-
-/// Why a [`Graph`] cannot be created. Nothing was sent.
-#[derive(Debug, thiserror::Error)]
-pub enum GraphSetupError {
-    /// The CA file cannot be read.
-    #[error("cannot read the CA file {}", path.display())]
-    CaFile {
-        /// As configured.
-        path: PathBuf,
-        /// Why the system refused to read it.
-        #[source]
-        source: io::Error,
-    },
-    /// The CA file holds no certificate.
-    #[error("no PEM certificate in the CA file {}", path.display())]
-    NoCertificate {
-        /// As configured.
-        path: PathBuf,
-    },
-    /// An HTTP header cannot carry the token.
-    #[error("the access token contains a character that an HTTP header cannot carry")]
-    InvalidToken,
-    /// The HTTP client could not be created: for https, most often because the system has no certificates.
-    #[error("cannot set up TLS: the system's CA certificates are missing, or one in the CA file is damaged")]
-    HttpClient(#[source] reqwest::Error),
 }
 
 /// Where a list continues, as Graph encodes it: the parameter of the next page, and its value.
@@ -148,22 +155,32 @@ impl Graph {
     /// https, which takes some milliseconds; for http it loads nothing.
     ///
     /// # Errors
-    /// If the CA file cannot be read or holds no certificate, or the system has no CA certificates.
+    /// If the CA file cannot be read or holds no certificate, the system has no CA certificates, or a variable of the
+    /// environment names a proxy that cannot be used.
     pub fn new(endpoint: &Endpoint, credentials: Credentials, max_in_flight: usize) -> Result<Self, GraphSetupError> {
+        let proxy = if endpoint.url.is_on_this_machine() { None } else { environment_proxy()? };
         let inner = Inner {
-            client: build_client(endpoint, max_in_flight)?,
+            client: build_client(endpoint, proxy.as_ref(), max_in_flight)?,
+            proxy,
             url: endpoint.url.clone(),
-            version: endpoint.version.to_string(),
+            version: endpoint.version.clone(),
+            has_seen_other_version: AtomicBool::new(false),
             secrets: RequestSecrets::new(credentials).map_err(|_| GraphSetupError::InvalidToken)?,
             known_fields: KnownFields::default(),
         };
-        Ok(Self { inner: Arc::new(inner), clock: Clock::System })
+        Ok(Self { inner: Arc::new(inner), clock: Clock::System, on_other_version: None })
     }
 
     /// Uses another clock for the times of numbers.
     #[must_use]
     pub fn with_clock(self, clock: Clock) -> Self {
         Self { clock, ..self }
+    }
+
+    /// Tells `observer` once if a reply is of another version than pindesk asked for.
+    #[must_use]
+    pub fn on_other_version(self, observer: Arc<VersionObserver>) -> Self {
+        Self { on_other_version: Some(observer), ..self }
     }
 
     /// Sets or replaces the PIN of a number, with one request. Takes at most [`TOTAL_TIMEOUT`].
@@ -219,8 +236,9 @@ impl Graph {
         .await
     }
 
-    /// Reads numbers. Repeats the read only while Graph refuses the name of a field: at most once for each field. What an
-    /// object lacks is remembered for this object alone.
+    /// Reads numbers. Repeats the read only while Graph refuses the name of a field, at most once for each field, and once
+    /// for each client if Graph refuses the app secret proof, because it may want one with a time. What an object lacks is
+    /// remembered for this object alone.
     async fn read_with_known_fields<T>(
         &self,
         kind: ObjectKind,
@@ -233,6 +251,9 @@ impl Graph {
         loop {
             let answer = self.read_once(path, query, fields, &parse).await;
             let Err(ReadFailure::Api(error)) = &answer.result else { return answer };
+            if self.inner.secrets.sign_time_after(error) {
+                continue;
+            }
             match fields.after_refusal(error, kind) {
                 FieldRefusal::Fewer(fewer) => {
                     self.inner.known_fields.remember(node, fewer);
@@ -256,24 +277,35 @@ impl Graph {
         let fields = fields.query_value();
         let mut pairs = vec![("fields", fields.as_str())];
         pairs.extend_from_slice(query);
+        self.read_json(path, &pairs, parse).await
+    }
+
+    async fn read_json<T>(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+        parse: impl Fn(&Json<'_>, UtcTime) -> Option<T>,
+    ) -> ReadAnswer<T> {
         // A PIN that is set while the reply is on its way may not be in it.
         let asked_at = self.now();
-        let reply = match self.send_request(self.inner.client.get(self.url(path, &pairs))).await {
+        let reply = match self.send_request(self.inner.client.get(self.url(path, query))).await {
             Ok(reply) => reply,
             Err(error) => return ReadAnswer { result: Err(error.into()), usage: Usage::default() },
         };
         let json = reply::read_result(&reply, |text| self.inner.secrets.redact(text, None));
-        let unexpected = ReadFailure::UnexpectedReply { http_status: reply.http_status };
+        let unexpected = ReadFailure::UnexpectedReply { http_status: reply.http_status, form: ReplyForm::Unrecognized };
         let result = json.and_then(|json| parse(&json, asked_at).ok_or(unexpected));
         ReadAnswer { result, usage: reply.usage }
     }
 
     fn url(&self, path: &[&str], query: &[(&str, &str)]) -> Url {
-        let version = std::iter::once(self.inner.version.as_str());
-        let mut url = self.inner.url.join(version.chain(path.iter().copied()));
-        let proof = self.inner.secrets.proof().map(|proof| ("appsecret_proof", proof));
-        for (name, value) in query.iter().copied().chain(proof) {
+        let version = self.inner.version.to_string();
+        let mut url = self.inner.url.join(std::iter::once(version.as_str()).chain(path.iter().copied()));
+        for (name, value) in query {
             url.query_pairs_mut().append_pair(name, value);
+        }
+        for (name, value) in self.inner.secrets.proof_parameters(self.now()) {
+            url.query_pairs_mut().append_pair(name, &value);
         }
         url
     }
@@ -286,23 +318,46 @@ impl Graph {
     async fn send_request(&self, request: RequestBuilder) -> Result<HttpReply, TransportError> {
         let start = Instant::now();
         let request = request.header(AUTHORIZATION, self.inner.secrets.authorization());
-        match timeout(TOTAL_TIMEOUT, send_and_read_body(request, start, self.now())).await {
+        let proxy = self.inner.proxy.as_ref();
+        let result = match timeout(TOTAL_TIMEOUT, send_and_read_body(request, proxy, start, self.now())).await {
             Ok(result) => result,
             Err(_) => Err(TransportError::Timeout { waited: start.elapsed() }),
+        };
+        self.check_version(&result);
+        match (result, proxy) {
+            (Err(TransportError::TunnelRefused { status: None, .. }), Some(proxy)) => {
+                let limit = TOTAL_TIMEOUT.saturating_sub(start.elapsed()).min(CONNECT_TIMEOUT);
+                let status = proxy.refusal_status(&self.url(&[], &[]), limit).await;
+                Err(TransportError::TunnelRefused { proxy: proxy.to_string(), status })
+            }
+            (result, _) => result,
+        }
+    }
+
+    fn check_version(&self, result: &Result<HttpReply, TransportError>) {
+        let Some(observer) = &self.on_other_version else { return };
+        let Some(served) = result.as_ref().ok().and_then(|reply| reply.version.clone()) else { return };
+        let asked = &self.inner.version;
+        if served != *asked && !self.inner.has_seen_other_version.swap(true, Ordering::Relaxed) {
+            observer(OtherVersion { asked: asked.clone(), served });
         }
     }
 }
 
 async fn send_and_read_body(
     request: RequestBuilder,
+    proxy: Option<&EnvProxy>,
     start: Instant,
     now: UtcTime,
 ) -> Result<HttpReply, TransportError> {
-    let to_error = |error: reqwest::Error| TransportError::from_reqwest(&error, start.elapsed(), CONNECT_TIMEOUT);
+    let to_error =
+        |error: reqwest::Error| TransportError::from_reqwest(&error, start.elapsed(), CONNECT_TIMEOUT, proxy);
     let mut response = request.send().await.map_err(to_error)?;
     let http_status = response.status().as_u16();
     let usage = rate_limit::usage(response.headers(), now);
-    let trace_id = response.headers().get(TRACE_ID_HEADER).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let text_of = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+    let trace_id = text_of(TRACE_ID_HEADER).map(str::to_owned);
+    let version = text_of(VERSION_HEADER).and_then(|value| value.parse().ok());
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(to_error)? {
         if body.len() + chunk.len() > MAX_REPLY_BYTES {
@@ -310,38 +365,5 @@ async fn send_and_read_body(
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(HttpReply { http_status, usage, trace_id, body })
-}
-
-fn build_client(endpoint: &Endpoint, max_in_flight: usize) -> Result<Client, GraphSetupError> {
-    let mut builder = ClientBuilder::new()
-        .user_agent(concat!("pindesk/", env!("CARGO_PKG_VERSION")))
-        // A redirect would carry the PIN to another host, or turn the request into a read that reports "success".
-        .redirect(redirect::Policy::none())
-        .retry(retry::never())
-        .referer(false)
-        .tcp_nodelay(true)
-        .pool_max_idle_per_host(max_in_flight)
-        .pool_idle_timeout(IDLE_TIMEOUT)
-        .connect_timeout(CONNECT_TIMEOUT);
-    if endpoint.url.is_plain_http() || endpoint.url.is_loopback() || endpoint.url.host() == "localhost" {
-        // A proxy from the environment would see the token and the PIN of plain http.
-        builder = builder.no_proxy();
-    }
-    if endpoint.url.is_plain_http() {
-        // Loads no TLS roots: that takes time, and fails if the system has none.
-        builder = builder.tls_certs_only([]);
-    } else {
-        builder = builder.https_only(true).tls_certs_merge(extra_ca_certificates(endpoint)?);
-    }
-    builder.build().map_err(GraphSetupError::HttpClient)
-}
-
-fn extra_ca_certificates(endpoint: &Endpoint) -> Result<Vec<Certificate>, GraphSetupError> {
-    let Some(path) = &endpoint.ca_file else { return Ok(Vec::new()) };
-    let pem = fs::read(path).map_err(|source| GraphSetupError::CaFile { path: path.clone(), source })?;
-    match Certificate::from_pem_bundle(&pem) {
-        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        Ok(_) | Err(_) => Err(GraphSetupError::NoCertificate { path: path.clone() }),
-    }
+    Ok(HttpReply { http_status, usage, trace_id, version, body })
 }

@@ -3,6 +3,7 @@
 //! It retries a read that may succeed the next time. It does not interpret other failures, and never sends a PIN.
 
 pub mod list;
+pub mod discovery;
 pub mod record;
 mod job_report;
 pub(crate) mod request_index;

@@ -32,8 +32,8 @@ pub use self::demo_rows::FAILING_DEMO_ROWS;
 pub use self::faults::{FaultPlan, FaultPlanError};
 pub use self::response_gate::HoldGuard;
 pub use self::world::{
-    Delivery, EXPIRED_TOKEN, FULL_ACCESS_TOKEN, READ_ONLY_TOKEN, RequestBody, SimulatedRequest, SimulatedResponse,
-    WabaSizes, World, WorldSpec, wabas,
+    BUSINESS_ID, Delivery, EXPIRED_TOKEN, EXPIRING_TOKEN_PREFIX, FULL_ACCESS_TOKEN, ONE_WABA_TOKEN, READ_ONLY_TOKEN,
+    RequestBody, SimulatedRequest, SimulatedResponse, UNLIMITED_TOKEN, WabaSizes, World, WorldSpec, wabas,
 };
 
 use self::connection::{ResetHandle, ResettableListener};
@@ -47,7 +47,14 @@ pub const ABOUT: &str = "\
 A local fake of Meta's Graph API for demos, training and tests. It serves simulated WhatsApp Business phone numbers
 on this machine only and sends nothing to the network. The numbers are from ranges reserved for fiction.
 
-Access tokens: SIMULATOR allows everything, SIMULATOR-READONLY allows reads, SIMULATOR-EXPIRED has expired.
+Access tokens:
+  SIMULATOR               allows everything
+  SIMULATOR-READONLY      allows reads
+  SIMULATOR-ONE-WABA      sees the first WABA only
+  SIMULATOR-UNLIMITED     as SIMULATOR, but its permissions name no WABA
+  SIMULATOR-EXPIRED       has expired
+  SIMULATOR-EXPIRES-TIME  expires then: TIME in seconds since 1970
+Its business is 500000000000001. It owns all WABAs but the last two, which clients shared with it.
 
 It follows Meta's public documentation. Meta may behave differently where its documentation says nothing:
   - the errors and limits of setting a PIN, and whether it counts against the calls per hour;
@@ -55,9 +62,13 @@ It follows Meta's public documentation. Meta may behave differently where its do
   - a PIN that is a JSON number, or empty (here: refused with 100);
   - the same PIN set twice (here: success), and weak PINs (here: accepted);
   - the HTTP status of 104, 190 and 80008, and the key of the usage header;
+  - the type of an access token (here: SYSTEM_USER), and whether debug_token accepts the token that it is asked about
+    as its own access token (here: yes);
+  - a WABA that the access token does not see (here: refused with 200);
+  - the words of a refused request_code or verify_code (here: always refused, because no code is sent);
   - whether refused calls count (here: as an option), and the limits of an app;
   - the default fields, and some values of rarely used fields.
-It ignores sorting and filtering of lists. It does not have request_code, verify_code and the business edges.";
+It ignores sorting and filtering of lists.";
 
 /// The maximum size of a request body, in bytes. The body of a PIN request has about 20.
 const MAX_BODY_BYTES: usize = 64 * 1_024;

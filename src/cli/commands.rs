@@ -9,3 +9,4 @@ pub(crate) mod jobs;
 pub(crate) mod numbers;
 pub(crate) mod pin;
 pub(crate) mod simulator;
+pub(crate) mod wabas;

@@ -98,6 +98,7 @@ fn named(kind: &str, names: &[String]) -> String {
 pub(crate) fn exit_code(failure: &ReadFailure) -> ExitCode {
     match failure {
         ReadFailure::Api(error) => api_error_exit_code(error),
+        ReadFailure::UnexpectedReply { .. } if failure.is_refusal_by_gateway() => ExitCode::NoAccess,
         ReadFailure::NotSent(_)
         | ReadFailure::NoAnswer
         | ReadFailure::UnexpectedReply { .. }

@@ -59,21 +59,18 @@ pub(crate) fn require_config(overrides: &Overrides, env: &Env) -> Result<Config,
     Ok(config)
 }
 
-/// Refuses a profile that names no number. Meta was not asked, so this says nothing about its numbers.
-pub(crate) fn require_numbers(config: &Config) -> Result<(), CliError> {
+/// The refusal of a profile that names no number. `why` says in a sentence whether Meta was asked, and what came.
+pub(crate) fn names_nothing(config: &Config, why: &str) -> CliError {
     let Config { path, profile, .. } = config;
-    if !profile.is_empty() {
-        return Ok(());
-    }
     let name = &profile.name;
     let path = CleanText::new(&path.display().to_string());
-    Err(CliError::not_ready(format!("profile {name} names no WABA and no number. Nothing was asked."))
+    CliError::not_ready(format!("profile {name} names no WABA and no number. {why}"))
         .remedy(format!("Add the WABAs whose numbers you manage to {path}:"))
         .remedy(format!("  [[profile.{name}.waba]]"))
         .remedy("  id = \"…\"      # WhatsApp Manager, Account settings: WhatsApp Business account ID")
         .remedy("or single numbers:")
         .remedy(format!("  [[profile.{name}.number]]"))
-        .remedy("  id = \"…\"      # WhatsApp Manager, Phone numbers: phone number ID"))
+        .remedy("  id = \"…\"      # WhatsApp Manager, Phone numbers: phone number ID")
 }
 
 /// The error if no config file exists.

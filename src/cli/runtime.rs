@@ -1,10 +1,12 @@
 //! The tokio runtime of a command, and its Graph client.
 
 use std::io;
+use std::sync::Arc;
 
 use tokio::runtime::{Builder, Runtime};
 
 use crate::cli::error::CliError;
+use crate::cli::output::stdio::eprint_line;
 use crate::config::Profile;
 use crate::graph::Graph;
 use crate::preflight;
@@ -18,5 +20,7 @@ pub(crate) fn build_runtime() -> Result<Runtime, CliError> {
 /// Reads the access token of a profile and builds its client. May run `token_command`.
 pub(crate) fn open_graph(profile: &Profile) -> Result<Graph, CliError> {
     let credentials = preflight::load_credentials(profile)?;
-    Graph::new(&profile.endpoint, credentials, profile.concurrency).map_err(|error| CliError::not_ready_because(&error))
+    let graph = Graph::new(&profile.endpoint, credentials, profile.concurrency);
+    let graph = graph.map_err(|error| CliError::not_ready_because(&error))?;
+    Ok(graph.on_other_version(Arc::new(|other| eprint_line(&format!("pindesk: {other}")))))
 }

@@ -13,6 +13,7 @@ use age::secrecy::ExposeSecret as _;
 use age::x25519;
 
 use crate::cli::error::CliError;
+use crate::config::endpoint::AppSecret;
 use crate::domain::json_text::json_text;
 use crate::domain::redact::{redacted_path, shell_quote};
 use crate::simulator;
@@ -20,6 +21,7 @@ use crate::simulator;
 const CONFIG_FILE: &str = "config.toml";
 const TOKEN_FILE: &str = "token";
 const KEY_FILE: &str = "key.txt";
+const APP_SECRET_FILE: &str = "app-secret";
 const FILES: [&str; 3] = [CONFIG_FILE, TOKEN_FILE, KEY_FILE];
 
 /// The first line of a config that this module wrote.
@@ -36,14 +38,16 @@ pub(crate) struct ConfigDir {
     given: PathBuf,
     /// Where the simulator listens, if an earlier one wrote the files.
     address: Option<SocketAddr>,
+    /// The app secret of the simulator, if it checks proofs.
+    app_secret: Option<AppSecret>,
 }
 
 impl ConfigDir {
     /// Looks at a directory, which may not exist. Writes nothing.
     ///
     /// # Errors
-    /// If one of the files exists, and an earlier simulator did not write all of them.
-    pub(crate) fn open(given: &Path) -> Result<Self, CliError> {
+    /// If one of the files exists, and an earlier simulator did not write all of them, or had another app secret.
+    pub(crate) fn open(given: &Path, app_secret: Option<AppSecret>) -> Result<Self, CliError> {
         let dir = std::path::absolute(given).map_err(|error| cannot_write(given, &error))?;
         let existing = FILES.map(|name| dir.join(name)).into_iter().find(|path| path.symlink_metadata().is_ok());
         let address = written_address(&dir);
@@ -53,7 +57,11 @@ impl ConfigDir {
                 Err(CliError::usage(format!("{path} exists, and is not written over"))
                     .remedy("Name another directory, or leave out --write-config."))
             }
-            Some(_) | None => Ok(Self { dir, given: given.to_owned(), address }),
+            Some(_) if written_app_secret(&dir).as_deref() != app_secret.as_ref().map(AppSecret::expose) => {
+                Err(CliError::usage("the config in that directory was written with another --app-secret, or without")
+                    .remedy("Give the same --app-secret, or name another directory."))
+            }
+            Some(_) | None => Ok(Self { dir, given: given.to_owned(), address, app_secret }),
         }
     }
 
@@ -101,12 +109,16 @@ impl ConfigDir {
     fn write_files(&self, url: &str) -> io::Result<()> {
         DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
         let key = x25519::Identity::generate();
-        let config = config_text(&self.dir, url, &key.to_public().to_string())?;
-        for (name, text) in [
-            (TOKEN_FILE, simulator::FULL_ACCESS_TOKEN),
-            (KEY_FILE, key.to_string().expose_secret()),
-            (CONFIG_FILE, config.as_str()),
-        ] {
+        let app_secret = self.app_secret.as_ref().map(AppSecret::expose);
+        let config = config_text(&self.dir, url, &key.to_public().to_string(), app_secret.is_some())?;
+        let key = key.to_string();
+        let files = [
+            (TOKEN_FILE, Some(simulator::FULL_ACCESS_TOKEN)),
+            (APP_SECRET_FILE, app_secret),
+            (KEY_FILE, Some(key.expose_secret())),
+            (CONFIG_FILE, Some(config.as_str())),
+        ];
+        for (name, text) in files.into_iter().filter_map(|(name, text)| Some((name, text?))) {
             let mut options = OpenOptions::new();
             let file = options.write(true).create_new(true).mode(0o600).open(self.dir.join(name));
             file.and_then(|mut file| writeln!(file, "{text}"))?;
@@ -130,16 +142,24 @@ fn written_address(dir: &Path) -> Option<SocketAddr> {
     config.lines().find_map(|line| line.strip_prefix(start)?.strip_suffix(end)?.parse().ok())
 }
 
-fn config_text(dir: &Path, url: &str, recipient: &str) -> io::Result<String> {
+/// The app secret that an earlier simulator wrote, if any.
+fn written_app_secret(dir: &Path) -> Option<String> {
+    Some(fs::read_to_string(dir.join(APP_SECRET_FILE)).ok()?.trim_end().to_owned())
+}
+
+fn config_text(dir: &Path, url: &str, recipient: &str, has_app_secret: bool) -> io::Result<String> {
     // A string of JSON is one of TOML, too.
-    let token = json_text(&dir.join(TOKEN_FILE).to_string_lossy())?;
+    let path = |name: &str| json_text(&dir.join(name).to_string_lossy());
+    let token = path(TOKEN_FILE)?;
+    let app_secret =
+        if has_app_secret { format!("app_secret_file = {}\n", path(APP_SECRET_FILE)?) } else { String::new() };
     let wabas = simulator::wabas();
     let tables = wabas
         .iter()
         .map(|waba| format!("\n[[profile.simulator.waba]]\nid = \"{}\"\nname = \"{}\"\n", waba.id, waba.label()));
     Ok(format!(
         "{HEADER}\n\
-         [profile.simulator]\nlive = false\ngraph_url = \"{url}\"\ntoken_file = {token}\n{}\n\
+         [profile.simulator]\nlive = false\ngraph_url = \"{url}\"\ntoken_file = {token}\n{app_secret}{}\n\
          [escrow]\nrecipients = [\"{recipient}\"]",
         tables.collect::<Vec<_>>().concat()
     ))

@@ -32,10 +32,16 @@ Fault file (TOML; the first fault that fits a request applies):
   number = \"200000000000003\"
   answer = \"timeout\"
 
+  [[fault]]                     # the words of an error, as Meta may write them
+  number = \"200000000000004\"
+  answer = { code = 100, user_message = \"Versuch es nochmal.\" }
+
   Answers without a code: timeout, reset-before, reset-after, truncate, html,
   success-false, redirect, slow. After timeout, reset-after, truncate and slow
   the PIN is in force, and its outcome is in doubt. Other keys: after = N (so
-  many succeed first), call = \"list\" or \"read\" (left out: to set a PIN).";
+  many succeed first), call = \"list\" or \"read\" (left out: to set a PIN). Keys
+  of an answer with a code: status, subcode, message, details, user_title,
+  user_message, transient, retry_after, regain_minutes, usage.";
 
 /// Describes a simulator with generated numbers and these faults.
 pub(crate) fn simulator_spec(numbers: usize, seed: u64, latency_ms: u64, faults: FaultPlan) -> SimulatorSpec {

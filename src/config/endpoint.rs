@@ -51,6 +51,9 @@ pub enum ParseGraphUrlError {
     /// The URL contains a query or a fragment.
     #[error("a query or a fragment in the URL is not allowed")]
     HasQueryOrFragment,
+    /// The host name is not plain ASCII, or is encoded from one that is not.
+    #[error("the host name must be plain ASCII, without xn--: such a name can look like another one")]
+    LookAlikeHost,
     /// The path contains a version, which `graph_version` would add a second time.
     #[error("the version belongs in graph_version, not in the URL")]
     HasVersion,
@@ -61,6 +64,13 @@ impl FromStr for GraphUrl {
 
     fn from_str(text: &str) -> Result<Self, ParseGraphUrlError> {
         let url = Url::parse(text).map_err(|_| ParseGraphUrlError::InvalidUrl)?;
+        // The parser turns a host name that is not ASCII into one that is, with or without such labels.
+        let authority = text.split_once("://").map_or(text, |(_, rest)| rest).split(['/', '\\', '?', '#']).next();
+        let has_encoded_label =
+            url.host_str().is_some_and(|host| host.split('.').any(|label| label.starts_with("xn--")));
+        if has_encoded_label || authority.is_some_and(|authority| !authority.is_ascii()) {
+            return Err(ParseGraphUrlError::LookAlikeHost);
+        }
         if !url.username().is_empty() || url.password().is_some() {
             return Err(ParseGraphUrlError::HasCredentials);
         }
@@ -95,6 +105,18 @@ impl GraphUrl {
     #[must_use]
     pub fn is_plain_http(&self) -> bool {
         self.0.scheme() == "http"
+    }
+
+    /// True if this is Meta's own Graph API.
+    #[must_use]
+    pub fn is_meta(&self) -> bool {
+        self.host() == "graph.facebook.com"
+    }
+
+    /// True if the host is this machine, so that no proxy can reach it.
+    #[must_use]
+    pub fn is_on_this_machine(&self) -> bool {
+        self.is_plain_http() || self.is_loopback() || self.host() == "localhost"
     }
 
     /// The host name, with the port if it is not the usual one.
@@ -259,6 +281,12 @@ mod tests {
             ("http://127.0.0.1.evil.example", ParseGraphUrlError::NotEncrypted),
             ("http://10.0.0.1", ParseGraphUrlError::NotEncrypted),
             ("ftp://127.0.0.1", ParseGraphUrlError::NotEncrypted),
+            ("https://grаph.facebook.com", ParseGraphUrlError::LookAlikeHost),
+            ("https://graph.fäcebook.com:8443", ParseGraphUrlError::LookAlikeHost),
+            ("https://graph.xn--fcebook-8va.com", ParseGraphUrlError::LookAlikeHost),
+            ("https://XN--fcebook-8va.com", ParseGraphUrlError::LookAlikeHost),
+            ("https://ｇraph.facebook.com", ParseGraphUrlError::LookAlikeHost),
+            ("https://graph。facebook.com", ParseGraphUrlError::LookAlikeHost),
             ("file:///etc/passwd", ParseGraphUrlError::NotEncrypted),
             ("https://graph.facebook.com@evil.example", ParseGraphUrlError::HasCredentials),
             ("https://graph.facebook.com/?x=1", ParseGraphUrlError::HasQueryOrFragment),

@@ -116,7 +116,7 @@ const FILE: &str = "an absolute path, or one that starts with `~/`";
 const FLAG: &str = "`true` or `false`";
 
 /// Every key, by section.
-pub const KEYS: [ConfigKey; 27] = [
+pub const KEYS: [ConfigKey; 29] = [
     key(
         Root,
         "default_profile",
@@ -178,6 +178,22 @@ pub const KEYS: [ConfigKey; 27] = [
         FLAG,
         Some("false"),
         "Refuse every change. `--read-only` does the same for one run.",
+        "false",
+    ),
+    key(
+        Profile,
+        "business",
+        "digits in quotes",
+        None,
+        "The business portfolio: a profile without WABAs and numbers then has its WABAs, if the access token names none.",
+        "\"100290129340000\"",
+    ),
+    key(
+        Profile,
+        "discover_through_gateway",
+        FLAG,
+        Some("false"),
+        "Also ask a `graph_url` that is not Meta's which WABAs the access token sees. The token then stands in a URL.",
         "false",
     ),
     key(Profile, "concurrency", "a whole number from 1 to 64", Some("8"), "Maximum concurrent requests.", "8"),

@@ -9,11 +9,13 @@ use std::path::Path;
 use crate::domain::text::{self, CleanText};
 
 /// Keys whose values messages show. [`RedactionRule::KeyBinding`] covers those of `[keys]`.
-const SHOWN_KEYS: [&str; 14] = [
+const SHOWN_KEYS: [&str; 16] = [
     "default_profile",
     "live",
     "graph_url",
     "graph_version",
+    "business",
+    "discover_through_gateway",
     "read_only",
     "concurrency",
     "id",

@@ -13,7 +13,7 @@ use crate::config::endpoint::{DEFAULT_GRAPH_URL, DEFAULT_GRAPH_VERSION, Endpoint
 use crate::config::error::ConfigError;
 use crate::config::keys::ConfigSection;
 use crate::config::toml_reader::{ConfigField, ConfigTable};
-use crate::domain::number::{ParseIdError, PhoneNumberId, Waba};
+use crate::domain::number::{BusinessId, ParseIdError, PhoneNumberId, Waba};
 use crate::domain::text::CleanText;
 
 /// The maximum number of concurrent requests, if nothing is configured.
@@ -45,6 +45,10 @@ pub struct Profile {
     pub app_secret_file: Option<PathBuf>,
     /// The Graph API that requests go to.
     pub endpoint: Endpoint,
+    /// The business portfolio whose WABAs a profile without WABAs has, if its access token names none.
+    pub business: Option<BusinessId>,
+    /// True if a server that is not Meta's may get the access token in a URL, to find WABAs.
+    pub discover_through_gateway: bool,
     /// True if pindesk refuses every change.
     pub read_only: bool,
     /// Maximum concurrent requests, 1 to 64.
@@ -60,6 +64,13 @@ impl Profile {
     #[must_use]
     pub fn is_test(&self) -> bool {
         self.endpoint.url.is_plain_http()
+    }
+
+    /// True if the access token may stand in a URL for this Graph API: it is Meta's, or on this machine, or the config
+    /// allows it. A gateway may log its URLs.
+    #[must_use]
+    pub fn may_ask_about_token(&self) -> bool {
+        self.endpoint.url.is_meta() || self.endpoint.url.is_on_this_machine() || self.discover_through_gateway
     }
 
     /// True if it has neither a WABA nor a number.
@@ -89,6 +100,11 @@ pub(crate) fn parse_profile(field: &ConfigField<'_>) -> Result<Profile, ConfigEr
             version: table.parse_or_default("graph_version", DEFAULT_GRAPH_VERSION, "a version such as v24.0")?,
             ca_file: path("ca_file")?,
         },
+        business: table
+            .get("business")
+            .map(|field| field.parse("the ID of the business portfolio as Meta shows it, digits only"))
+            .transpose()?,
+        discover_through_gateway: flag("discover_through_gateway", false)?,
         read_only: flag("read_only", false)?,
         concurrency: table
             .get("concurrency")

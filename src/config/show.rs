@@ -74,6 +74,8 @@ impl Config {
             "graph_url" => quoted(&profile.endpoint.url.to_string()),
             "graph_version" => quoted(&profile.endpoint.version.to_string()),
             "ca_file" => path(profile.endpoint.ca_file.as_deref()?),
+            "business" => quoted(profile.business?.as_str()),
+            "discover_through_gateway" => profile.discover_through_gateway.to_string(),
             "read_only" => profile.read_only.to_string(),
             "concurrency" => profile.concurrency.to_string(),
             "recipients" if !self.escrow.recipients.is_empty() => {

@@ -155,7 +155,8 @@ impl App {
             Msg::JobsChanged(jobs) => self.jobs_changed(&jobs),
             Msg::JobRead(id, job) => self.job_read(id, job),
             Msg::JobsRead(jobs) => self.jobs_read(jobs),
-            Msg::ClientSetupFailed(why) => self.shared.messages.push(now.utc, why.as_str()),
+            Msg::TokenInfoRead(info) => self.shared.note_token_info(*info, now),
+            Msg::ClientNotice(why) => self.shared.messages.push(now.utc, why.as_str()),
         }
         Vec::new()
     }

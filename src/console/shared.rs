@@ -50,6 +50,7 @@ use crate::domain::clock::{TimePoint, UtcTime};
 use crate::domain::number::{Number, PhoneNumberId, TwoStep};
 use crate::domain::outcome::ApiError;
 use crate::domain::text::CleanText;
+use crate::domain::token_info::TokenInfo;
 use crate::journal::HistoryEntry;
 
 /// The smallest window that shows a page. A smaller one shows a notice instead.
@@ -108,6 +109,8 @@ pub struct Shared {
     /// The numbers whose last change here was not sent, though nothing of it was refused.
     pub(super) unsent: HashSet<PhoneNumberId>,
     pub(super) jobs: jobs::JobsState,
+    /// What Meta says of the access token; `None` before it was asked.
+    pub(super) token_info: Option<TokenInfo>,
     /// The histories that open pages show.
     pub(super) histories: HashMap<PhoneNumberId, Vec<HistoryEntry>>,
     pub(super) pane: DetailsPane,
@@ -143,6 +146,7 @@ impl Shared {
             in_doubt_list: InDoubtList::default(),
             unsent: HashSet::new(),
             jobs: jobs::JobsState::default(),
+            token_info: None,
             histories: HashMap::default(),
             pane: DetailsPane::default(),
             idle_timer: IdleTimer::default(),

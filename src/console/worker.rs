@@ -37,6 +37,8 @@ pub struct WorkerConfig {
     pub sources: NumberSources,
     /// Maximum concurrent requests.
     pub concurrency: usize,
+    /// True if the access token may stand in a URL, so that Meta can be asked when it expires.
+    pub asks_about_token: bool,
     /// Where changes are recorded.
     pub recording: RecordingConfig,
 }

@@ -96,6 +96,14 @@ graph_id! {
     /// The id of a WhatsApp Business Account.
     WabaId
 }
+graph_id! {
+    /// The id of a business portfolio.
+    BusinessId
+}
+graph_id! {
+    /// The id of a user of a business portfolio, such as a system user.
+    BusinessUserId
+}
 
 /// A WhatsApp Business Account as the config lists it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

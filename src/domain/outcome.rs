@@ -93,18 +93,35 @@ impl Outcome {
 pub enum SendFailure {
     /// No connection: refused, unreachable, or the name did not resolve. The text is the cleaned text of the system.
     NoConnection(CleanText),
-    /// TLS failed before anything was sent: expired, wrong name, unknown authority.
+    /// TLS failed before anything was sent, because the certificate is not trusted: expired, unknown authority.
     Tls(CleanText),
+    /// The certificate is for another host.
+    CertificateName(CleanText),
+    /// The server and pindesk agreed on no version of TLS, or the server did not speak TLS.
+    TlsHandshake(CleanText),
     /// pindesk itself refused the request. The text is the reason.
     #[serde(rename = "RefusedHere")]
     RefusedLocally(CleanText),
+}
+
+impl SendFailure {
+    /// True if no trusted connection was established.
+    #[must_use]
+    pub const fn is_without_connection(&self) -> bool {
+        match self {
+            Self::NoConnection(_) | Self::Tls(_) | Self::CertificateName(_) | Self::TlsHandshake(_) => true,
+            Self::RefusedLocally(_) => false,
+        }
+    }
 }
 
 impl fmt::Display for SendFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoConnection(reason) => write!(f, "no connection: {reason}"),
-            Self::Tls(reason) => write!(f, "no trusted connection: {reason}"),
+            Self::Tls(reason) | Self::CertificateName(reason) | Self::TlsHandshake(reason) => {
+                write!(f, "no trusted connection: {reason}")
+            }
             Self::RefusedLocally(reason) => write!(f, "refused here: {reason}"),
         }
     }
@@ -134,6 +151,9 @@ pub enum DoubtReason {
     UnexpectedReply {
         /// Its HTTP status.
         http_status: u16,
+        /// What its body is.
+        #[serde(default, skip_serializing_if = "ReplyForm::is_unrecognized")]
+        form: ReplyForm,
     },
     /// HTTP 200 and JSON, but `success` was not the boolean `true`.
     SuccessNotTrue,
@@ -151,7 +171,7 @@ impl DoubtReason {
     pub const fn http_status(&self) -> Option<u16> {
         match self {
             Self::ServerError(error) => Some(error.http_status),
-            Self::UnexpectedReply { http_status } => Some(*http_status),
+            Self::UnexpectedReply { http_status, .. } => Some(*http_status),
             Self::SuccessNotTrue => Some(200),
             Self::TimedOut { .. } | Self::ConnectionLost { .. } => None,
         }
@@ -167,7 +187,7 @@ impl fmt::Display for DoubtReason {
                 seconds => write!(f, "sent, then the connection was lost after {seconds} s"),
             },
             Self::ServerError(error) => write!(f, "Meta had a fault of its own, HTTP {}", error.http_status),
-            Self::UnexpectedReply { http_status } => write!(f, "a reply that was not Meta's, HTTP {http_status}"),
+            Self::UnexpectedReply { http_status, form } => write!(f, "{}, HTTP {http_status}", form.summary()),
             Self::SuccessNotTrue => f.write_str("Meta answered, but did not say success: true"),
         }
     }
@@ -186,6 +206,8 @@ pub enum ReadFailure {
     UnexpectedReply {
         /// Its HTTP status.
         http_status: u16,
+        /// What its body is.
+        form: ReplyForm,
     },
     /// The ID names something else than was expected.
     WrongKind {
@@ -196,6 +218,44 @@ pub enum ReadFailure {
     },
     /// A list was read, but not all of it.
     IncompleteList(ListDefect),
+}
+
+impl ReadFailure {
+    /// True if a server other than Graph refused the access, in a form of its own.
+    #[must_use]
+    pub const fn is_refusal_by_gateway(&self) -> bool {
+        matches!(self, Self::UnexpectedReply { http_status: 401 | 403, form: ReplyForm::ForeignError(_) })
+    }
+}
+
+/// What the body of a reply is that is not one of Graph's.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum ReplyForm {
+    /// Anything else.
+    #[default]
+    Unrecognized,
+    /// A web page. Meta or a proxy may have sent it.
+    WebPage,
+    /// The error page of Facebook.
+    FacebookErrorPage,
+    /// JSON with an error status, as a gateway sends it, with the text of the error, if it has one.
+    ForeignError(Option<CleanText>),
+}
+
+impl ReplyForm {
+    const fn is_unrecognized(&self) -> bool {
+        matches!(self, Self::Unrecognized)
+    }
+
+    /// A few words for a table cell.
+    const fn summary(&self) -> &'static str {
+        match self {
+            Self::Unrecognized => "a reply that was not Meta's",
+            Self::WebPage => "a web page came as the answer",
+            Self::FacebookErrorPage => "Meta answered with an error page",
+            Self::ForeignError(_) => "an error that is not Graph's",
+        }
+    }
 }
 
 /// What an ID can name.
@@ -258,7 +318,7 @@ impl fmt::Display for ReadFailure {
             Self::Api(error) => write!(f, "{}", error.message),
             Self::NotSent(failure) => write!(f, "{failure}"),
             Self::NoAnswer => f.write_str("no answer"),
-            Self::UnexpectedReply { http_status } => write!(f, "a reply that was not Meta's, HTTP {http_status}"),
+            Self::UnexpectedReply { http_status, form } => write!(f, "{}, HTTP {http_status}", form.summary()),
             Self::WrongKind { expected, .. } => write!(f, "this ID is not {}", expected.label()),
             Self::IncompleteList(defect) => write!(f, "{defect}"),
         }

@@ -342,6 +342,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::domain::outcome::ReplyForm;
 
     fn api_error() -> ApiError {
         ApiError {
@@ -395,7 +396,10 @@ mod tests {
             (DoubtReason::TimedOut { waited: wait }.into(), r#"{"NoAnswer":{"waited":{"secs":30,"nanos":5}}}"#),
             (DoubtReason::ConnectionLost { after: wait }.into(), r#"{"LineBroke":{"after":{"secs":30,"nanos":5}}}"#),
             (DoubtReason::ServerError(api_error()).into(), r#"{"MetaFault":<error>}"#),
-            (DoubtReason::UnexpectedReply { http_status: 502 }.into(), r#"{"StrangeReply":{"http_status":502}}"#),
+            (
+                DoubtReason::UnexpectedReply { http_status: 502, form: ReplyForm::Unrecognized }.into(),
+                r#"{"StrangeReply":{"http_status":502}}"#,
+            ),
             (DoubtReason::SuccessNotTrue.into(), r#""SuccessNotTrue""#),
             (DoubtCause::ProcessEnded, r#""CutShort""#),
             (DoubtCause::EscrowOnly, r#""Unrecorded""#),

@@ -198,7 +198,7 @@ impl<'a, F: Fn(&str) -> CleanText> NumberParser<'a, F> {
 /// token. It takes one parameter from the link if there is no cursor.
 ///
 /// Source: developers.facebook.com/docs/graph-api/results.
-fn continuation(json: &Json<'_>) -> (Option<PageCursor>, bool) {
+pub(super) fn continuation(json: &Json<'_>) -> (Option<PageCursor>, bool) {
     let non_empty_text =
         |value: Option<&Json<'_>>| value.and_then(Json::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
     let Some(paging) = json.get("paging") else { return (None, false) };

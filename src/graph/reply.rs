@@ -3,7 +3,8 @@
 //! Only this module applies the closed list of evidence (see [`crate::domain::outcome`]). A reply that does not match
 //! the list exactly leaves the request in doubt. This module does not guess from the status alone, and does not retry.
 
-use crate::domain::outcome::{ApiError, DoubtReason, Outcome, ReadFailure};
+use crate::config::endpoint::GraphVersion;
+use crate::domain::outcome::{ApiError, DoubtReason, Outcome, ReadFailure, ReplyForm};
 use crate::domain::text::CleanText;
 use crate::graph::json::Json;
 use crate::policy::quota::Usage;
@@ -15,6 +16,8 @@ pub(super) struct HttpReply {
     pub(super) usage: Usage,
     /// The trace ID of the header, for an error that does not have one.
     pub(super) trace_id: Option<String>,
+    /// The version of the Graph API that sent it, if it says so.
+    pub(super) version: Option<GraphVersion>,
     pub(super) body: Vec<u8>,
 }
 
@@ -29,22 +32,76 @@ enum ParsedReply<'a> {
 
 /// The outcome of a request that sets a PIN. `redact` removes secrets from the texts of an error.
 pub(super) fn set_pin_outcome(reply: &HttpReply, redact: impl Fn(&str) -> CleanText) -> Outcome {
-    match parse_reply(reply, redact) {
+    match parse_reply(reply, &redact) {
         ParsedReply::GraphError(error) if error.is_definite_refusal() => Outcome::Refused(error),
         ParsedReply::GraphError(error) => Outcome::InDoubt(DoubtReason::ServerError(error)),
         ParsedReply::Value(json) if json.get("success").and_then(Json::as_bool) == Some(true) => Outcome::Confirmed,
         ParsedReply::Value(_) => Outcome::InDoubt(DoubtReason::SuccessNotTrue),
-        ParsedReply::Unexpected => Outcome::InDoubt(DoubtReason::UnexpectedReply { http_status: reply.http_status }),
+        ParsedReply::Unexpected => Outcome::InDoubt(DoubtReason::UnexpectedReply {
+            http_status: reply.http_status,
+            form: reply_form(reply, redact),
+        }),
     }
 }
 
 /// The JSON of a read.
 pub(super) fn read_result(reply: &HttpReply, redact: impl Fn(&str) -> CleanText) -> Result<Json<'_>, ReadFailure> {
-    match parse_reply(reply, redact) {
+    match parse_reply(reply, &redact) {
         ParsedReply::GraphError(error) => Err(ReadFailure::Api(error)),
         ParsedReply::Value(json) => Ok(json),
-        ParsedReply::Unexpected => Err(ReadFailure::UnexpectedReply { http_status: reply.http_status }),
+        ParsedReply::Unexpected => Err(match lenient_api_error(reply, &redact) {
+            Some(error) => ReadFailure::Api(error),
+            None => ReadFailure::UnexpectedReply { http_status: reply.http_status, form: reply_form(reply, redact) },
+        }),
     }
+}
+
+/// An error whose code is digits in a text, as gateways write it. It proves nothing, but a read needs no proof.
+fn lenient_api_error(reply: &HttpReply, redact: impl Fn(&str) -> CleanText) -> Option<ApiError> {
+    let json = Json::parse(&reply.body).filter(|_| is_error_status(reply.http_status))?;
+    let error = json.get("error").filter(|_| json.get("success").is_none())?;
+    let code = error.get("code")?.as_str()?.parse().ok()?;
+    api_error_with_code(reply, code, error, redact)
+}
+
+const fn is_error_status(http_status: u16) -> bool {
+    matches!(http_status, 400..=599)
+}
+
+/// How much of a body is searched for the marks of a web page.
+const MAX_SEARCHED_BYTES: usize = 4096;
+
+/// What the body of a reply is that is not one of Graph's. It proves nothing about the request.
+fn reply_form(reply: &HttpReply, redact: impl Fn(&str) -> CleanText) -> ReplyForm {
+    let start = &reply.body[..reply.body.len().min(MAX_SEARCHED_BYTES)];
+    let text = String::from_utf8_lossy(start).to_ascii_lowercase();
+    let text = text.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']);
+    if ["<!doctype html", "<html", "<head", "<body"].iter().any(|mark| text.starts_with(mark)) {
+        let is_facebook = text.contains("id=\"facebook\"") || text.contains("<title>facebook | error</title>");
+        return if is_facebook { ReplyForm::FacebookErrorPage } else { ReplyForm::WebPage };
+    }
+    match Json::parse(&reply.body) {
+        // A value of `success` makes it a strange reply to this call, and a code in the form of Graph one of Graph.
+        Some(json @ Json::Object(_))
+            if is_error_status(reply.http_status)
+                && json.get("success").is_none()
+                && json.get("error").is_none_or(|error| error.get("code").and_then(Json::as_i64).is_none()) =>
+        {
+            ReplyForm::ForeignError(foreign_error_text(&json).filter(|text| !text.trim().is_empty()).map(redact))
+        }
+        Some(_) | None => ReplyForm::Unrecognized,
+    }
+}
+
+/// The text of an error in the JSON of a gateway. There is no standard for it: these are the places that gateways for
+/// WhatsApp use.
+fn foreign_error_text<'a>(json: &'a Json<'_>) -> Option<&'a str> {
+    const TEXT_KEYS: [&str; 8] =
+        ["developerMessage", "message", "error_description", "detail", "details", "description", "title", "error"];
+    let of_object = |json: &'a Json<'_>| TEXT_KEYS.iter().find_map(|key| json.get(key).and_then(Json::as_str));
+    let first_of_list = json.get("errors").and_then(Json::as_array).and_then(<[_]>::first);
+    let mut nested = [json.get("error"), json.get("meta"), first_of_list].into_iter().flatten();
+    nested.find_map(of_object).or_else(|| of_object(json)).or_else(|| first_of_list.and_then(Json::as_str))
 }
 
 fn parse_reply(reply: &HttpReply, redact: impl Fn(&str) -> CleanText) -> ParsedReply<'_> {
@@ -66,10 +123,19 @@ fn parse_reply(reply: &HttpReply, redact: impl Fn(&str) -> CleanText) -> ParsedR
 ///
 /// Source: developers.facebook.com/docs/graph-api/guides/error-handling.
 fn parse_api_error(reply: &HttpReply, error: &Json<'_>, redact: impl Fn(&str) -> CleanText) -> Option<ApiError> {
+    api_error_with_code(reply, error.get("code")?.as_i64()?, error, redact)
+}
+
+fn api_error_with_code(
+    reply: &HttpReply,
+    code: i64,
+    error: &Json<'_>,
+    redact: impl Fn(&str) -> CleanText,
+) -> Option<ApiError> {
     let text = |json: Option<&Json<'_>>| json.and_then(Json::as_str).map(&redact);
     Some(ApiError {
         http_status: reply.http_status,
-        code: error.get("code")?.as_i64()?,
+        code,
         subcode: error.get("error_subcode").and_then(Json::as_i64),
         message: redact(error.get("message")?.as_str()?),
         details: error.get("error_data").and_then(details_text).map(|details| redact(&details)),
@@ -148,7 +214,8 @@ mod tests {
             http_status in prop::sample::select(vec![100u16, 200, 200, 200, 201, 204, 302, 400, 400, 404, 429, 500, 503]),
             body in body(),
         ) {
-            let reply = HttpReply { http_status, usage: Usage::default(), trace_id: None, body: body.clone().into_bytes() };
+            let bytes = body.clone().into_bytes();
+            let reply = HttpReply { http_status, usage: Usage::default(), trace_id: None, version: None, body: bytes };
             let json: Value = serde_json::from_str(&body).unwrap_or_default();
             match set_pin_outcome(&reply, CleanText::new) {
                 Outcome::Confirmed => {

@@ -3,6 +3,8 @@
 //! pindesk wipes its own memory that holds a secret before it frees it. It cannot wipe the copies in the buffers of the
 //! HTTP and TLS layers below. It never writes anything of this module to a log or an error.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use bytes::Bytes;
 use hmac::{Hmac, Mac};
 use reqwest::header::{HeaderValue, InvalidHeaderValue};
@@ -10,6 +12,8 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::config::endpoint::{AppSecret, Credentials};
+use crate::domain::clock::UtcTime;
+use crate::domain::outcome::ApiError;
 use crate::domain::pin::Pin;
 use crate::domain::text::CleanText;
 
@@ -17,6 +21,8 @@ use crate::domain::text::CleanText;
 pub(super) struct RequestSecrets {
     authorization: HeaderValue,
     proof: Option<Zeroizing<String>>,
+    /// Meta asked for proofs with a time.
+    signs_time: AtomicBool,
     credentials: Credentials,
 }
 
@@ -30,8 +36,8 @@ impl RequestSecrets {
         header.extend_from_slice(token.as_bytes());
         let mut authorization = HeaderValue::from_maybe_shared(Bytes::from_owner(header))?;
         authorization.set_sensitive(true);
-        let proof = credentials.app_secret.as_ref().map(|secret| appsecret_proof(secret, token));
-        Ok(Self { authorization, proof, credentials })
+        let proof = credentials.app_secret.as_ref().map(|secret| appsecret_proof(secret, token.as_bytes()));
+        Ok(Self { authorization, proof, signs_time: AtomicBool::new(false), credentials })
     }
 
     /// The value of the `Authorization` header, marked as sensitive so that its `Debug` output hides it.
@@ -39,23 +45,63 @@ impl RequestSecrets {
         self.authorization.clone()
     }
 
-    /// `appsecret_proof`, if there is an app secret.
-    pub(super) fn proof(&self) -> Option<&str> {
-        self.proof.as_ref().map(|proof| proof.as_str())
+    /// The token itself, for the one call whose URL has to name it.
+    pub(super) fn token(&self) -> &str {
+        self.credentials.token.expose()
+    }
+
+    /// The query parameters that prove the app secret; none without one.
+    pub(super) fn proof_parameters(&self, now: UtcTime) -> Vec<(&'static str, Zeroizing<String>)> {
+        match (&self.credentials.app_secret, &self.proof) {
+            (Some(secret), _) if self.signs_time.load(Ordering::Relaxed) => {
+                let time = now.unix_seconds().to_string();
+                let message = Zeroizing::new(format!("{}|{time}", self.credentials.token.expose()));
+                let proof = appsecret_proof(secret, message.as_bytes());
+                vec![("appsecret_proof", proof), ("appsecret_time", Zeroizing::new(time))]
+            }
+            (_, Some(proof)) => vec![("appsecret_proof", proof.clone())],
+            (_, None) => Vec::new(),
+        }
+    }
+
+    /// After a refusal that names the proof: signs the time as well from now on. Returns false if that changes nothing,
+    /// so that repeating the call would be useless.
+    ///
+    /// Source: developers.facebook.com/docs/facebook-login/security.
+    pub(super) fn sign_time_after(&self, refusal: &ApiError) -> bool {
+        let names_proof = refusal.message.as_str().contains("appsecret_");
+        names_proof && self.proof.is_some() && !self.signs_time.swap(true, Ordering::Relaxed)
     }
 
     /// Masks the token, the proof and the PIN in a text from Graph, and cleans it: Graph repeats what it received
     /// ("Malformed access token EAAJ…").
     pub(super) fn redact(&self, raw: &str, pin: Option<&Pin>) -> CleanText {
         let mut text = raw.replace(self.credentials.token.expose(), "[token]");
-        if let Some(proof) = self.proof() {
-            text = text.replace(proof, "[proof]");
+        if self.proof.is_some() {
+            text = mask_proofs(&text);
         }
         match pin {
             Some(pin) => CleanText::new(&mask_pin(&text, pin)),
             None => CleanText::new(&text),
         }
     }
+}
+
+/// Masks each word of 64 hexadecimal digits: a proof with a time is another one for each request.
+fn mask_proofs(text: &str) -> String {
+    const PROOF_DIGITS: usize = 64;
+    let is_digit = |c: char| c.is_ascii_hexdigit();
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(is_digit) {
+        let length = rest[start..].find(|c| !is_digit(c)).unwrap_or(rest.len() - start);
+        let (before, word) = (&rest[..start], &rest[start..start + length]);
+        out.push_str(before);
+        out.push_str(if length == PROOF_DIGITS { "[proof]" } else { word });
+        rest = &rest[start + length..];
+    }
+    out.push_str(rest);
+    out
 }
 
 /// Masks the PIN. Six digits inside a longer number, such as an ID, are not a PIN and stay.
@@ -92,16 +138,16 @@ pub(super) fn set_pin_body(pin: &Pin) -> Bytes {
     Bytes::from_owner(body)
 }
 
-/// Lower-case hex of HMAC-SHA256 with the app secret as key and the token as message.
+/// Lower-case hex of HMAC-SHA256 with the app secret as key and the token, with or without a time, as message.
 ///
 /// Source: developers.facebook.com/docs/graph-api/guides/secure-requests.
-fn appsecret_proof(secret: &AppSecret, token: &str) -> Zeroizing<String> {
+fn appsecret_proof(secret: &AppSecret, message: &[u8]) -> Zeroizing<String> {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     // HMAC accepts keys of any length.
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes()) else {
         return Zeroizing::default();
     };
-    mac.update(token.as_bytes());
+    mac.update(message);
     let digest = mac.finalize().into_bytes();
     let mut hex = Zeroizing::new(String::with_capacity(digest.len() * 2));
     for byte in digest {
@@ -127,7 +173,15 @@ mod tests {
 
     #[test]
     fn the_proof_equals_that_of_other_clients() {
-        assert_eq!(secrets().proof(), Some("69c1a75a246cc43d5a292b286dc00b61af871ba1f05b2b8413f5fe9c55e36a3e"));
+        let (secrets, now) = (secrets(), UtcTime::from_unix_seconds(1_700_000_000));
+        let parameters = || -> Vec<(&str, String)> {
+            secrets.proof_parameters(now).into_iter().map(|(name, value)| (name, String::clone(&value))).collect()
+        };
+        let plain = "69c1a75a246cc43d5a292b286dc00b61af871ba1f05b2b8413f5fe9c55e36a3e".to_owned();
+        assert_eq!(parameters(), [("appsecret_proof", plain)]);
+        secrets.signs_time.store(true, Ordering::Relaxed);
+        let timed = "ed9456d907a2858ce3223c32396475b488e1aed5d0852cd7c739f090e7cb664f".to_owned();
+        assert_eq!(parameters(), [("appsecret_proof", timed), ("appsecret_time", "1700000000".to_owned())]);
     }
 
     #[test]

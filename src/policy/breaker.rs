@@ -90,9 +90,9 @@ impl Breaker {
                 (self.tls_failures, self.unconnected) = (0, 0);
                 reaches_limit(self.max_in_doubt, &mut self.in_doubt).then_some(NotSentReason::TooManyInDoubt)
             }
-            Outcome::NotSent(failure @ SendFailure::Tls(_)) => {
-                reaches_limit(MAX_TLS_FAILURES, &mut self.tls_failures).then(|| failure.clone().into())
-            }
+            Outcome::NotSent(
+                failure @ (SendFailure::Tls(_) | SendFailure::CertificateName(_) | SendFailure::TlsHandshake(_)),
+            ) => reaches_limit(MAX_TLS_FAILURES, &mut self.tls_failures).then(|| failure.clone().into()),
             Outcome::NotSent(failure @ SendFailure::NoConnection(_)) => {
                 reaches_limit(MAX_UNCONNECTED, &mut self.unconnected).then(|| failure.clone().into())
             }

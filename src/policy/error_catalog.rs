@@ -10,6 +10,7 @@ mod access_rows;
 mod limit_rows;
 mod number_rows;
 mod table;
+mod foreign_words;
 mod explanation;
 mod meta_words;
 
@@ -130,6 +131,14 @@ pub struct Permission {
     pub name: &'static str,
     /// Who needs it, and why.
     pub purpose: &'static str,
+}
+
+impl Permission {
+    /// False for the permission that only solution partners need.
+    #[must_use]
+    pub fn is_always_needed(self) -> bool {
+        self == TOKEN_PERMISSIONS[0]
+    }
 }
 
 /// The permissions that setting a PIN needs.

@@ -109,7 +109,9 @@ pub fn next_step(
 #[must_use]
 pub fn read_retry_delay(failure: &ReadFailure, attempt: u8, random: u32) -> Option<Duration> {
     let is_retryable = match failure {
-        ReadFailure::NoAnswer | ReadFailure::UnexpectedReply { .. } => true,
+        // A gateway that refuses the access refuses it again.
+        ReadFailure::UnexpectedReply { .. } => !failure.is_refusal_by_gateway(),
+        ReadFailure::NoAnswer => true,
         // The same page would be too large again.
         ReadFailure::Api(_) if wants_smaller_page(failure) => false,
         ReadFailure::Api(error) => error_catalog::lookup(error).scope == ErrorScope::ServerError,
@@ -144,15 +146,21 @@ fn min_retry_wait(outcome: &Outcome) -> Option<Duration> {
         }
         Outcome::NotSent(SendFailure::NoConnection(_)) => Some(Duration::ZERO),
         // A certificate does not become valid in seconds, and a retry would only hide that Meta did not reply.
-        Outcome::Confirmed | Outcome::NotSent(SendFailure::Tls(_) | SendFailure::RefusedLocally(_)) => None,
+        Outcome::Confirmed
+        | Outcome::NotSent(
+            SendFailure::Tls(_)
+            | SendFailure::CertificateName(_)
+            | SendFailure::TlsHandshake(_)
+            | SendFailure::RefusedLocally(_),
+        ) => None,
         Outcome::InDoubt(doubt) => match doubt {
             DoubtReason::ServerError(error) => {
                 let entry = error_catalog::lookup(error);
                 // Meta refuses every retry with the same token.
                 (entry.scope != ErrorScope::Token).then(|| min_wait(entry))
             }
-            DoubtReason::UnexpectedReply { http_status: 401 } => None,
-            DoubtReason::UnexpectedReply { http_status: 429 } => Some(PROXY_THROTTLE_WAIT),
+            DoubtReason::UnexpectedReply { http_status: 401 | 403, .. } => None,
+            DoubtReason::UnexpectedReply { http_status: 429, .. } => Some(PROXY_THROTTLE_WAIT),
             DoubtReason::TimedOut { .. }
             | DoubtReason::ConnectionLost { .. }
             | DoubtReason::UnexpectedReply { .. }
@@ -162,7 +170,7 @@ fn min_retry_wait(outcome: &Outcome) -> Option<Duration> {
 }
 
 const fn is_proxy_throttle(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::InDoubt(DoubtReason::UnexpectedReply { http_status: 429 }))
+    matches!(outcome, Outcome::InDoubt(DoubtReason::UnexpectedReply { http_status: 429, .. }))
 }
 
 fn min_wait(entry: &CatalogEntry) -> Duration {
@@ -171,7 +179,7 @@ fn min_wait(entry: &CatalogEntry) -> Duration {
 
 fn stop_scope(outcome: &Outcome) -> StopScope {
     // A 401 in a form that is not Graph's, which proves nothing about this number, but the next one would get it too.
-    if matches!(outcome, Outcome::InDoubt(DoubtReason::UnexpectedReply { http_status: 401 })) {
+    if matches!(outcome, Outcome::InDoubt(DoubtReason::UnexpectedReply { http_status: 401, .. })) {
         return StopScope::Token;
     }
     let Some(error) = outcome.api_error() else { return StopScope::Nothing };
@@ -189,7 +197,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::outcome::ApiError;
+    use crate::domain::outcome::{ApiError, ReplyForm};
     use crate::domain::standing::{Doubt, NotApplied};
     use crate::domain::text::CleanText;
 
@@ -253,7 +261,7 @@ mod tests {
             (Outcome::InDoubt(DoubtReason::ServerError(api_error(503, 2))), 0),
             // A throttle that proves nothing: the pause of its scope is the wait.
             (Outcome::InDoubt(DoubtReason::ServerError(api_error(503, 80_008))), 0),
-            (Outcome::InDoubt(DoubtReason::UnexpectedReply { http_status: 429 }), 5),
+            (Outcome::InDoubt(DoubtReason::UnexpectedReply { http_status: 429, form: ReplyForm::Unrecognized }), 5),
         ];
         for (outcome, seconds) in cases {
             let step = next_step(outcome.clone(), 1, None, None, 0);
@@ -278,7 +286,7 @@ mod tests {
     #[test]
     fn only_a_proxy_that_throttles_may_request_a_wait() {
         let requested = Some(Duration::from_mins(19));
-        let proxy = Outcome::InDoubt(DoubtReason::UnexpectedReply { http_status: 429 });
+        let proxy = Outcome::InDoubt(DoubtReason::UnexpectedReply { http_status: 429, form: ReplyForm::Unrecognized });
         assert_eq!(next_step(proxy, 1, None, requested, 0), NextStep::Retry { after: Duration::from_mins(19) });
         assert_eq!(next_step(Outcome::InDoubt(LOST), 1, None, requested, 0), NextStep::Retry { after: Duration::ZERO });
         assert_eq!(next_step(refused(100), 1, None, requested, 0), finish(refused(100), StopScope::Nothing));
@@ -313,7 +321,7 @@ mod tests {
     #[test]
     fn a_doubt_about_the_token_stops_all() {
         let server_error = DoubtReason::ServerError(api_error(500, 190));
-        for reason in [server_error, DoubtReason::UnexpectedReply { http_status: 401 }] {
+        for reason in [server_error, DoubtReason::UnexpectedReply { http_status: 401, form: ReplyForm::Unrecognized }] {
             let outcome = Outcome::InDoubt(reason);
             assert_eq!(next_step(outcome.clone(), 1, None, None, 0), finish(outcome, StopScope::Token));
         }
@@ -366,7 +374,7 @@ mod tests {
                 (no_connection(), 0),
                 (refused(131_016), 0),
                 (Outcome::InDoubt(DoubtReason::ServerError(api_error(500, 131_057))), 60),
-                (Outcome::InDoubt(DoubtReason::UnexpectedReply { http_status: 429 }), 5),
+                (Outcome::InDoubt(DoubtReason::UnexpectedReply { http_status: 429, form: ReplyForm::Unrecognized }), 5),
             ]),
         ) {
             let step = next_step(outcome, attempt, None, None, random);

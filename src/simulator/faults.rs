@@ -38,8 +38,8 @@ impl FaultPlan {
     ///
     /// - exactly one target: `number = "ID"`, `waba = "ID"` or `every = N` (each N-th call of its kind);
     /// - `answer`: `"timeout"`, `"reset-before"`, `"reset-after"`, `"truncate"`, `"html"`, `"success-false"`,
-    ///   `"redirect"`, `"slow"`, or `{ code }` with the optional keys `status` (default: that of Meta), `subcode`, `details`, `transient` (default:
-    ///   true for throttles, as Meta sends them), `retry_after` (seconds), `regain_minutes` and `usage` (the value of
+    ///   `"redirect"`, `"slow"`, or `{ code }` with the optional keys `status` (default: that of Meta), `subcode`, `message` (default: that of Meta), `details`, `user_title`,
+    ///   `user_message`, `transient` (default: true for throttles, as Meta sends them), `retry_after` (seconds), `regain_minutes` and `usage` (the value of
     ///   `X-Business-Use-Case-Usage`, instead of the counted one); the PIN is in force after `reset-after`, `truncate`,
     ///   `timeout` and `slow`;
     /// - optionally `times` (default: no limit), `for` (how long after its first use, such as `"3m"` or `"90s"`), `after`
@@ -130,6 +130,12 @@ pub(super) struct ErrorResponse {
     /// The HTTP status; `None` for that of Meta.
     pub status: Option<u16>,
     pub subcode: Option<i64>,
+    /// The message; `None` for that of Meta.
+    pub message: Option<String>,
+    /// `error_user_title`
+    pub user_title: Option<String>,
+    /// `error_user_msg`
+    pub user_message: Option<String>,
     pub details: Option<String>,
     /// The value of `is_transient`; `None` for that of Meta.
     pub transient: Option<bool>,

@@ -3,6 +3,8 @@
 //! It never does I/O or reads a clock; the caller passes the time. It stores only changes, because all other state
 //! follows from the seed. If Meta's behavior is unknown, it gives the strictest response (see [`ABOUT`](super::ABOUT)).
 
+mod tokens;
+mod route;
 mod access;
 mod call_limits;
 mod fields;
@@ -17,17 +19,22 @@ mod pin_history;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-pub use self::access::{EXPIRED_TOKEN, FULL_ACCESS_TOKEN, READ_ONLY_TOKEN};
 pub use self::generator::{WabaSizes, wabas};
 pub use self::params::RequestBody;
 pub use self::response::{Delivery, SimulatedResponse};
+pub use self::route::BUSINESS_ID;
+pub use self::tokens::{
+    EXPIRED_TOKEN, EXPIRING_TOKEN_PREFIX, FULL_ACCESS_TOKEN, ONE_WABA_TOKEN, READ_ONLY_TOKEN, UNLIMITED_TOKEN,
+};
 
-use self::access::{Access, TokenRights};
+use self::access::Access;
 use self::call_limits::CallLimits;
 use self::fields::{NumberView, WabaView};
 use self::generator::WorldGenerator;
 use self::params::Params;
 use self::response::GraphError;
+use self::route::{Route, WabaEdge};
+use self::tokens::TokenRights;
 use super::faults::{CallInfo, CallKind, FaultInjector, FaultPlan, FaultResponse};
 use crate::config::endpoint::{AppSecret, GraphVersion};
 use crate::domain::clock::TimePoint;
@@ -142,39 +149,6 @@ pub struct World {
     pin_request_count: usize,
 }
 
-/// The target of a request path.
-#[derive(Debug, Clone, Copy)]
-enum Route {
-    Number(usize),
-    Waba(usize),
-    Numbers(usize),
-    Register(usize),
-    Deregister(usize),
-    DebugToken,
-}
-
-impl Route {
-    fn resolve(generator: WorldGenerator, node: &str, edge: Option<&str>) -> Option<Self> {
-        match (generator.find_number(node), generator::find_waba(node), edge) {
-            (Some(index), _, None) => Some(Self::Number(index)),
-            (Some(index), _, Some("register")) => Some(Self::Register(index)),
-            (Some(index), _, Some("deregister")) => Some(Self::Deregister(index)),
-            (_, Some(waba), None) => Some(Self::Waba(waba)),
-            (_, Some(waba), Some("phone_numbers")) => Some(Self::Numbers(waba)),
-            (None, None, None) if node == "debug_token" => Some(Self::DebugToken),
-            _ => None,
-        }
-    }
-
-    fn waba(self, generator: WorldGenerator) -> Option<usize> {
-        match self {
-            Self::Number(index) | Self::Register(index) | Self::Deregister(index) => Some(generator.waba_of(index)),
-            Self::Waba(waba) | Self::Numbers(waba) => Some(waba),
-            Self::DebugToken => None,
-        }
-    }
-}
-
 impl World {
     /// Creates a world. It costs the same for one number and for 100,000.
     #[must_use]
@@ -241,16 +215,21 @@ impl World {
         let access = Access::check(&self.spec, request.authorization.as_deref(), &params, now)?;
         let target = target.ok_or_else(|| GraphError::no_such_object(&request.method, node))?;
         if let Some(waba) = target.waba(self.generator) {
+            access.require_waba(waba)?;
             self.call_limits.count(waba, now.instant)?;
         }
         match (request.method.as_str(), target) {
             ("GET", Route::Number(index)) => self.read_number(index, &params, now.instant),
             ("GET", Route::Waba(waba)) => self.read_waba(waba, &params, now.instant),
             ("GET", Route::Numbers(waba)) => self.list(waba, &params, request, now.instant),
-            ("GET", Route::DebugToken) => Ok(access::debug_token(&params)),
+            ("GET", Route::Wabas(edge)) => list_wabas(edge, &access, &params, request),
+            ("GET", Route::Permissions) => Ok(access.permissions()),
+            ("GET", Route::DebugToken) => Ok(access::debug_token(&params, now.utc)),
             ("POST", Route::Number(index)) => self.set_pin(index, &params, &access, request, now.instant),
             ("POST", Route::Register(index)) => self.register(index, &params, &access, now.instant),
             ("POST", Route::Deregister(index)) => self.deregister(index, &access, now.instant),
+            ("POST", Route::RequestCode(_)) => Err(GraphError::no_code_sent(136_024)),
+            ("POST", Route::VerifyCode(_)) => Err(GraphError::no_code_sent(136_025)),
             _ => Err(GraphError::no_such_object(&request.method, node)),
         }
     }
@@ -417,6 +396,30 @@ impl World {
         let number = number.as_ref().map(|(id, index)| (id.as_str(), *index));
         self.faults.next_fault(CallInfo { call, number, waba: &generator::waba_id(waba) }, now)
     }
+}
+
+/// One page of a list of WABAs.
+fn list_wabas(
+    edge: WabaEdge,
+    access: &Access,
+    params: &Params,
+    request: &SimulatedRequest,
+) -> Result<SimulatedResponse, GraphError> {
+    let fields = fields::select_fields::<WabaView>(params.text("fields"))?;
+    let wabas: Vec<usize> =
+        (0..generator::waba_count()).filter(|waba| edge.has(*waba) && access.sees_waba(*waba)).collect();
+    let page = paging::PageRange::from_params(params, wabas.len())?;
+    let mut body = br#"{"data":["#.to_vec();
+    for (position, waba) in wabas[page.range()].iter().enumerate() {
+        if position > 0 {
+            body.push(b',');
+        }
+        fields::write_node(&mut body, &fields, &WabaView { waba: *waba });
+    }
+    body.push(b']');
+    page.write_paging(&mut body, request);
+    body.push(b'}');
+    Ok(SimulatedResponse::json(body))
 }
 
 /// True for a version up to the newest.

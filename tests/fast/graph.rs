@@ -4,6 +4,7 @@
 
 mod bodies;
 mod connections;
+mod discovery;
 mod fields;
 mod reads;
 mod replies;
@@ -16,7 +17,7 @@ use std::time::Instant;
 use pindesk::config::endpoint::{AccessToken, AppSecret, Credentials, Endpoint};
 use pindesk::domain::clock::{Clock, TimePoint, UtcTime};
 use pindesk::domain::number::{Number, PhoneNumberId, Waba};
-use pindesk::domain::outcome::{ApiError, DoubtReason, Outcome};
+use pindesk::domain::outcome::{ApiError, DoubtReason, Outcome, ReplyForm};
 use pindesk::domain::pin::Pin;
 use pindesk::domain::text::CleanText;
 use pindesk::graph::Graph;
@@ -89,7 +90,16 @@ fn api_error(http_status: u16, code: i64) -> ApiError {
 }
 
 fn unexpected_reply(http_status: u16) -> Outcome {
-    Outcome::InDoubt(DoubtReason::UnexpectedReply { http_status })
+    Outcome::InDoubt(DoubtReason::UnexpectedReply { http_status, form: ReplyForm::Unrecognized })
+}
+
+/// A reply whose body has this form.
+fn reply_of_form(http_status: u16, form: ReplyForm) -> Outcome {
+    Outcome::InDoubt(DoubtReason::UnexpectedReply { http_status, form })
+}
+
+fn foreign_error(text: &str) -> ReplyForm {
+    ReplyForm::ForeignError(Some(CleanText::new(text)))
 }
 
 fn error_body(code: i64) -> String {

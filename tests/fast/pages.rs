@@ -2,6 +2,7 @@
 //!
 //! They use no network, no journal and no real clock.
 
+mod access_token;
 mod actions;
 mod cached_numbers;
 mod copying;

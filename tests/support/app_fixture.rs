@@ -120,6 +120,7 @@ fn session(show_pin_for: Option<Duration>) -> Session {
         escrow_command: EscrowCommand::default(),
         initial_message: None,
         refresh_note: None,
+        waba_search: None,
     }
 }
 

@@ -94,16 +94,18 @@ impl DriverOptions {
         };
         let address = self.offline_at.or_else(|| simulator.as_ref().map(Simulator::address)).expect("an address");
         let wabas: Vec<Arc<Waba>> = simulator::wabas().into_iter().map(Arc::new).collect();
-        let endpoint = Endpoint {
-            url: format!("http://{address}").parse().expect("a loopback URL"),
-            version: DEFAULT_GRAPH_VERSION.parse().expect("a valid version"),
-            ca_file: None,
-        };
         let configured =
             self.configured_number.map(|(id, name)| (id.parse().expect("a valid ID"), name.map(CleanText::new)));
         let sources = NumberSources { wabas: wabas.clone(), numbers: configured.into_iter().collect() };
         let state = self.state.take().unwrap_or_default();
-        let config = WorkerConfig { endpoint, sources, concurrency: 4, recording: state.recording_config() };
+        let config = WorkerConfig {
+            endpoint: endpoint(address),
+            sources,
+            concurrency: 4,
+            // The answer would come at a time that no test waits for.
+            asks_about_token: false,
+            recording: state.recording_config(),
+        };
         let now = TimePoint { instant: Instant::now(), utc: START_TIME };
         let manual_clock = ManualClock::new_leaked(now);
         let (events, worker_events) = mpsc::channel();
@@ -144,6 +146,14 @@ impl DriverOptions {
     }
 }
 
+fn endpoint(address: SocketAddr) -> Endpoint {
+    Endpoint {
+        url: format!("http://{address}").parse().expect("a loopback URL"),
+        version: DEFAULT_GRAPH_VERSION.parse().expect("a valid version"),
+        ca_file: None,
+    }
+}
+
 fn session(options: &DriverOptions, wabas: Vec<Arc<Waba>>) -> Session {
     Session {
         profile: options.has_config.then(|| "demo".to_owned()),
@@ -167,6 +177,7 @@ fn session(options: &DriverOptions, wabas: Vec<Arc<Waba>>) -> Session {
         escrow_command: EscrowCommand::default(),
         initial_message: None,
         refresh_note: None,
+        waba_search: None,
     }
 }
 

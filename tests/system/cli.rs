@@ -22,6 +22,7 @@ mod startup;
 mod state_dir;
 mod suspend;
 mod terminal;
+mod wabas;
 
 use std::fs::{self, Permissions};
 use std::io::{BufRead as _, BufReader, Read as _};

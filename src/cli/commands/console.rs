@@ -2,12 +2,15 @@
 
 use std::path::PathBuf;
 
+use tokio::runtime::Runtime;
+
 use crate::cli::args::GlobalArgs;
 use crate::cli::config_keys::keymap_from_config;
 use crate::cli::console_setup::{
     base_setup, exit_code, has_terminal, is_in_multiplexer, names_warning, recording_config, require_terminal,
     run_console, user_name,
 };
+use crate::cli::discovery;
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::records::config_not_found;
@@ -18,6 +21,7 @@ use crate::console::runtime::{ConsoleExit, ConsoleSetup, TokenReader};
 use crate::console::shared::{Environment, EscrowCommand, Session};
 use crate::console::worker::WorkerConfig;
 use crate::domain::text::CleanText;
+use crate::graph::Graph;
 use crate::journal::{JournalKind, Operator};
 use crate::numbers::NumberSources;
 use crate::policy::rotation::Rotation;
@@ -74,6 +78,7 @@ fn setup_without_config(searched: Vec<PathBuf>, no_color: bool) -> Result<Consol
         hide_after: None,
         initial_message: None,
         refresh_note: None,
+        waba_search: None,
     };
     Ok(base_setup(session, no_color, GlyphChoice::Auto, build_runtime()?))
 }
@@ -102,7 +107,11 @@ fn setup_from_config(
     let keymap = keymap_from_config(&config)?;
     // The screen would open, and could set nothing.
     preflight::load_recipients(&config.escrow)?;
-    let Config { path, profile, console, escrow, policy, .. } = config;
+    let Config { path, mut profile, console, escrow, policy, .. } = config;
+    // A token command may prompt, so it runs before the screen opens.
+    let credentials = read_credentials(&profile);
+    let runtime = build_runtime()?;
+    let waba_search = search_wabas(&mut profile, credentials.as_ref().ok(), &runtime);
     let is_live = profile.live && !profile.is_test();
     let session = Session {
         profile: Some(profile.name.as_str().to_owned()),
@@ -126,8 +135,10 @@ fn setup_from_config(
         hide_after: console.hide_after,
         initial_message: None,
         refresh_note: None,
+        waba_search,
     };
     let worker_config = WorkerConfig {
+        asks_about_token: profile.may_ask_about_token(),
         endpoint: profile.endpoint.clone(),
         sources: NumberSources { wabas: profile.wabas.clone(), numbers: profile.numbers.clone() },
         concurrency: profile.concurrency,
@@ -136,15 +147,20 @@ fn setup_from_config(
     let may_prompt = matches!(profile.token, Some(TokenSource::Command(_)));
     Ok(ConsoleSetup {
         keymap,
-        // A token command may prompt, so it runs before the screen opens.
-        credentials: credentials(&profile),
-        token_reader: TokenReader { may_prompt, read: Box::new(move || credentials(&profile)) },
+        credentials,
+        token_reader: TokenReader { may_prompt, read: Box::new(move || read_credentials(&profile)) },
         worker_config: Some(worker_config),
-        ..base_setup(session, no_color, console.glyphs, build_runtime()?)
+        ..base_setup(session, no_color, console.glyphs, runtime)
     })
 }
 
-fn credentials(profile: &Profile) -> Result<Credentials, String> {
+/// Asks Meta for the WABAs of a profile that names none. Returns why there are none, if Meta was asked.
+fn search_wabas(profile: &mut Profile, credentials: Option<&Credentials>, runtime: &Runtime) -> Option<String> {
+    let graph = Graph::new(&profile.endpoint, credentials?.clone(), profile.concurrency).ok()?;
+    discovery::fill_in_wabas(profile, &graph, runtime)
+}
+
+fn read_credentials(profile: &Profile) -> Result<Credentials, String> {
     preflight::load_credentials(profile).map_err(|error| error.to_string())
 }
 

@@ -83,9 +83,11 @@ pub(crate) fn run(args: &DemoArgs, state_dir: Option<&Path>, global: &GlobalArgs
         hide_after: settings.hide_after,
         initial_message: Some(Message { at: Clock::System.now().utc, text: demo.key_message }),
         refresh_note: failing,
+        waba_search: None,
     };
     let setup = ConsoleSetup {
         worker_config: Some(WorkerConfig {
+            asks_about_token: false,
             endpoint,
             sources: NumberSources { wabas, numbers: Vec::new() },
             concurrency: config::profile::DEFAULT_CONCURRENCY,

@@ -19,6 +19,7 @@ use crate::cli::args::GlobalArgs;
 use crate::cli::checked_job::CheckedJob;
 use crate::cli::checks::{self, ConfirmFlags, Unconfirmed};
 use crate::cli::confirm::{QuestionNotes, Selection};
+use crate::cli::discovery;
 use crate::cli::early_shutdown::EarlyShutdown;
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
@@ -241,9 +242,9 @@ fn check_rest(
     // The recorded outcomes are not needed while the rest is sent.
     drop(numbers);
     let pins = pins_for_resume(&job, args.pin_file.as_deref())?;
-    let config = require_config(overrides, env)?;
+    let mut config = require_config(overrides, env)?;
     require_profile(&job, &config.profile)?;
-    records::require_numbers(&config)?;
+    let graph = discovery::require_numbers(&mut config, global)?;
     checks::require_writable(&config.profile, global)?;
     let records = records::prepare_to_send(state_dir, &config, args.dry_run, true, &rerun)?;
     // Read again: opening the journal imports changes that only the escrow file had.
@@ -255,7 +256,7 @@ fn check_rest(
         return Ok(CheckedJob::NothingToSend(report_nothing_left(id, &numbers, options, global)));
     }
     checks::require_escrow_for_random(&pins, Selection::Many, records.has_escrow)?;
-    let graph = open_graph(&config.profile)?;
+    let graph = graph.map_or_else(|| open_graph(&config.profile), Ok)?;
     let runtime = build_runtime()?;
     let concurrency = args.concurrency.unwrap_or(config.profile.concurrency);
     let pace = pauses::new_pace(&config.profile, concurrency, options);

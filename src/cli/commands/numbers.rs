@@ -11,6 +11,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use tokio::runtime::Runtime;
 
 use crate::cli::args::GlobalArgs;
+use crate::cli::discovery;
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::lookup;
@@ -22,7 +23,7 @@ use crate::cli::output::stdio::{eprint_line, exit_code_after_print, print_json};
 use crate::cli::output::table::TableStyle;
 use crate::cli::pauses;
 use crate::cli::read_failure::{self, ReadFailures, waba_label};
-use crate::cli::records::{self, require_config, require_numbers};
+use crate::cli::records::{self, require_config};
 use crate::cli::rerun::RerunOptions;
 use crate::cli::runtime::{build_runtime, open_graph};
 use crate::cli::when;
@@ -126,16 +127,17 @@ pub(crate) fn run(
     env: &Env,
     global: &GlobalArgs,
 ) -> Result<ExitCode, CliError> {
-    let config = require_config(overrides, env)?;
-    if matches!(command, NumbersCommand::List(_)) {
-        require_numbers(&config)?;
-    }
+    let mut config = require_config(overrides, env)?;
+    let graph = match command {
+        NumbersCommand::List(_) => discovery::require_numbers(&mut config, global)?,
+        NumbersCommand::Show { .. } => None,
+    };
     let Config { path, profile, .. } = config;
     if global.verbose {
         let path = CleanText::new(&path.display().to_string());
         eprint_line(&format!("pindesk: config {path}, profile {}, {}", profile.name, profile.endpoint.url));
     }
-    let graph = open_graph(&profile)?;
+    let graph = graph.map_or_else(|| open_graph(&profile), Ok)?;
     match command {
         NumbersCommand::List(args) => list(args, &profile, graph, &config::resolve_state_dir(overrides, env)?, global),
         NumbersCommand::Show { number, json } => show(number, *json, &profile, &graph, global),

@@ -16,6 +16,7 @@ use crate::cli::args::GlobalArgs;
 use crate::cli::checked_job::CheckedJob;
 use crate::cli::checks::{self, ConfirmFlags, Unconfirmed};
 use crate::cli::confirm::{QuestionNotes, Selection};
+use crate::cli::discovery;
 use crate::cli::early_shutdown::EarlyShutdown;
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
@@ -124,8 +125,8 @@ fn check(args: &PinSetArgs, overrides: &Overrides, env: &Env, global: &GlobalArg
     }
     let pins = pin_file::choose_pins(args.pin_file.as_deref())?;
     let state_dir = config::resolve_state_dir(overrides, env)?;
-    let config = require_config(overrides, env)?;
-    records::require_numbers(&config)?;
+    let mut config = require_config(overrides, env)?;
+    let graph = discovery::require_numbers(&mut config, global)?;
     checks::require_writable(&config.profile, global)?;
     let rerun = RerunOptions::new(global).with_pin_file(args.pin_file.as_deref()).with_replace(args.replace);
     let records = records::prepare_to_send(&state_dir, &config, args.dry_run, syncs_writes(args), &rerun)?;
@@ -137,7 +138,7 @@ fn check(args: &PinSetArgs, overrides: &Overrides, env: &Env, global: &GlobalArg
     }
     let selection = requested.selection;
     checks::require_escrow_for_random(&pins, selection, records.has_escrow)?;
-    let graph = open_graph(&config.profile)?;
+    let graph = graph.map_or_else(|| open_graph(&config.profile), Ok)?;
     let runtime = build_runtime()?;
     let options = OutputOptions::new(args.json, global);
     let concurrency = args.concurrency.unwrap_or(config.profile.concurrency);

@@ -15,6 +15,7 @@ use crate::cli::output::stdio::eprint_line;
 use crate::cli::runtime::build_runtime;
 use crate::cli::simulator_config::ConfigDir;
 use crate::cli::simulator_spec::{DEFAULT_NUMBERS, DEFAULT_SEED, FAULT_FILE_HELP, read_fault_plan, simulator_spec};
+use crate::config::endpoint::AppSecret;
 use crate::domain::text::plain_io_error;
 use crate::simulator::{FaultPlan, Simulator, WabaSizes};
 
@@ -54,6 +55,12 @@ pub(crate) struct SimulatorArgs {
     /// Do not count refused calls among those of the hour
     #[arg(long, requires = "calls_per_hour")]
     refused_calls_are_free: bool,
+    /// Check the app secret proof of requests against this made-up secret
+    #[arg(long, value_name = "SECRET", value_parser = parse_app_secret)]
+    app_secret: Option<AppSecret>,
+    /// Refuse requests without an app secret proof
+    #[arg(long)]
+    require_proof: bool,
     /// Fault file (see below)
     #[arg(long, value_name = "FILE")]
     faults: Option<PathBuf>,
@@ -61,6 +68,10 @@ pub(crate) struct SimulatorArgs {
     /// directory, or use those that an earlier simulator wrote there
     #[arg(long, value_name = "DIR")]
     write_config: Option<PathBuf>,
+}
+
+fn parse_app_secret(text: &str) -> Result<AppSecret, String> {
+    AppSecret::parse(text).map_err(|error| error.to_string())
 }
 
 /// The sizes of all WABAs; those that are not given are empty.
@@ -88,7 +99,10 @@ pub(crate) fn run(args: &SimulatorArgs) -> Result<ExitCode, CliError> {
     spec.world.waba_sizes = waba_sizes(&args.waba_sizes)?;
     spec.world.calls_per_hour = args.calls_per_hour;
     spec.world.counts_refused_calls = !args.refused_calls_are_free;
-    let config_dir = args.write_config.as_deref().map(ConfigDir::open).transpose()?;
+    spec.world.app_secret.clone_from(&args.app_secret);
+    spec.world.requires_proof = args.require_proof;
+    let config_dir =
+        args.write_config.as_deref().map(|dir| ConfigDir::open(dir, args.app_secret.clone())).transpose()?;
     let written = config_dir.as_ref().map(|dir| dir.address(args.listen)).transpose()?.flatten();
     let listen = written.or(args.listen).unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
     build_runtime()?.block_on(async {

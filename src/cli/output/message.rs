@@ -9,7 +9,7 @@ use crate::domain::text::width;
 const PROGRAMS: [&str; 6] = ["pindesk", "chmod", "chown", "export", "sudo", "printf"];
 
 /// The commands of pindesk. Before any other word, its name is the subject of a sentence.
-const COMMANDS: [&str; 7] = ["numbers", "pin", "escrow", "jobs", "audit", "config", "simulator"];
+const COMMANDS: [&str; 8] = ["numbers", "wabas", "pin", "escrow", "jobs", "audit", "config", "simulator"];
 
 /// The text with lines of at most `columns` columns, as far as its longest command allows. A line keeps its indentation.
 pub(crate) fn wrap_message(text: &str, columns: usize) -> String {

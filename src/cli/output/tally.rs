@@ -173,9 +173,8 @@ impl Tally {
 /// The exit code of a number that was not sent.
 const fn not_sent_exit_code(reason: &NotSentReason) -> ExitCode {
     match reason {
-        NotSentReason::Failure(SendFailure::NoConnection(_) | SendFailure::Tls(_)) | NotSentReason::TooManyInDoubt => {
-            ExitCode::NoConnection
-        }
+        NotSentReason::Failure(failure) if failure.is_without_connection() => ExitCode::NoConnection,
+        NotSentReason::TooManyInDoubt => ExitCode::NoConnection,
         NotSentReason::TokenRefused => ExitCode::NoAccess,
         NotSentReason::Stopped
         | NotSentReason::AppRefused(_)
@@ -183,7 +182,7 @@ const fn not_sent_exit_code(reason: &NotSentReason) -> ExitCode {
         | NotSentReason::Throttled(_)
         | NotSentReason::Paused
         | NotSentReason::WabaRefused(_)
-        | NotSentReason::Failure(SendFailure::RefusedLocally(_)) => ExitCode::Failed,
+        | NotSentReason::Failure(_) => ExitCode::Failed,
     }
 }
 

@@ -12,6 +12,7 @@ use crate::domain::number::{Number, PhoneNumberId, Waba, WabaId};
 use crate::domain::outcome::ReadFailure;
 use crate::domain::pin::Pin;
 use crate::domain::text::CleanText;
+use crate::domain::token_info::TokenInfo;
 use crate::journal::{HistoryEntry, JobDetail, JobSummary, NumberRecord, RecentSets};
 use crate::numbers::list::NumberList;
 use crate::numbers::record::ExportedNumbers;
@@ -120,8 +121,11 @@ pub enum Msg {
     JobsRead(Option<Vec<JobSummary>>),
     /// A job was read number by number; `None` if it could not be read.
     JobRead(JobId, Option<JobDetail>),
-    /// The HTTP client could not be set up, so nothing can be read or sent. The text tells the operator why.
-    ClientSetupFailed(CleanText),
+    /// The HTTP client could not be set up, so nothing can be read or sent, or Meta serves another version than the config
+    /// has. The text is for the operator.
+    ClientNotice(CleanText),
+    /// Meta said what the access token is.
+    TokenInfoRead(Box<TokenInfo>),
     /// A list of numbers was read from a file, or the file cannot be used. The error is a sentence for the operator.
     NumberListRead {
         /// The file, as the operator typed it.

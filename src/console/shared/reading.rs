@@ -7,9 +7,10 @@ use super::{Connection, RefreshProgress, Shared, TokenProblem};
 use crate::console::effect::WorkCommand;
 use crate::domain::clock::{TimePoint, UtcTime};
 use crate::domain::number::{Number, PhoneNumberId, WabaId};
-use crate::domain::outcome::{ApiError, ReadFailure, SendFailure};
+use crate::domain::outcome::{ApiError, ReadFailure};
 use crate::domain::standing::NotSentReason;
-use crate::policy::error_catalog::{self, ErrorScope};
+use crate::domain::token_info::TokenInfo;
+use crate::policy::error_catalog::{self, ErrorScope, TOKEN_PERMISSIONS};
 
 impl Shared {
     /// Starts to refresh every list. Numbers that were read before stay in the list, marked with their time. `None` if
@@ -63,14 +64,33 @@ impl Shared {
     pub(in crate::console) fn note_read_failure(&mut self, failure: &ReadFailure, now: TimePoint) {
         match failure {
             ReadFailure::Api(error) => self.note_api_error(error),
-            ReadFailure::NotSent(SendFailure::NoConnection(_) | SendFailure::Tls(_)) | ReadFailure::NoAnswer => {
-                self.set_offline(now);
-            }
+            ReadFailure::NotSent(failure) if failure.is_without_connection() => self.set_offline(now),
+            ReadFailure::NoAnswer => self.set_offline(now),
             ReadFailure::NotSent(_)
             | ReadFailure::UnexpectedReply { .. }
             | ReadFailure::WrongKind { .. }
             | ReadFailure::IncompleteList(_) => {}
         }
+    }
+
+    /// Takes in what Meta says of the access token, and warns of its end.
+    pub(in crate::console) fn note_token_info(&mut self, info: TokenInfo, now: TimePoint) {
+        for permission in TOKEN_PERMISSIONS.iter().filter(|permission| permission.is_always_needed()) {
+            if !info.has_scope(permission.name) {
+                self.messages.push(now.utc, format!("The access token lacks the permission {}.", permission.name));
+            }
+        }
+        if let Some(warning) = info.expiry_warning(now.utc) {
+            self.messages.push(now.utc, warning);
+        }
+        self.token_info = Some(info);
+    }
+
+    /// `token 58 d`; `None` if Meta did not say when the access token expires.
+    #[must_use]
+    pub fn token_label(&self) -> Option<String> {
+        let label = self.token_info.as_ref()?.expiry_label(self.last_update?.utc)?;
+        Some(format!("token {label}"))
     }
 
     /// Updates the connection after an error that Graph reported.
@@ -83,7 +103,7 @@ impl Shared {
 
     /// Updates the connection after a request that was not sent.
     pub(in crate::console) fn note_not_sent(&mut self, why: &NotSentReason, now: TimePoint) {
-        if let NotSentReason::Failure(SendFailure::NoConnection(_) | SendFailure::Tls(_)) = why {
+        if matches!(why, NotSentReason::Failure(failure) if failure.is_without_connection()) {
             self.set_offline(now);
         }
     }

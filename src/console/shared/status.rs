@@ -93,6 +93,8 @@ pub struct Session {
     pub initial_message: Option<Message>,
     /// What the message of the first refresh adds.
     pub refresh_note: Option<String>,
+    /// Why a profile that names no WABA has none, in a sentence; `None` if Meta was not asked for those of the token.
+    pub waba_search: Option<String>,
 }
 
 /// The connection to Meta, as the last reply showed.

@@ -12,6 +12,7 @@ use unicode_width::UnicodeWidthChar;
 use super::status;
 use crate::console::app::App;
 use crate::console::input::keymap::FooterKey;
+use crate::console::shared::Connection;
 use crate::console::theme::{Role, Theme};
 use crate::domain::ascii::nearest_ascii;
 use crate::domain::text;
@@ -166,13 +167,22 @@ impl<'a> Canvas<'a> {
 
     /// Draws the title: on the left what the requests reach, on the right the job that runs and the connection.
     pub(super) fn draw_title(&mut self, app: &App) {
-        let (right, role) = status::connection_label(app, &self.theme);
+        let (mut right, role) = status::connection_label(app, &self.theme);
+        let parts = status::title_parts(app);
         let job = status::job_label(app).unwrap_or_default();
         let job_columns = if job.is_empty() { 0 } else { text::width(&job) + TITLE_GAP };
+        // Which numbers these are is more important than when the access token expires.
+        if let Some(token) = app.token_label().filter(|_| app.connection() == &Connection::Online) {
+            let parts_columns: usize = parts.iter().map(|(part, _)| text::width(part) + TITLE_GAP).sum();
+            let with_token = format!("{right}  {token}");
+            if parts_columns + job_columns + text::width(&with_token) <= usize::from(self.area.width) {
+                right = with_token;
+            }
+        }
         let right_columns = text::width(&right) + job_columns;
         let max_columns = usize::from(self.area.width).saturating_sub(right_columns + TITLE_GAP);
         let mut x = 0;
-        for (part, role) in status::title_parts(app) {
+        for (part, role) in parts {
             let start = if x == 0 { 0 } else { usize::from(x) + TITLE_GAP };
             let left = max_columns.saturating_sub(start);
             if text::width(&part) > left {

@@ -81,7 +81,8 @@ pub(super) fn nothing_named(app: &App) -> Sheet {
     let session = app.session();
     let mut sheet = Sheet::new(app, "No WABA and no number");
     let profile = session.profile.as_deref().unwrap_or_default();
-    let what = format!("Profile {profile} names no WABA and no number. Nothing was asked.");
+    let search = session.waba_search.as_deref().unwrap_or("Nothing was asked.");
+    let what = format!("Profile {profile} names no WABA and no number. {search}");
     sheet.styled_text(&what, Role::Strong);
     for path in session.config_paths.iter().take(1) {
         sheet.field("Config", &path.display().to_string());

@@ -404,12 +404,19 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
     fn use_credentials(&mut self, credentials: Credentials) {
         match Graph::new(&self.config.endpoint, credentials, self.config.concurrency) {
             Ok(graph) => {
+                let report = Arc::clone(&self.report);
+                let graph = graph.on_other_version(Arc::new(move |other| {
+                    report(WorkerReport::Msg(Msg::ClientNotice(CleanText::new(&other.to_string()))));
+                }));
                 self.with_jobs(|jobs| jobs.use_graph(graph.clone()));
+                if self.config.asks_about_token {
+                    self.read_token_info(graph.clone());
+                }
                 self.graph = Ok(graph);
             }
             Err(error) => {
                 let reason = error_chain(&error);
-                self.send_msg(Msg::ClientSetupFailed(reason.clone()));
+                self.send_msg(Msg::ClientNotice(reason.clone()));
                 if let Err(why) = &mut self.graph {
                     *why = SendFailure::RefusedLocally(reason);
                 }

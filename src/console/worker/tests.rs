@@ -61,7 +61,7 @@ fn start_worker_at(
     let report = move |report| {
         sender.send(report).ok();
     };
-    let config = WorkerConfig { endpoint, sources, concurrency: 1, recording };
+    let config = WorkerConfig { endpoint, sources, concurrency: 1, asks_about_token: true, recording };
     (WorkerHandle::start(runtime, config, Clock::System, report).expect("a thread"), reports)
 }
 
@@ -132,7 +132,7 @@ fn a_list_that_cannot_be_requested_is_reported_with_why() {
     work.send(WorkCommand::RefreshAll { refresh_id: 7 });
     let why = CleanText::new("cannot read the CA file /no/such/file: No such file or directory (os error 2)");
     let list_failure = |report| match report {
-        WorkerReport::Msg(Msg::ClientSetupFailed(why)) => Some((None, why)),
+        WorkerReport::Msg(Msg::ClientNotice(why)) => Some((None, why)),
         WorkerReport::Msg(Msg::WabaRead {
             refresh_id,
             result: Err(ReadFailure::NotSent(SendFailure::RefusedLocally(why))),

@@ -10,6 +10,9 @@ use crate::domain::outcome::{ApiError, DoubtReason, ObjectKind, ReadFailure, Sen
 use crate::domain::standing::{Doubt, DoubtCause, NotApplied, NotSentReason};
 use crate::domain::text::CleanText;
 use crate::policy::error_catalog::entry::RESOLVE_DOUBT;
+use crate::policy::error_catalog::foreign_words::{
+    self, CERTIFICATE_NAME_STEPS, CHECK_NETWORK_STEPS, REFRESH_LATER_STEPS, TLS_HANDSHAKE_STEPS,
+};
 use crate::policy::error_catalog::{CatalogEntry, Situation, Words, lookup};
 
 /// Whether a request changed anything.
@@ -154,13 +157,9 @@ impl Explanation {
                     },
                 ),
                 DoubtReason::ServerError(error) => return Self::for_error(error, Situation::InDoubt),
-                DoubtReason::UnexpectedReply { http_status } => (
+                DoubtReason::UnexpectedReply { http_status, form } => (
                     reason.to_string().into(),
-                    format!(
-                        "The request was sent, but the reply was not Meta's (HTTP {http_status}). A proxy may sit \
-                         between."
-                    )
-                    .into(),
+                    format!("The request was sent. {}", foreign_words::reply_sentence(*http_status, form)).into(),
                 ),
                 DoubtReason::SuccessNotTrue => {
                     ("Meta did not say that it worked".into(), "Meta answered, but did not say that it worked.".into())
@@ -198,6 +197,16 @@ impl Explanation {
                 "no trusted connection".into(),
                 format!("The connection could not be trusted, so nothing was sent: {detail}."),
                 FIX_TLS_STEPS,
+            ),
+            SendFailure::CertificateName(detail) => (
+                "the certificate is for another host".into(),
+                format!("The connection could not be trusted, so nothing was sent: {detail}."),
+                CERTIFICATE_NAME_STEPS,
+            ),
+            SendFailure::TlsHandshake(detail) => (
+                "no TLS connection".into(),
+                format!("There is no TLS connection, so nothing was sent: {detail}."),
+                TLS_HANDSHAKE_STEPS,
             ),
             SendFailure::RefusedLocally(detail) => {
                 (detail.to_string().into(), format!("The request was refused here: {detail}."), &[])
@@ -264,14 +273,20 @@ impl Explanation {
         Self::for_read_failure(failure, Situation::ReadingNumber)
     }
 
+    /// Explains why it could not be read what the access token sees.
+    #[must_use]
+    pub fn for_unread_token(failure: &ReadFailure) -> Self {
+        Self::for_read_failure(failure, Situation::Configuring)
+    }
+
     fn for_read_failure(failure: &ReadFailure, situation: Situation) -> Self {
         let (reason, advice): (Cow<'static, str>, _) = match failure {
             ReadFailure::Api(error) => return Self::for_error(error, situation),
             ReadFailure::NotSent(failure) => return Self::for_send_failure(failure),
             ReadFailure::NoAnswer => ("Meta did not answer in time.".into(), REFRESH_LATER_STEPS),
-            ReadFailure::UnexpectedReply { http_status } => (
-                format!("The reply was not Meta's (HTTP {http_status}). A proxy may sit between.").into(),
-                CHECK_NETWORK_STEPS,
+            ReadFailure::UnexpectedReply { http_status, form } => (
+                foreign_words::reply_sentence(*http_status, form).into(),
+                foreign_words::steps_after_reply(failure, form),
             ),
             ReadFailure::WrongKind { expected, node_type } => {
                 (wrong_kind_sentence(*expected, node_type.as_ref().map(CleanText::as_str)).into(), FIX_ID_STEPS)
@@ -340,8 +355,6 @@ const RESOLVE_REPLACEMENT: &[&str] = &[
     "Reading the status does not tell which one: it is on either way.",
 ];
 
-const CHECK_NETWORK_STEPS: &[&str] = &["Check the network and the proxy of this server.", "Then try again."];
-
 const FIX_TLS_STEPS: &[&str] = &[
     "Check the clock of this server: a wrong date makes a good certificate bad.",
     "Ask your network team whether a proxy opens TLS, and for its authority.",
@@ -365,9 +378,6 @@ const FIX_CONNECTION_STEPS: &[&str] = &[
     "Check the network and the proxy of this server.",
     "Then resume the job, or set the PIN of this number again.",
 ];
-
-const REFRESH_LATER_STEPS: &[&str] =
-    &["Read again in a minute.", "If it stays, look at metastatus.com/whatsapp-business-api."];
 
 #[cfg(test)]
 mod tests;

@@ -1,39 +1,28 @@
 //! Checks access tokens and proofs of the app secret, and builds the errors of scripted faults.
 //!
-//! It accepts only the tokens of the simulator. It refuses a real token as unknown, and never stores it.
+//! It never stores a token or a proof.
 
 use std::time::Duration;
 
 use hmac::{Hmac, Mac as _};
+use serde_json::{Value, json};
 use sha2::Sha256;
 
 use super::WorldSpec;
 use super::generator;
 use super::params::Params;
-use super::response::{GraphError, SimulatedResponse};
+use super::response::{ErrorTexts, GraphError, SimulatedResponse};
+use super::route::USER_ID;
+use super::tokens::{TokenInfo, TokenRights};
 use crate::domain::clock::{TimePoint, UtcTime};
 use crate::simulator::faults::ErrorResponse;
-
-/// The access token that allows everything.
-pub const FULL_ACCESS_TOKEN: &str = "SIMULATOR";
-/// The access token that has expired.
-pub const EXPIRED_TOKEN: &str = "SIMULATOR-EXPIRED";
-/// The access token that allows reads but no change.
-pub const READ_ONLY_TOKEN: &str = "SIMULATOR-READONLY";
 
 /// How long a proof with a time is valid. Source: Meta's page on securing requests.
 const PROOF_LIFETIME: Duration = Duration::from_mins(5);
 
-/// The rights of an access token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum TokenRights {
-    Read,
-    Change,
-}
-
 /// The rights of a request with a valid token.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Access(TokenRights);
+pub(super) struct Access(TokenInfo);
 
 impl Access {
     pub(super) fn check(
@@ -43,19 +32,37 @@ impl Access {
         now: TimePoint,
     ) -> Result<Self, GraphError> {
         let token = authorization.and_then(bearer_token).or_else(|| params.text("access_token")).unwrap_or_default();
-        let rights = match token {
-            "" => return Err(GraphError::new(401, 104, "An access token is required to request this resource.")),
-            FULL_ACCESS_TOKEN => TokenRights::Change,
-            READ_ONLY_TOKEN => TokenRights::Read,
-            EXPIRED_TOKEN => return Err(expired_token_error()),
-            _ => return Err(GraphError::new(401, 190, "Invalid OAuth access token - Cannot parse access token")),
-        };
+        if token.is_empty() {
+            return Err(GraphError::new(401, 104, "An access token is required to request this resource."));
+        }
+        let info = TokenInfo::of(token)
+            .ok_or_else(|| GraphError::new(401, 190, "Invalid OAuth access token - Cannot parse access token"))?;
+        if info.is_expired(now.utc) {
+            return Err(expired_token_error());
+        }
         check_proof(spec, token, params, now)?;
-        Ok(Self(rights))
+        Ok(Self(info))
     }
 
     pub(super) fn require(self, rights: TokenRights) -> Result<(), GraphError> {
-        if self.0 == rights || self.0 == TokenRights::Change { Ok(()) } else { Err(GraphError::titled(403, 200)) }
+        let is_granted = self.0.rights == rights || self.0.rights == TokenRights::Change;
+        if is_granted { Ok(()) } else { Err(GraphError::titled(403, 200)) }
+    }
+
+    /// Refuses a WABA that is not assigned to the token's system user.
+    pub(super) fn require_waba(self, waba: usize) -> Result<(), GraphError> {
+        if self.sees_waba(waba) { Ok(()) } else { Err(GraphError::titled(403, 200)) }
+    }
+
+    pub(super) const fn sees_waba(self, waba: usize) -> bool {
+        waba < self.0.waba_count
+    }
+
+    /// The response to `GET /me/permissions`.
+    pub(super) fn permissions(self) -> SimulatedResponse {
+        let rows = self.0.rights.permissions().iter();
+        let rows: Vec<_> = rows.map(|permission| json!({ "permission": permission, "status": "granted" })).collect();
+        SimulatedResponse::json(json!({ "data": rows }).to_string().into_bytes())
     }
 }
 
@@ -99,34 +106,52 @@ fn hmac_hex(key: &str, message: &str) -> String {
     format!("{:x}", mac.finalize().into_bytes())
 }
 
-/// The response to `GET /debug_token`: the rights of a token, with every WABA in `target_ids`.
-pub(super) fn debug_token(params: &Params) -> SimulatedResponse {
-    let token = params.text("input_token").unwrap_or_default();
-    let body = match token {
-        FULL_ACCESS_TOKEN | READ_ONLY_TOKEN => {
-            let ids: Vec<String> =
-                (0..generator::waba_count()).map(|waba| format!(r#""{}""#, generator::waba_id(waba))).collect();
-            let ids = ids.join(",");
-            let scopes = r#""whatsapp_business_management","whatsapp_business_messaging""#;
-            let scopes = if token == FULL_ACCESS_TOKEN { scopes } else { r#""whatsapp_business_management""# };
-            let granular: Vec<String> =
-                scopes.split(',').map(|scope| format!(r#"{{"scope":{scope},"target_ids":[{ids}]}}"#)).collect();
-            format!(
-                r#"{{"data":{{"app_id":"300000000000001","application":"pindesk simulator","type":"SYSTEM_USER","is_valid":true,"issued_at":1767225600,"expires_at":0,"data_access_expires_at":0,"scopes":[{scopes}],"granular_scopes":[{}],"user_id":"400000000000001"}}}}"#,
-                granular.join(",")
-            )
-        }
-        EXPIRED_TOKEN => {
-            let error = expired_token_error();
-            format!(
-                r#"{{"data":{{"app_id":"300000000000001","is_valid":false,"expires_at":1767254400,"scopes":[],"error":{{"code":190,"message":"{}","subcode":463}}}}}}"#,
-                error.message
-            )
-        }
-        _ => r#"{"data":{"is_valid":false,"scopes":[],"error":{"code":190,"message":"Invalid OAuth access token."}}}"#
-            .to_owned(),
+/// The response to `GET /debug_token`: what a token is. Its `target_ids` are left out if its permissions hold for every
+/// WABA.
+pub(super) fn debug_token(params: &Params, now: UtcTime) -> SimulatedResponse {
+    let error = |message: &str, subcode: Option<i64>| match subcode {
+        Some(subcode) => json!({ "code": 190, "message": message, "subcode": subcode }),
+        None => json!({ "code": 190, "message": message }),
     };
-    SimulatedResponse::json(body.into_bytes())
+    let data = match params.text("input_token").and_then(TokenInfo::of) {
+        None => json!({
+            "is_valid": false,
+            "scopes": [],
+            "error": error("The access token could not be decrypted", None),
+        }),
+        Some(info) if info.is_expired(now) => json!({
+            "app_id": APP_ID,
+            "is_valid": false,
+            "expires_at": info.expires_at.map(UtcTime::unix_seconds),
+            "scopes": [],
+            "error": error(&expired_token_error().message, Some(463)),
+        }),
+        Some(info) => valid_token_data(&info),
+    };
+    SimulatedResponse::json(json!({ "data": data }).to_string().into_bytes())
+}
+
+/// The app of every simulated access token.
+const APP_ID: &str = "300000000000001";
+
+fn valid_token_data(info: &TokenInfo) -> Value {
+    let ids: Vec<_> = (0..info.waba_count).map(generator::waba_id).collect();
+    let scopes = info.rights.permissions();
+    let granular_scope = |scope: &&str| {
+        if info.names_wabas { json!({ "scope": scope, "target_ids": ids }) } else { json!({ "scope": scope }) }
+    };
+    json!({
+        "app_id": APP_ID,
+        "application": "pindesk simulator",
+        "type": "SYSTEM_USER",
+        "is_valid": true,
+        "issued_at": 1_767_225_600,
+        "expires_at": info.expires_at.map_or(0, UtcTime::unix_seconds),
+        "data_access_expires_at": 0,
+        "scopes": scopes,
+        "granular_scopes": scopes.iter().map(granular_scope).collect::<Vec<_>>(),
+        "user_id": USER_ID,
+    })
 }
 
 /// Builds the error of a scripted fault.
@@ -136,10 +161,13 @@ pub(super) fn scripted_error(fault: ErrorResponse, method: &str) -> GraphError {
         (190, Some(463)) => expired_token_error(),
         (code, _) => GraphError::titled(fault.http_status(), code),
     };
+    let status = fault.http_status();
+    let texts = ErrorTexts { details: fault.details, user_title: fault.user_title, user_message: fault.user_message };
     GraphError {
-        status: fault.http_status(),
+        message: fault.message.map_or(base.message, Into::into),
+        texts: Some(Box::new(texts)),
+        status,
         subcode: fault.subcode,
-        details: fault.details.map(Into::into),
         is_transient: fault.transient.unwrap_or(base.is_transient),
         retry_after: fault.retry_after,
         regain_minutes: fault.regain_minutes,

@@ -216,7 +216,8 @@ impl Node for NumberView {
         ("host_platform", |n| static_text(n.platform_type())),
         ("throughput", |n| FieldValue::Json(format!(r#"{{"level":"{}"}}"#, n.throughput()))),
         ("account_mode", |n| static_text(n.account_mode())),
-        ("messaging_limit_tier", |n| static_text(n.messaging_limit())),
+        // Deprecated: Meta has replaced it by the limit of the portfolio.
+        ("messaging_limit_tier", |_| null()),
         ("whatsapp_business_manager_messaging_limit", |n| static_text(n.messaging_limit())),
         ("certificate", |n| owned_text(n.certificate())),
         ("new_certificate", |_| FieldValue::Absent),

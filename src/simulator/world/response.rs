@@ -68,7 +68,8 @@ pub(super) struct GraphError {
     pub subcode: Option<i64>,
     pub kind: &'static str,
     pub message: Cow<'static, str>,
-    pub details: Option<Box<str>>,
+    /// Further texts. Most errors have none, so they are on the heap.
+    pub texts: Option<Box<ErrorTexts>>,
     pub is_transient: bool,
     /// The value of the `Retry-After` header, in seconds.
     pub retry_after: Option<u32>,
@@ -76,6 +77,14 @@ pub(super) struct GraphError {
     pub regain_minutes: Option<u32>,
     /// The value of `X-Business-Use-Case-Usage`; `None` for the counted one.
     pub usage: Option<Box<str>>,
+}
+
+/// What Meta adds to the message of some errors.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct ErrorTexts {
+    pub details: Option<String>,
+    pub user_title: Option<String>,
+    pub user_message: Option<String>,
 }
 
 /// The type of nearly every error, whatever its cause.
@@ -90,7 +99,7 @@ impl GraphError {
             subcode: None,
             kind: OAUTH_EXCEPTION,
             message: message.into(),
-            details: None,
+            texts: None,
             // As users of Meta's API have recorded throttles.
             is_transient: matches!(code, 4 | 17 | 32 | 341 | 613 | 80_007 | 80_008 | 130_429),
             retry_after: None,
@@ -120,6 +129,13 @@ impl GraphError {
         Self::new(400, 100, "(#100) Param pin must be 6 characters long.")
     }
 
+    /// A call for a verification code, which nobody would receive.
+    pub(super) fn no_code_sent(code: i64) -> Self {
+        let details = "The simulator sends no SMS and calls no phone, so there is no verification code.";
+        let texts = ErrorTexts { details: Some(details.to_owned()), ..ErrorTexts::default() };
+        Self { texts: Some(Box::new(texts)), ..Self::titled(400, code) }
+    }
+
     pub(super) fn bad_proof(message: &'static str) -> Self {
         Self { kind: METHOD_EXCEPTION, ..Self::new(400, 100, message) }
     }
@@ -139,10 +155,8 @@ impl GraphError {
         if self.is_transient {
             body.extend_from_slice(br#","is_transient":true"#);
         }
-        if let Some(details) = &self.details {
-            body.extend_from_slice(br#","error_data":{"messaging_product":"whatsapp","details":"#);
-            write_json_string(&mut body, details);
-            body.push(b'}');
+        if let Some(texts) = &self.texts {
+            texts.write_to(&mut body);
         }
         body.extend_from_slice(br#","fbtrace_id":"#);
         write_json_string(&mut body, trace_id);
@@ -161,6 +175,22 @@ impl GraphError {
         let is_plain = |c: char| c == ' ' || c.is_ascii_graphic() && c != '"' && c != '\\';
         let message: String = self.message.chars().map(|c| if is_plain(c) { c } else { '?' }).collect();
         format!(r#"OAuth "Facebook Platform" "{reason}" "{message}""#)
+    }
+}
+
+impl ErrorTexts {
+    fn write_to(&self, body: &mut Vec<u8>) {
+        for (key, text) in [("error_user_title", &self.user_title), ("error_user_msg", &self.user_message)] {
+            if let Some(text) = text {
+                body.extend_from_slice(format!(r#","{key}":"#).as_bytes());
+                write_json_string(body, text);
+            }
+        }
+        if let Some(details) = &self.details {
+            body.extend_from_slice(br#","error_data":{"messaging_product":"whatsapp","details":"#);
+            write_json_string(body, details);
+            body.push(b'}');
+        }
     }
 }
 
@@ -198,6 +228,8 @@ const fn title(code: i64) -> &'static str {
         133_015 => "Please wait a few minutes before attempting to register this phone number",
         133_016 => "Account register deregister rate limit exceeded",
         135_000 => "Generic user error",
+        136_024 => "Request code error",
+        136_025 => "Verify code error",
         2_494_100 => "Phone number in maintenance mode",
         _ => "Simulated error",
     }
@@ -226,7 +258,11 @@ mod tests {
             r#"{"error":{"message":"(#100) Param pin must be 6 characters long.","type":"OAuthException","code":100,"fbtrace_id":"Atrace"}}"#
         );
         let full = GraphError {
-            details: Some("Wait \"a bit\"".into()),
+            texts: Some(Box::new(ErrorTexts {
+                details: Some("Wait \"a bit\"".to_owned()),
+                user_title: Some("Später".to_owned()),
+                user_message: Some("Noch \"nicht\".".to_owned()),
+            })),
             is_transient: true,
             retry_after: Some(7),
             ..GraphError::titled(500, 131_016).with_subcode(5)
@@ -234,7 +270,7 @@ mod tests {
         let reply = full.to_response("B");
         assert_eq!(
             String::from_utf8_lossy(&reply.body),
-            r#"{"error":{"message":"(#131016) Service unavailable","type":"OAuthException","code":131016,"error_subcode":5,"is_transient":true,"error_data":{"messaging_product":"whatsapp","details":"Wait \"a bit\""},"fbtrace_id":"B"}}"#
+            r#"{"error":{"message":"(#131016) Service unavailable","type":"OAuthException","code":131016,"error_subcode":5,"is_transient":true,"error_user_title":"Später","error_user_msg":"Noch \"nicht\".","error_data":{"messaging_product":"whatsapp","details":"Wait \"a bit\""},"fbtrace_id":"B"}}"#
         );
         assert!(reply.headers.contains(&("retry-after", "7".to_owned())));
     }

@@ -292,13 +292,101 @@ fn an_empty_page_still_has_a_next_link() {
     assert_eq!(page["data"][0]["id"], "200000000000001");
 }
 
+fn with_token(world: &mut World, token: &str, method: &str, path: &str, at: TimePoint) -> (u16, Value) {
+    let request = SimulatedRequest { authorization: Some(format!("Bearer {token}")), ..request(method, path) };
+    let reply = world.handle_request(&request, at);
+    (reply.status, serde_json::from_slice(&reply.body).expect("JSON"))
+}
+
 #[test]
-fn debug_token_lists_the_wabas() {
-    let (_, body) = get(&mut world(1), "/v24.0/debug_token?input_token=SIMULATOR");
-    assert_eq!(body["data"]["is_valid"], true);
-    assert_eq!(body["data"]["granular_scopes"][0]["target_ids"].as_array().map(Vec::len), Some(wabas().len()));
+fn debug_token_lists_the_wabas_that_the_permissions_name() {
+    let target_ids = |token: &str| {
+        let (status, body) = get(&mut world(1), &format!("/v24.0/debug_token?input_token={token}"));
+        assert_eq!((status, &body["data"]["is_valid"]), (200, &json!(true)), "{token}");
+        body["data"]["granular_scopes"][0].get("target_ids").map(|ids| ids.as_array().map(Vec::len))
+    };
+    assert_eq!(
+        ["SIMULATOR", "SIMULATOR-ONE-WABA", "SIMULATOR-UNLIMITED"].map(target_ids),
+        [Some(Some(7)), Some(Some(1)), None]
+    );
     let (_, body) = get(&mut world(1), "/v24.0/debug_token?input_token=SIMULATOR-EXPIRED");
     assert_eq!((&body["data"]["is_valid"], &body["data"]["error"]["subcode"]), (&json!(false), &json!(463)));
+}
+
+#[test]
+fn a_token_expires_at_the_time_in_its_name() {
+    let (mut world, start) = (world(1), now());
+    let token = format!("SIMULATOR-EXPIRES-{}", start.utc.unix_seconds() + 60);
+    let mut read = |at| with_token(&mut world, &token, "GET", NUMBER, at);
+    assert_eq!(read(start).0, 200);
+    let (status, body) = read(start.plus(Duration::from_mins(1)));
+    assert_eq!((status, &body["error"]["code"], &body["error"]["error_subcode"]), (401, &json!(190), &json!(463)));
+    let path = format!("/v24.0/debug_token?input_token={token}");
+    let (_, body) = get(&mut self::world(1), &path);
+    assert_eq!(body["data"]["expires_at"], json!(start.utc.unix_seconds() + 60));
+}
+
+#[test]
+fn a_token_sees_only_its_wabas() {
+    let mut world = world(300);
+    let mut status =
+        |path: &str| with_token(&mut world, "SIMULATOR-ONE-WABA", "GET", &format!("/v24.0/{path}"), now()).0;
+    assert_eq!(status("100000000000001/phone_numbers"), 200);
+    assert_eq!(status("100000000000002/phone_numbers"), 403);
+    assert_eq!(status("200000000000001"), 200);
+    assert_eq!(status("200000000000300"), 403);
+}
+
+#[test]
+fn a_business_owns_wabas_and_shares_those_of_clients() {
+    let ids = |token: &str, path: &str| -> Vec<u64> {
+        let (status, body) = with_token(&mut world(1), token, "GET", &format!("/v24.0/{path}"), now());
+        assert_eq!(status, 200, "{path}");
+        let of_row = |row: &Value| row["id"].as_str().and_then(|id| id.parse::<u64>().ok()).unwrap_or_default();
+        body["data"].as_array().expect("a list").iter().map(|row| of_row(row) - 100_000_000_000_000).collect()
+    };
+    assert_eq!(ids("SIMULATOR", "500000000000001/owned_whatsapp_business_accounts"), [1, 2, 3, 4, 5]);
+    assert_eq!(ids("SIMULATOR", "500000000000001/client_whatsapp_business_accounts?fields=name"), [6, 7]);
+    assert_eq!(ids("SIMULATOR", "400000000000001/assigned_whatsapp_business_accounts?limit=3"), [1, 2, 3]);
+    assert_eq!(ids("SIMULATOR-ONE-WABA", "me/assigned_whatsapp_business_accounts"), [1]);
+}
+
+#[test]
+fn the_permissions_of_a_token_are_listed() {
+    let permissions = |token: &str| {
+        let (_, body) = with_token(&mut world(1), token, "GET", "/v24.0/me/permissions", now());
+        body["data"].as_array().map(Vec::len)
+    };
+    assert_eq!(["SIMULATOR", "SIMULATOR-READONLY"].map(permissions), [Some(2), Some(1)]);
+}
+
+#[test]
+fn a_verification_code_is_never_sent() {
+    for (edge, expected) in [("request_code", 136_024), ("verify_code", 136_025)] {
+        let reply = post(&mut world(1), &format!("{NUMBER}/{edge}"), &json!({"code_method": "SMS"}));
+        assert_eq!(code(&reply), (400, expected));
+        assert!(text(&reply).contains("The simulator sends no SMS"), "{}", text(&reply));
+    }
+}
+
+#[test]
+fn the_deprecated_messaging_limit_is_null() {
+    let (_, body) = get(&mut world(1), &format!("{NUMBER}?fields=messaging_limit_tier"));
+    assert_eq!(body, json!({"messaging_limit_tier": null, "id": "200000000000001"}));
+}
+
+#[test]
+fn a_scripted_error_has_the_words_of_the_plan() {
+    let mut world = faulty_world(
+        "[[fault]]\nevery = 1\nanswer = { code = 100, message = \"Invalid parameter\", user_title = \"Nein\", \
+         user_message = \"Später.\", details = \"d\" }",
+    );
+    let body: Value = serde_json::from_slice(&post(&mut world, NUMBER, &json!({"pin": "409726"})).body).expect("JSON");
+    let error = &body["error"];
+    assert_eq!(
+        [&error["message"], &error["error_user_title"], &error["error_user_msg"], &error["error_data"]["details"]],
+        ["Invalid parameter", "Nein", "Später.", "d"]
+    );
 }
 
 #[test]

@@ -33,6 +33,8 @@ app_secret_file = "/etc/pindesk/app-secret"
 graph_url = "https://graph.facebook.com"
 graph_version = "v23.0"
 ca_file = "/etc/ssl/acme-ca.pem"
+business = "100290129340000"
+discover_through_gateway = true
 read_only = false
 concurrency = 64
 
@@ -87,6 +89,8 @@ fn every_setting_of_a_config_is_read() {
             token: Some(TokenSource::File(home.path("token"))),
             app_secret_file: Some("/etc/pindesk/app-secret".into()),
             endpoint: endpoint("https://graph.facebook.com", "v23.0", Some("/etc/ssl/acme-ca.pem")),
+            business: Some("100290129340000".parse().unwrap()),
+            discover_through_gateway: true,
             read_only: false,
             concurrency: 64,
             wabas: vec![
@@ -123,6 +127,8 @@ fn an_absent_setting_has_its_default() {
             token: None,
             app_secret_file: None,
             endpoint: endpoint("https://graph.facebook.com", "v24.0", None),
+            business: None,
+            discover_through_gateway: false,
             read_only: false,
             concurrency: 8,
             wabas: vec![],

@@ -46,7 +46,7 @@ fn a_secret_in_the_file_is_refused_and_not_repeated() {
       |
     2 | …
       | ^
-      = expected one of: live, token_file, token_command, app_secret_file, graph_url, graph_version, ca_file, read_only, concurrency, waba, number
+      = expected one of: live, token_file, token_command, app_secret_file, graph_url, graph_version, ca_file, read_only, business, discover_through_gateway, concurrency, waba, number
     "#);
 }
 

@@ -12,7 +12,7 @@ fn an_unknown_key_is_reported_with_a_suggestion() {
       |
     2 | read_onyl = …
       | ^^^^^^^^^
-      = expected one of: live, token_file, token_command, app_secret_file, graph_url, graph_version, ca_file, read_only, concurrency, waba, number
+      = expected one of: live, token_file, token_command, app_secret_file, graph_url, graph_version, ca_file, read_only, business, discover_through_gateway, concurrency, waba, number
       = did you mean "read_only"?
     "#);
     assert_snapshot!(config_error("[profil.acme]\n"), @r#"
@@ -145,7 +145,7 @@ fn control_characters_in_a_key_are_escaped() {
       |
     2 | "\u001b[2J" = …
       | ^^^^^^^^^^^
-      = expected one of: live, token_file, token_command, app_secret_file, graph_url, graph_version, ca_file, read_only, concurrency, waba, number
+      = expected one of: live, token_file, token_command, app_secret_file, graph_url, graph_version, ca_file, read_only, business, discover_through_gateway, concurrency, waba, number
     "#);
 }
 

@@ -16,7 +16,7 @@ use pindesk::config::endpoint::{AccessToken, Credentials, Endpoint};
 use pindesk::domain::outcome::{Outcome, SendFailure};
 use pindesk::domain::pin::Pin;
 use pindesk::domain::text::CleanText;
-use pindesk::graph::{Graph, GraphSetupError};
+use pindesk::graph::{Graph, GraphSetupError, ProxyProblem};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use tempfile::TempDir;
 
@@ -24,6 +24,12 @@ use crate::support::child::test_path;
 
 /// The URL that a child process sends its request to.
 const CHILD_URL_ENV: &str = "PINDESK_TEST_URL";
+
+/// The proxy that is in all variables of a child process.
+const CHILD_PROXY_ENV: &str = "PINDESK_TEST_PROXY";
+
+/// A host outside of this machine that does not exist.
+const REMOTE_URL: &str = "https://graph.example.invalid";
 
 fn graph(url: &str, ca_file: Option<PathBuf>) -> Result<Graph, GraphSetupError> {
     let endpoint =
@@ -38,6 +44,14 @@ async fn set_pin(graph: &Graph) -> Outcome {
 
 fn tls_failure(why: &str) -> Outcome {
     Outcome::NotSent(SendFailure::Tls(CleanText::new(why)))
+}
+
+fn wrong_name(why: &str) -> Outcome {
+    Outcome::NotSent(SendFailure::CertificateName(CleanText::new(why)))
+}
+
+fn no_handshake(why: &str) -> Outcome {
+    Outcome::NotSent(SendFailure::TlsHandshake(CleanText::new(why)))
 }
 
 /// A certificate authority that only the test knows.
@@ -114,13 +128,13 @@ async fn without_a_trusted_certificate_nothing_is_sent() {
         (
             ours.start_https_server("127.0.0.2", unchanged).await,
             Some(&ca_file),
-            tls_failure("the certificate is for another name"),
+            wrong_name("the certificate is for 127.0.0.2, not for 127.0.0.1"),
             0,
         ),
         (
             ours.start_https_server("graph.facebook.com", unchanged).await,
             Some(&ca_file),
-            tls_failure("the certificate is for another name"),
+            wrong_name("the certificate is for graph.facebook.com, not for 127.0.0.1"),
             0,
         ),
         (
@@ -148,22 +162,43 @@ async fn without_a_trusted_certificate_nothing_is_sent() {
     }
 }
 
+/// A TLS 1.1 handshake record with a `ServerHello`, as a server answers that knows no newer version.
+fn tls_1_1_server_hello() -> Vec<u8> {
+    let random = [7; 32];
+    let hello = [&[3, 2][..], &random, &[0, 0xc0, 0x13, 0]].concat();
+    let length = u8::try_from(hello.len()).expect("a short message");
+    [&[22, 3, 2, 0, length + 4, 2, 0, 0, length][..], &hello].concat()
+}
+
 #[tokio::test]
-async fn a_server_without_tls_receives_no_request() {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let url = format!("https://{}", listener.local_addr().expect("an address"));
-    let received = std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().expect("a connection");
-        let mut bytes = vec![0; 4_096];
-        let length = stream.read(&mut bytes).expect("a client hello");
-        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n{\"success\":true}").expect("an answer");
-        bytes.truncate(length);
-        bytes
-    });
-    let outcome = set_pin(&graph(&url, None).expect("a client")).await;
-    assert!(matches!(outcome, Outcome::NotSent(SendFailure::Tls(_))), "{outcome:?}");
-    let received = received.join().expect("no panic");
-    assert!(!contains_bytes(&received, b"409726") && !contains_bytes(&received, b"EAAJ"));
+async fn a_server_without_modern_tls_receives_no_request() {
+    const PROTOCOL_VERSION_ALERT: &[u8] = &[21, 3, 1, 0, 2, 2, 70];
+    const HANDSHAKE_FAILURE_ALERT: &[u8] = &[21, 3, 1, 0, 2, 2, 40];
+    let cases: [(Vec<u8>, Outcome); 5] = [
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n{\"success\":true}".to_vec(),
+            no_handshake("the server did not answer with TLS"),
+        ),
+        (PROTOCOL_VERSION_ALERT.to_vec(), no_handshake("the server accepts only versions of TLS below 1.2")),
+        (tls_1_1_server_hello(), no_handshake("the server accepts only versions of TLS below 1.2")),
+        (HANDSHAKE_FAILURE_ALERT.to_vec(), no_handshake("the server refused the TLS connection, without saying why")),
+        (Vec::new(), no_connection("the server closed it before TLS was established")),
+    ];
+    for (answer, expected) in cases {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let url = format!("https://{}", listener.local_addr().expect("an address"));
+        let received = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            let mut bytes = vec![0; 4_096];
+            let length = stream.read(&mut bytes).expect("a client hello");
+            stream.write_all(&answer).expect("an answer");
+            bytes.truncate(length);
+            bytes
+        });
+        assert_eq!(set_pin(&graph(&url, None).expect("a client")).await, expected);
+        let received = received.join().expect("no panic");
+        assert!(!contains_bytes(&received, b"409726") && !contains_bytes(&received, b"EAAJ"));
+    }
 }
 
 fn contains_bytes(bytes: &[u8], part: &[u8]) -> bool {
@@ -184,8 +219,8 @@ fn a_ca_file_without_a_certificate_is_named_by_its_path() {
 }
 
 /// Runs the test `name` again in a child process with a proxy in its environment. Returns what the proxy received, one
-/// text for each connection. The proxy refuses everything.
-fn requests_seen_by_proxy(name: &str, url: &str) -> Vec<String> {
+/// text for each connection. The proxy refuses everything, with this status line.
+fn requests_seen_by_proxy(name: &str, url: &str, status: &'static str, credentials: &str) -> Vec<String> {
     let proxy = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = proxy.local_addr().expect("an address");
     let recorder = std::thread::spawn(move || {
@@ -199,24 +234,37 @@ fn requests_seen_by_proxy(name: &str, url: &str) -> Vec<String> {
                 return received;
             }
             received.push(String::from_utf8_lossy(&text).into_owned());
-            stream.write_all(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n").expect("an answer");
+            let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
+            stream.write_all(answer.as_bytes()).expect("an answer");
         }
     });
+    run_child_with_proxy(name, url, &format!("http://{credentials}{address}"));
+    let mut stream = std::net::TcpStream::connect(address).expect("the proxy still listens");
+    stream.write_all(b"end").expect("the end marker");
+    recorder.join().expect("no panic")
+}
+
+fn run_child_with_proxy(name: &str, url: &str, proxy: &str) {
     let mut child = Command::new(std::env::current_exe().expect("this binary"));
     child
         .args(["--exact", &test_path(module_path!(), name)])
         .env(CHILD_URL_ENV, url)
+        .env(CHILD_PROXY_ENV, proxy)
         .env_remove("no_proxy")
         .env_remove("NO_PROXY");
     for variable in ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
-        child.env(variable, format!("http://{address}"));
+        child.env(variable, proxy);
     }
     let output = child.output().expect("a child");
     let stdout = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && stdout.contains("1 passed"), "{stdout}");
-    let mut stream = std::net::TcpStream::connect(address).expect("the proxy still listens");
-    stream.write_all(b"end").expect("the end marker");
-    recorder.join().expect("no panic")
+}
+
+/// The proxy that the child has, as messages name it.
+fn child_proxy() -> String {
+    let proxy = std::env::var(CHILD_PROXY_ENV).expect("a proxy");
+    let address = proxy.rsplit(['/', '@']).next().unwrap_or_default();
+    format!("{address} (HTTPS_PROXY)")
 }
 
 /// In the child that [`requests_seen_by_proxy`] starts: sets a PIN at its URL, and returns the outcome. `None` in the
@@ -240,8 +288,12 @@ fn an_environment_proxy_never_sees_loopback() {
     for scheme in ["http", "https"] {
         // No process listens there: a request that arrives anywhere arrives at the proxy.
         let free = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("an address");
-        let received =
-            requests_seen_by_proxy("an_environment_proxy_never_sees_loopback", &format!("{scheme}://{free}"));
+        let received = requests_seen_by_proxy(
+            "an_environment_proxy_never_sees_loopback",
+            &format!("{scheme}://{free}"),
+            "403 No",
+            "",
+        );
         assert_eq!(received, Vec::<String>::new(), "{scheme}");
     }
 }
@@ -249,12 +301,59 @@ fn an_environment_proxy_never_sees_loopback() {
 #[test]
 fn an_environment_proxy_sees_only_the_tunnel_request() {
     if let Some(outcome) = outcome_in_proxied_child() {
-        assert_eq!(outcome, no_connection("the proxy refused the tunnel: unsuccessful"));
+        assert_eq!(outcome, no_connection(&format!("the proxy {} refused it (HTTP 403)", child_proxy())));
         return;
     }
     let name = "an_environment_proxy_sees_only_the_tunnel_request";
-    let received = requests_seen_by_proxy(name, "https://graph.example.invalid");
+    let received = requests_seen_by_proxy(name, REMOTE_URL, "403 Forbidden", "ana:p%40ss@");
     let agent = concat!("pindesk/", env!("CARGO_PKG_VERSION"));
     let connect = "CONNECT graph.example.invalid:443 HTTP/1.1\r\nHost: graph.example.invalid:443\r\n";
-    assert_eq!(received, [format!("{connect}user-agent: {agent}\r\n\r\n")]);
+    // The HTTP client does not tell the status of a refusal, so pindesk asks once more.
+    let auth = "Proxy-Authorization: Basic YW5hOnBAc3M=\r\n";
+    assert_eq!(
+        received,
+        [
+            format!("{connect}user-agent: {agent}\r\n{}\r\n", auth.replacen('P', "p", 1).replacen('A', "a", 1)),
+            format!("{connect}{auth}\r\n")
+        ]
+    );
+}
+
+#[test]
+fn a_proxy_that_wants_a_password_is_named() {
+    if let Some(outcome) = outcome_in_proxied_child() {
+        let why = format!("the proxy {} wants a user and a password (HTTP 407)", child_proxy());
+        assert_eq!(outcome, no_connection(&why));
+        return;
+    }
+    let name = "a_proxy_that_wants_a_password_is_named";
+    assert_eq!(requests_seen_by_proxy(name, REMOTE_URL, "407 Proxy Authentication Required", "").len(), 1);
+}
+
+#[test]
+fn a_dead_proxy_is_named() {
+    if let Some(outcome) = outcome_in_proxied_child() {
+        let why = format!("the proxy {} does not accept one: Connection refused", child_proxy());
+        assert_eq!(outcome, no_connection(&why));
+        return;
+    }
+    let free = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("an address");
+    run_child_with_proxy("a_dead_proxy_is_named", REMOTE_URL, &format!("http://{free}"));
+}
+
+#[test]
+fn a_malformed_proxy_is_no_direct_connection() {
+    if let Ok(url) = std::env::var(CHILD_URL_ENV) {
+        let problem = match std::env::var(CHILD_PROXY_ENV).expect("a proxy").as_str() {
+            "socks5://127.0.0.1:9" => ProxyProblem::UnsupportedScheme,
+            _ => ProxyProblem::InvalidUrl,
+        };
+        let error = graph(&url, None).err().expect("no client");
+        assert_eq!(error.to_string(), format!("HTTPS_PROXY names no proxy that pindesk can use: {problem}"));
+        assert!(graph("https://127.0.0.1:1", None).is_ok(), "a proxy never sees loopback, so its name does not matter");
+        return;
+    }
+    for proxy in [":::bad", "http://ana:s3cret@[x", "socks5://127.0.0.1:9"] {
+        run_child_with_proxy("a_malformed_proxy_is_no_direct_connection", REMOTE_URL, proxy);
+    }
 }

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use pindesk::domain::clock::{Clock, ManualClock, TimePoint};
 use pindesk::domain::number::{Number, NumberDetails, TwoStep, Waba};
-use pindesk::domain::outcome::ReadFailure;
+use pindesk::domain::outcome::{ReadFailure, ReplyForm};
 use pindesk::domain::text::CleanText;
 use pindesk::graph::{GraphPage, MAX_REPLY_BYTES, PageCursor};
 
-use super::{READ_AT, api_error, error_body, graph, id, json_response, number_with_id_only};
+use super::{READ_AT, api_error, error_body, foreign_error, graph, id, json_response, number_with_id_only};
 use crate::support::scripted_server::{ScriptStep, ScriptedServer};
 
 fn waba() -> Arc<Waba> {
@@ -74,7 +74,7 @@ async fn an_absent_or_wrongly_typed_field_is_unknown() {
 
 #[tokio::test(start_paused = true)]
 async fn a_reply_about_another_number_is_refused() {
-    let failure = Err(ReadFailure::UnexpectedReply { http_status: 200 });
+    let failure = Err(ReadFailure::UnexpectedReply { http_status: 200, form: ReplyForm::Unrecognized });
     for body in [
         r#"{"id":"2"}"#,
         r#"{"id":2}"#,
@@ -89,15 +89,46 @@ async fn a_reply_about_another_number_is_refused() {
     }
 }
 
+fn read_of_form(http_status: u16, form: ReplyForm) -> ReadFailure {
+    ReadFailure::UnexpectedReply { http_status, form }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_failed_read_reports_the_reason() {
     let cases = [
         (vec![json_response(401, &error_body(190))], ReadFailure::Api(api_error(401, 190))),
         (vec![json_response(200, &error_body(190))], ReadFailure::Api(api_error(200, 190))),
         (vec![json_response(500, &error_body(2))], ReadFailure::Api(api_error(500, 2))),
-        (vec![json_response(502, "<html>")], ReadFailure::UnexpectedReply { http_status: 502 }),
-        (vec![json_response(302, "{}")], ReadFailure::UnexpectedReply { http_status: 302 }),
-        (vec![json_response(200, &" ".repeat(MAX_REPLY_BYTES + 1))], ReadFailure::UnexpectedReply { http_status: 200 }),
+        (vec![json_response(502, "<html>")], read_of_form(502, ReplyForm::WebPage)),
+        (
+            vec![json_response(
+                500,
+                "\n<!DOCTYPE html><html lang=\"en\" id=\"facebook\"><head><title>Facebook | Error",
+            )],
+            read_of_form(500, ReplyForm::FacebookErrorPage),
+        ),
+        (
+            vec![json_response(
+                401,
+                r#"{"meta":{"httpCode":401,"developerMessage":"EAAJBfaketoken?","success":false}}"#,
+            )],
+            read_of_form(401, foreign_error("[token]?")),
+        ),
+        (vec![json_response(403, r#"{"message":"Unauthorized"}"#)], read_of_form(403, foreign_error("Unauthorized"))),
+        (vec![json_response(403, r#"{"x":1}"#)], read_of_form(403, ReplyForm::ForeignError(None))),
+        (vec![json_response(200, r#"{"message":"m","id":7.5}"#)], read_of_form(200, ReplyForm::Unrecognized)),
+        (
+            vec![json_response(400, r#"{"error":{"message":"m","code":"133010"}}"#)],
+            ReadFailure::Api(api_error(400, 133_010)),
+        ),
+        (
+            vec![json_response(302, "{}")],
+            ReadFailure::UnexpectedReply { http_status: 302, form: ReplyForm::Unrecognized },
+        ),
+        (
+            vec![json_response(200, &" ".repeat(MAX_REPLY_BYTES + 1))],
+            ReadFailure::UnexpectedReply { http_status: 200, form: ReplyForm::Unrecognized },
+        ),
         (vec![ScriptStep::Stall], ReadFailure::NoAnswer),
         (vec![ScriptStep::Close], ReadFailure::NoAnswer),
     ];
@@ -128,7 +159,11 @@ async fn a_row_without_an_id_is_counted_and_skipped() {
     };
     assert_eq!(read_page(body).await, Ok(page));
     for body in ["{}", r#"{"data":null}"#, r#"{"data":{}}"#, "[]", "{\"data\":["] {
-        assert_eq!(read_page(body).await, Err(ReadFailure::UnexpectedReply { http_status: 200 }), "{body}");
+        assert_eq!(
+            read_page(body).await,
+            Err(ReadFailure::UnexpectedReply { http_status: 200, form: ReplyForm::Unrecognized }),
+            "{body}"
+        );
     }
 }
 
@@ -161,7 +196,7 @@ async fn half_a_character_in_a_name_is_replaced() {
     for name in [r"\ud8", r"\ud800\", r"\ud800\x", "\\ud800\n"] {
         assert_eq!(
             read_page(&body_with_name(name)).await,
-            Err(ReadFailure::UnexpectedReply { http_status: 200 }),
+            Err(ReadFailure::UnexpectedReply { http_status: 200, form: ReplyForm::Unrecognized }),
             "{name}"
         );
     }
@@ -246,5 +281,5 @@ async fn a_page_that_repeats_its_cursor_fails() {
     let graph = graph(&server.url());
     let cursor: Option<PageCursor> = graph.read_numbers_page(&waba(), None, 100).await.result.expect("a page").next;
     let again = graph.read_numbers_page(&waba(), cursor.as_ref(), 100).await.result;
-    assert_eq!(again, Err(ReadFailure::UnexpectedReply { http_status: 200 }));
+    assert_eq!(again, Err(ReadFailure::UnexpectedReply { http_status: 200, form: ReplyForm::Unrecognized }));
 }

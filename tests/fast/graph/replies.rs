@@ -2,11 +2,14 @@
 //!
 //! These replies are complete. Incomplete ones are in `bodies`.
 
-use pindesk::domain::outcome::{ApiError, DoubtReason, Outcome};
+use pindesk::domain::outcome::{ApiError, DoubtReason, Outcome, ReplyForm};
 use pindesk::domain::text::CleanText;
 use pindesk::graph::MAX_REPLY_BYTES;
 
-use super::{SUCCESS_BODY, api_error, error_body, json_response, run_script, send_text, unexpected_reply};
+use super::{
+    SUCCESS_BODY, api_error, error_body, foreign_error, json_response, reply_of_form, run_script, send_text,
+    unexpected_reply,
+};
 
 const SUCCESS_NOT_TRUE: Outcome = Outcome::InDoubt(DoubtReason::SuccessNotTrue);
 
@@ -31,7 +34,7 @@ async fn http_200_proves_success_only_with_the_boolean_true() {
         ("{}", SUCCESS_NOT_TRUE),
         ("true", SUCCESS_NOT_TRUE),
         ("", unexpected_reply(200)),
-        ("<html>success: true</html>", unexpected_reply(200)),
+        ("<html>success: true</html>", reply_of_form(200, ReplyForm::WebPage)),
         (r#"{"success":true"#, unexpected_reply(200)),
         (r#"{"success":true}x"#, unexpected_reply(200)),
         (r#"{"success":true}{"success":true}"#, unexpected_reply(200)),
@@ -68,18 +71,22 @@ async fn an_error_proves_a_refusal_only_if_it_is_well_formed() {
         (500, error_body(100), server_error(api_error(500, 100))),
         (400, r#"{"success":true,"error":{"message":"m","code":100}}"#.into(), unexpected_reply(400)),
         (400, r#"{"success":"false","error":{"message":"m","code":100}}"#.into(), unexpected_reply(400)),
-        (400, r#"{"error":{"message":"m","code":"100"}}"#.into(), unexpected_reply(400)),
-        (400, r#"{"error":{"message":"m","code":100.0}}"#.into(), unexpected_reply(400)),
-        (400, r#"{"error":{"message":"m","code":99999999999999999999}}"#.into(), unexpected_reply(400)),
-        (400, r#"{"error":{"message":"m"}}"#.into(), unexpected_reply(400)),
+        (400, r#"{"error":{"message":"m","code":"100"}}"#.into(), reply_of_form(400, foreign_error("m"))),
+        (400, r#"{"error":{"message":"m","code":100.0}}"#.into(), reply_of_form(400, foreign_error("m"))),
+        (
+            400,
+            r#"{"error":{"message":"m","code":99999999999999999999}}"#.into(),
+            reply_of_form(400, foreign_error("m")),
+        ),
+        (400, r#"{"error":{"message":"m"}}"#.into(), reply_of_form(400, foreign_error("m"))),
         (400, r#"{"error":{"code":100}}"#.into(), unexpected_reply(400)),
         (400, r#"{"error":{"message":7,"code":100}}"#.into(), unexpected_reply(400)),
         (400, r#"{"error":{"message":"m","code":100,"code":190}}"#.into(), unexpected_reply(400)),
-        (400, r#"{"error":"no"}"#.into(), unexpected_reply(400)),
-        (400, r#"{"errors":[{"message":"m","code":100}]}"#.into(), unexpected_reply(400)),
+        (400, r#"{"error":"no"}"#.into(), reply_of_form(400, foreign_error("no"))),
+        (400, r#"{"errors":[{"message":"m","code":100}]}"#.into(), reply_of_form(400, foreign_error("m"))),
         (400, SUCCESS_BODY.into(), unexpected_reply(400)),
         (400, String::new(), unexpected_reply(400)),
-        (502, "<html>Bad Gateway</html>".into(), unexpected_reply(502)),
+        (502, "<html>Bad Gateway</html>".into(), reply_of_form(502, ReplyForm::WebPage)),
         (500, SUCCESS_BODY.into(), unexpected_reply(500)),
         (600, error_body(100), unexpected_reply(600)),
     ];

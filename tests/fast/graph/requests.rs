@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use pindesk::domain::clock::{Clock, TimePoint, UtcTime};
 use pindesk::domain::number::Waba;
-use pindesk::domain::outcome::{Outcome, ReadFailure};
-use pindesk::graph::{Graph, SetPinAnswer};
+use pindesk::domain::outcome::{Outcome, ReadFailure, ReplyForm};
+use pindesk::graph::{Graph, OtherVersion, SetPinAnswer};
 use pindesk::policy::quota::Usage;
 
 use super::{
@@ -24,7 +25,7 @@ async fn exactly_these_bytes_are_sent() {
     let graph = Graph::new(&endpoint(&server.url()), credentials(secret), 1).expect("a client");
     assert_eq!(set_pin(&graph).await, Outcome::Confirmed);
     let waba = Arc::new(Waba { id: "102290129340398".parse().expect("an id"), name: None });
-    let failure = Err(ReadFailure::UnexpectedReply { http_status: 200 });
+    let failure = Err(ReadFailure::UnexpectedReply { http_status: 200, form: ReplyForm::Unrecognized });
     assert_eq!(graph.read_number(id("106540352100143")).await.result.map(drop), failure);
     assert_eq!(graph.read_numbers_page(&waba, None, 100).await.result.map(drop), failure);
 
@@ -48,6 +49,61 @@ async fn exactly_these_bytes_are_sent() {
     ];
     assert_eq!(server.requests(), expected);
     assert_eq!(server.connections(), 1, "the connection is reused");
+}
+
+/// The query parameters of each request that prove the app secret.
+fn proofs(server: &ScriptedServer) -> Vec<String> {
+    let of_request = |request: String| {
+        let query = request.split([' ', '?']).nth(2).unwrap_or_default().to_owned();
+        query.split('&').filter(|pair| pair.starts_with("appsecret_")).collect::<Vec<_>>().join("&")
+    };
+    server.requests().into_iter().map(of_request).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_proof_is_repeated_once_with_its_time() {
+    let refusal = r#"{"error":{"message":"Invalid appsecret_proof provided in the API argument","code":100}}"#;
+    let server = ScriptedServer::start_with_stopped_clock(vec![
+        vec![json_response(400, refusal)],
+        vec![json_response(200, r#"{"id":"1"}"#)],
+        vec![json_response(200, SUCCESS_BODY)],
+        vec![json_response(400, refusal)],
+    ])
+    .await;
+    let start = TimePoint { instant: std::time::Instant::now(), utc: UtcTime::from_unix_seconds(1_700_000_000) };
+    let graph = Graph::new(&endpoint(&server.url()), credentials(Some("secret")), 1).expect("a client");
+    let graph = graph.with_clock(Clock::Anchored(start));
+    assert!(graph.read_number(id("1")).await.result.is_ok());
+    assert_eq!(set_pin(&graph).await, Outcome::Confirmed);
+    assert!(matches!(graph.read_number(id("1")).await.result, Err(ReadFailure::Api(_))));
+    let plain = "appsecret_proof=69c1a75a246cc43d5a292b286dc00b61af871ba1f05b2b8413f5fe9c55e36a3e";
+    let timed = "appsecret_proof=ed9456d907a2858ce3223c32396475b488e1aed5d0852cd7c739f090e7cb664f\
+                 &appsecret_time=1700000000";
+    assert_eq!(proofs(&server), [plain, timed, timed, timed]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_version_is_told_once() {
+    let reply = |version: &str| {
+        let head = format!("HTTP/1.1 200 OK\r\nFacebook-API-Version: {version}\r\n");
+        vec![send_text(&format!("{head}Content-Length: {}\r\n\r\n{SUCCESS_BODY}", SUCCESS_BODY.len()))]
+    };
+    let server = ScriptedServer::start_with_stopped_clock(vec![
+        reply("v24.0"),
+        reply("<b>v25.0</b>"),
+        reply("v25.0"),
+        reply("v26.0"),
+    ])
+    .await;
+    let (sender, told) = std::sync::mpsc::channel();
+    let observer = move |other: OtherVersion| sender.send(other.to_string()).expect("a receiver");
+    let graph = graph(&server.url()).on_other_version(Arc::new(observer));
+    for _ in 0..4 {
+        assert_eq!(set_pin(&graph.clone()).await, Outcome::Confirmed);
+    }
+    let expected = "Meta answered with version v25.0 instead of v24.0, which may have expired. Set graph_version in the \
+                    config.";
+    assert_eq!(told.try_iter().collect::<Vec<_>>(), [expected]);
 }
 
 #[tokio::test(start_paused = true)]

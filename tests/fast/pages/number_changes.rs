@@ -5,7 +5,7 @@ use pindesk::console::effect::{Effect, WorkCommand};
 use pindesk::console::input::key::Key;
 use pindesk::console::input::keymap::Mode;
 use pindesk::domain::number::{Number, TwoStep};
-use pindesk::domain::outcome::ReadFailure;
+use pindesk::domain::outcome::{ReadFailure, ReplyForm};
 use pindesk::domain::text::CleanText;
 
 use crate::support::app_fixture::{
@@ -70,9 +70,10 @@ fn an_unlisted_number_in_doubt_is_unknown_not_still_unset() {
 
 #[test]
 fn a_confirmation_stays_if_the_number_may_still_be_listed() {
-    for (numbers, result) in
-        [(vec![number(0)], Ok(())), (vec![number(1)], Err(ReadFailure::UnexpectedReply { http_status: 200 }))]
-    {
+    for (numbers, result) in [
+        (vec![number(0)], Ok(())),
+        (vec![number(1)], Err(ReadFailure::UnexpectedReply { http_status: 200, form: ReplyForm::Unrecognized })),
+    ] {
         let mut console = start_refresh((80, 24));
         console.press('p').enter_pin().wait(READING_TIME);
         finish_refresh(&mut console, numbers, result).does_not_see(UNLISTED).sees("Set the PIN of +1 555-010-0140?");

@@ -11,7 +11,7 @@ use pindesk::domain::change::{
 use pindesk::domain::clock::{TimePoint, UtcTime};
 use pindesk::domain::number::{Number, PhoneNumberId, TwoStep, Waba};
 use pindesk::domain::operator::OperatorName;
-use pindesk::domain::outcome::{ApiError, DoubtReason, ListDefect, ObjectKind, ReadFailure, SendFailure};
+use pindesk::domain::outcome::{ApiError, DoubtReason, ListDefect, ObjectKind, ReadFailure, ReplyForm, SendFailure};
 use pindesk::domain::standing::{ChangeResult, DoubtCause, NotApplied, NotSentReason, Standing};
 use pindesk::domain::text::CleanText;
 use pindesk::journal::{
@@ -80,7 +80,7 @@ pub(super) fn read_failure(index: usize) -> ReadFailure {
     match index {
         0 => ReadFailure::NoAnswer,
         1 => ReadFailure::NotSent(SendFailure::NoConnection(CleanText::new("refused"))),
-        2 => ReadFailure::UnexpectedReply { http_status: 502 },
+        2 => ReadFailure::UnexpectedReply { http_status: 502, form: ReplyForm::Unrecognized },
         3 => ReadFailure::Api(api_error(190, 401)),
         4 => ReadFailure::WrongKind { expected: ObjectKind::PhoneNumber, node_type: None },
         5 => ReadFailure::IncompleteList(ListDefect::UnusableRows(2)),

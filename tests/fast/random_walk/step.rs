@@ -61,7 +61,7 @@ pub(super) enum WalkStep {
     RecipientsAccepted(bool),
     NumbersCached(Vec<(usize, TwoStep)>),
     HistoryRead(usize),
-    ClientSetupFailed,
+    ClientNotice,
     Shutdown,
 }
 
@@ -143,7 +143,7 @@ fn step() -> impl Strategy<Value = WalkStep> {
         1 => proptest::collection::vec((number.clone(), two_step()), 0..3).prop_map(WalkStep::NumbersCached),
         1 => number.prop_map(WalkStep::HistoryRead),
         1 => any::<bool>().prop_map(WalkStep::TokenRead),
-        1 => Just(WalkStep::ClientSetupFailed),
+        1 => Just(WalkStep::ClientNotice),
     ]
 }
 

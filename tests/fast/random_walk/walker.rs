@@ -103,6 +103,7 @@ impl Walker {
             escrow_command: EscrowCommand::default(),
             initial_message: None,
             refresh_note: None,
+            waba_search: None,
         };
         let (mut app, _) = App::start(session, Ok(()), Keymap::default(), Size { width: 80, height: 24 });
         let now = TimePoint { instant: Instant::now(), utc: UtcTime::from_unix_seconds(1_795_356_189) };
@@ -223,7 +224,7 @@ impl Walker {
                 };
                 Msg::HistoryRead { id: number_id(*index), lines: vec![entry; 3] }
             }
-            WalkStep::ClientSetupFailed => Msg::ClientSetupFailed(CleanText::new("no TLS roots")),
+            WalkStep::ClientNotice => Msg::ClientNotice(CleanText::new("no TLS roots")),
             WalkStep::Shutdown => Msg::TerminationRequested,
         };
         if let Msg::Resumed = msg {

@@ -61,6 +61,9 @@ fn the_page_has_every_field_of_numbers_jobs_and_results() {
     let id = numbers[0]["phone_number_id"].as_str().expect("an ID");
     let number = cli.run(&["numbers", "show", id, "--json"]).json_lines();
     assert_documented(&number[0], &["Number"], &["request", "last_set_at"]);
+    let wabas = cli.run(&["wabas", "list", "--json"]).json_lines();
+    assert_documented(first(&wabas, "waba"), &["WABA"], &[]);
+    assert_documented(first(&wabas, "summary"), &["Summary of WABAs"], &[]);
     assert_documented(first(&cli.run(&["jobs", "list", "--json"]).json_lines(), "job"), &["Job"], &[]);
     let shown = cli.run(&["jobs", "show", "1", "--json"]).json_lines();
     assert_documented(first(&shown, "result"), &["Result"], &[only_if_true]);

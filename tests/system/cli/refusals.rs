@@ -378,7 +378,10 @@ fn a_typical_mistake_is_answered_with_what_to_do() {
         (&["--json", "numbers", "list"], "put --json after the command: pindesk numbers list --json\n"),
         (&["set", "pin"], "unknown command 'set' (did you mean 'pin set'?)\n"),
         (&["list", "jobs"], "unknown command 'list' (did you mean 'jobs list'?)\n"),
-        (&["list"], "unknown command 'list' (did you mean 'numbers list', 'escrow list', 'jobs list'?)\n"),
+        (
+            &["list"],
+            "unknown command 'list' (did you mean 'numbers list', 'wabas list', 'escrow list', 'jobs list'?)\n",
+        ),
         (
             &["pin", "set", "--from", "my list.txt", "--random"],
             "cannot read 'my list.txt': No such file or directory. ",

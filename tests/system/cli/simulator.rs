@@ -139,3 +139,21 @@ fn the_simulator_listens_only_on_loopback() {
     let output = CliHome::empty().run(&["simulator", "--listen", "192.0.2.1:0"]);
     assert!(output.code == Some(2) && output.stderr.contains("loopback"), "{output:?}");
 }
+
+#[test]
+fn a_written_config_has_the_app_secret_of_the_simulator() {
+    let home = CliHome::empty();
+    let dir = home.0.path().join("sim");
+    let options = ["--numbers", "3", "--require-proof", "--write-config", dir.to_str().expect("UTF-8")];
+    let with_secret = |secret| [&options[..], &["--app-secret", secret]].concat();
+    let simulator = SimulatorProcess::start(&with_secret("made-up"));
+    let config = dir.join("config.toml");
+    let list = ["--config", config.to_str().expect("UTF-8"), "numbers", "list", "--json"];
+    let listed = home.run(&list);
+    assert_eq!((listed.code, listed.json_lines().len()), (Some(0), 4), "{listed:?}");
+    fs::write(dir.join("app-secret"), "another").expect("a file");
+    assert_eq!(home.run(&list).code, Some(8), "another proof is refused");
+    drop(simulator);
+    let refused = home.run(&[&["simulator"], &with_secret("made-up")[..]].concat());
+    assert!(refused.code == Some(2) && refused.stderr.contains("--app-secret"), "{refused:?}");
+}

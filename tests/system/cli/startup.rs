@@ -35,7 +35,7 @@ fn a_config_error_is_printed_line_by_line() {
                     4 | conccurency = …\n  \
                     | ^^^^^^^^^^^\n  \
                     = expected one of: live, token_file, token_command, app_secret_file, graph_url, graph_version, \
-                    ca_file, read_only, concurrency, waba, number\n  \
+                    ca_file, read_only, business, discover_through_gateway, concurrency, waba, number\n  \
                     = did you mean \"concurrency\"?\n";
     assert_eq!((broken.code, broken.stderr.as_str()), (Some(6), expected));
 }

@@ -29,7 +29,7 @@ async fn three_failed_handshakes_in_a_row_stop_the_job() {
     assert_eq!(
         fixture.count_last_states(|state| matches!(
             state,
-            ChangeState::NotSent(_, NotSentReason::Failure(SendFailure::Tls(_)))
+            ChangeState::NotSent(_, NotSentReason::Failure(SendFailure::TlsHandshake(_)))
         )),
         50
     );

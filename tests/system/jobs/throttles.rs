@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pindesk::domain::change::ChangeState;
-use pindesk::domain::outcome::DoubtReason;
+use pindesk::domain::outcome::{DoubtReason, ReplyForm};
 use pindesk::domain::standing::NotSentReason;
 use pindesk::jobs::UnknownRefusals;
 use pindesk::policy::quota::{PauseCause, QuotaScope};
@@ -241,7 +241,7 @@ async fn a_bare_401_stops_everything() {
     let requests = server.requests().len();
     assert!(requests <= 1 + 4, "{requests} requests");
     assert_eq!(fixture.count_last_states(is_token_refused), 200 - requests);
-    let doubt = DoubtReason::UnexpectedReply { http_status: 401 }.into();
+    let doubt = DoubtReason::UnexpectedReply { http_status: 401, form: ReplyForm::WebPage }.into();
     let is_in_doubt = |state: &ChangeState| matches!(state, ChangeState::InDoubt(details) if details.doubt == doubt);
     assert_eq!(fixture.count_last_states(is_in_doubt), requests);
 }

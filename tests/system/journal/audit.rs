@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pindesk::domain::change::Resolution;
 use pindesk::domain::clock::UtcTime;
-use pindesk::domain::outcome::DoubtReason;
+use pindesk::domain::outcome::{DoubtReason, ReplyForm};
 use pindesk::domain::standing::Standing;
 use pindesk::domain::text::CleanText;
 use pindesk::journal::{
@@ -27,7 +27,7 @@ async fn journal_with_every_action() -> JournalFixture {
     let intent = fixture.intent(job, 1, START_TIME);
     journal.record_intent(intent.clone()).await.expect("recorded");
     journal.record_retry(intent.change, intent.number, 2).await.expect("recorded");
-    let doubt = Standing::in_doubt(DoubtReason::UnexpectedReply { http_status: 502 });
+    let doubt = Standing::in_doubt(DoubtReason::UnexpectedReply { http_status: 502, form: ReplyForm::Unrecognized });
     journal.record_outcome(outcome_record(&intent, doubt, START_TIME)).await.expect("recorded");
     let opened = AuditEvent::PinDecrypted { change: intent.change, number: intent.number, waba: None };
     for event in [AuditEvent::ScreenHidden, AuditEvent::ScreenShown, opened] {

@@ -17,9 +17,10 @@ use crate::console::worker::{BackpressurePermit, WorkerReport};
 use crate::domain::clock::UtcTime;
 use crate::domain::number::{Number, PhoneNumberId, WabaId};
 use crate::domain::outcome::ReadFailure;
+use crate::graph::Graph;
 use crate::jobs::StatusRead;
 use crate::journal::Journal;
-use crate::numbers::{self, NumberSources, NumbersEvent};
+use crate::numbers::{self, NumberSources, NumbersEvent, discovery};
 
 /// Times in the journal are whole seconds.
 const ONE_SECOND: Duration = Duration::from_secs(1);
@@ -62,6 +63,16 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
     pub(super) fn read_calls_left(&self, wabas: Vec<WabaId>) {
         let left = wabas.into_iter().map(|waba| (waba, self.pace.calls_left(waba))).collect();
         self.send_msg(Msg::CallsLeftRead(left));
+    }
+
+    /// Asks Meta about the access token of this client. Nothing depends on the answer, so a failure is not told.
+    pub(super) fn read_token_info(&self, graph: Graph) {
+        let (pace, report) = (self.pace.clone(), Arc::clone(&self.report));
+        tokio::spawn(async move {
+            if let Ok(info) = discovery::read_token_info(&graph, &pace).await {
+                report(WorkerReport::Msg(Msg::TokenInfoRead(Box::new(info))));
+            }
+        });
     }
 
     /// Reads which jobs set some of these numbers lately.

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::domain::outcome::ReplyForm;
 use crate::domain::text::width;
 
 fn api_error(http_status: u16, code: i64) -> ApiError {
@@ -46,7 +47,7 @@ fn each_doubt_has_its_own_reason_and_keeps_the_pin() {
         DoubtReason::TimedOut { waited: Duration::from_secs(30) }.into(),
         DoubtReason::ConnectionLost { after: Duration::from_secs(12) }.into(),
         DoubtReason::ServerError(api_error(503, 2)).into(),
-        DoubtReason::UnexpectedReply { http_status: 502 }.into(),
+        DoubtReason::UnexpectedReply { http_status: 502, form: ReplyForm::Unrecognized }.into(),
         DoubtReason::SuccessNotTrue.into(),
         DoubtCause::ProcessEnded,
         DoubtCause::EscrowOnly,
