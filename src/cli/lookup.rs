@@ -16,7 +16,7 @@ use crate::cli::read_failure::{self, waba_label};
 use crate::cli::rerun::RerunOptions;
 use crate::config::Profile;
 use crate::domain::number::{Number, PhoneNumberId, Waba};
-use crate::domain::number_arg::{self, NumberArg};
+use crate::domain::number_arg::NumberArg;
 use crate::domain::outcome::ReadFailure;
 use crate::domain::text::CleanText;
 use crate::graph::Graph;
@@ -132,11 +132,7 @@ impl LookupResult {
     }
 
     fn insert(&mut self, number: &Number) {
-        let digits = number_arg::display_digits(number);
-        let by_id = self.index.with_id(&self.requests, number.id);
-        let by_digits = self.index.with_digits(&self.requests, &digits).filter(|position| Some(*position) != by_id);
-        let positions: Vec<usize> = by_id.into_iter().chain(by_digits).collect();
-        for position in positions {
+        for position in self.index.of_number(&self.requests, number) {
             self.insert_at(position, number.clone());
         }
         // A list may have as many requests as there are numbers, and nobody reads a suggestion for each.

@@ -20,17 +20,22 @@ const MAX_LISTED_NAMES: usize = 5;
 pub(crate) struct ReadFailures {
     pub(crate) wabas: Vec<(Arc<Waba>, String)>,
     numbers: Vec<(PhoneNumberId, String)>,
+    /// What to do about WABAs and about numbers, for each reason.
+    advice: [BTreeMap<String, Advice>; 2],
     codes: Vec<ExitCode>,
 }
 
 impl ReadFailures {
     pub(crate) fn add_waba(&mut self, waba: Arc<Waba>, failure: &ReadFailure) {
+        let advice = if is_unknown_id(failure) { FIND_WABA_STEPS } else { advice(failure) };
         let reason = self.add(failure);
+        self.advice[0].insert(reason.clone(), advice);
         self.wabas.push((waba, reason));
     }
 
     pub(crate) fn add_number(&mut self, id: PhoneNumberId, failure: &ReadFailure) {
         let reason = self.add(failure);
+        self.advice[1].insert(reason.clone(), advice(failure));
         self.numbers.push((id, reason));
     }
 
@@ -47,18 +52,45 @@ impl ReadFailures {
         ExitCode::first_that_applies(self.codes.iter().copied())
     }
 
-    /// One message for each reason. `waba_count` is how many WABAs were to be read.
+    /// One message for each reason, with what to do. `waba_count` is how many WABAs were to be read.
     pub(crate) fn messages(&self, waba_count: usize) -> Vec<String> {
         let wabas = names_by_reason(self.wabas.iter().map(|(waba, reason)| (waba_label(waba), reason.as_str())));
         let numbers = names_by_reason(self.numbers.iter().map(|(id, reason)| (id.to_string(), reason.as_str())));
-        let waba_message = |(reason, names): (&str, Vec<String>)| match names.len() {
-            count if count > 1 && count == waba_count => format!("none of the {count} WABAs could be read. {reason}"),
-            _ => format!("{} could not be read. {reason}", named("WABA", &names)),
+        let [waba_advice, number_advice] = &self.advice;
+        let message = |what: &str, reason: &str, advice: &BTreeMap<String, Advice>| {
+            let steps = advice.get(reason).into_iter().copied().flatten().map(|step| format!("\n  {step}"));
+            format!("{what} be read. {reason}{}", steps.collect::<String>())
         };
-        let number_message =
-            |(reason, names): (&str, Vec<String>)| format!("{} could not be read. {reason}", named("number", &names));
+        let waba_message = |(reason, names): (&str, Vec<String>)| {
+            let what = match names.len() {
+                count if count > 1 && count == waba_count => format!("none of the {count} WABAs could"),
+                _ => format!("{} could not", named("WABA", &names)),
+            };
+            message(&what, reason, waba_advice)
+        };
+        let number_message = |(reason, names): (&str, Vec<String>)| {
+            message(&format!("{} could not", named("number", &names)), reason, number_advice)
+        };
         wabas.into_iter().map(waba_message).chain(numbers.into_iter().map(number_message)).collect()
     }
+}
+
+/// What to do, one step each.
+type Advice = &'static [&'static str];
+
+fn advice(failure: &ReadFailure) -> Advice {
+    Explanation::for_read_failure(failure).advice
+}
+
+/// The catalog's steps for an unknown ID are those for a number.
+const FIND_WABA_STEPS: Advice = &[
+    "Check its ID in the config: WhatsApp Manager shows it under Account settings.",
+    "Check that the system user of the access token has this WABA as an asset.",
+];
+
+/// True for Meta's codes for an ID that does not exist, or that the access token may not see.
+fn is_unknown_id(failure: &ReadFailure) -> bool {
+    matches!(failure, ReadFailure::Api(error) if matches!((error.code, error.subcode), (100, Some(33)) | (33 | 803, _)))
 }
 
 /// The names of each reason.
@@ -133,7 +165,8 @@ mod tests {
 
     #[test]
     fn what_has_the_same_reason_is_told_in_one_message() {
-        let reason = Explanation::for_read_failure(&ReadFailure::NoAnswer).reason;
+        let Explanation { reason, advice, .. } = Explanation::for_read_failure(&ReadFailure::NoAnswer);
+        let reason = format!("{reason}\n  {}", advice.join("\n  "));
         let cases = [
             (failures(7, 0, 0), format!("none of the 7 WABAs could be read. {reason}")),
             (failures(1, 0, 0), format!("WABA 1001 could not be read. {reason}")),

@@ -231,8 +231,12 @@ pub fn format_duration(duration: std::time::Duration) -> String {
 #[must_use]
 pub fn width(text: &str) -> usize {
     // Nearly all drawn text is ASCII, and this runs on every frame, so the common case is fast.
-    if text.is_ascii() { text.len() } else { text.width() }
+    if text.is_ascii() { text.len() } else { text.split_inclusive(LAM).map(UnicodeWidthStr::width).sum() }
 }
+
+/// An Arabic letter that Unicode joins with a following Alef to one column. Most terminals do not, and neither does the
+/// console.
+const LAM: char = '\u{644}';
 
 /// Cuts a text to at most `columns` columns. A `~` in the last column shows that it was cut.
 #[must_use]
@@ -318,6 +322,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_width_is_that_of_a_terminal_without_ligatures() {
+        for (text, columns) in [("Acme", 4), ("Acme 🍞", 7), ("مخبز السلام", 11), ("लला", 3), ("東京", 4)]
+        {
+            assert_eq!(width(text), columns, "{text}");
+        }
+    }
 
     #[test]
     fn terminal_controls_become_visible_escapes() {

@@ -21,7 +21,7 @@ use crate::domain::outcome::{DoubtReason, Outcome, SendFailure};
 use crate::domain::standing::{DoubtCause, NotApplied, NotSentReason, Standing};
 use crate::domain::text::CleanText;
 use crate::graph::{Graph, SetPinAnswer};
-use crate::pace::{self, Pace, PacedCall, Refusal};
+use crate::pace::{Pace, PacedCall};
 use crate::policy::quota::{CallEnd, CallTarget, Throttle};
 use crate::policy::retry::{self, NextStep, StopScope};
 
@@ -124,6 +124,8 @@ pub(super) struct SendTask {
     pub(super) recorder: Recorder,
     pub(super) progress: ProgressSender,
     pub(super) permits: Arc<Semaphore>,
+    /// True while an operator is asked whether anything more is sent.
+    pub(super) is_asking: watch::Receiver<bool>,
     pub(super) pace: Pace,
     pub(super) cancelled: watch::Receiver<Option<NotSentReason>>,
     pub(super) paused: watch::Receiver<bool>,
@@ -335,7 +337,7 @@ impl SendTask {
         mut permit: Option<Permit>,
     ) -> (Option<Permit>, Option<PacedCall>) {
         let target = pending.call_target();
-        let mut changes = self.pace.subscribe();
+        let mut changes = self.pace.subscribe_to(target);
         let mut reported = None;
         loop {
             let pause = self.pace.paused_until(target);
@@ -352,27 +354,21 @@ impl SendTask {
                 self.progress.send_change_state(&pending.change, state);
             }
             let is_due = Instant::now() >= due;
-            let refusal = match is_due.then(|| self.pace.refusal(target)) {
-                None => Refusal::Busy,
-                Some(Some(refusal)) => refusal,
+            let mut refusal = is_due.then(|| self.pace.refusal(target)).flatten();
+            if is_due && refusal.is_none() {
                 // The permit comes first: a task that waits for one must not keep a call from a task that has one.
-                Some(None) => {
-                    let was_held = permit.is_some();
-                    let Some(held) = self.wait_for_permit(permit.take()).await else { return (None, None) };
-                    match self.pace.try_admit(target) {
-                        Ok(call) => return (Some(held), Some(call)),
-                        Err(refusal) => {
-                            permit = was_held.then_some(held);
-                            refusal
-                        }
-                    }
+                let was_held = permit.is_some();
+                let Some(held) = self.wait_for_permit(permit.take()).await else { return (None, None) };
+                match self.pace.try_admit(target) {
+                    Ok(call) => return (Some(held), Some(call)),
+                    Err(why) => (permit, refusal) = (was_held.then_some(held), Some(why)),
                 }
-            };
+            }
             tokio::select! {
                 biased;
                 _ = self.cancelled.wait_for(Option::is_some) => return (None, None),
                 () = tokio::time::sleep_until(due), if !is_due => {}
-                () = pace::wait_for_change(refusal, &mut changes) => {}
+                () = changes.wait(refusal) => {}
             }
         }
     }
@@ -382,11 +378,21 @@ impl SendTask {
         if permit.is_some() {
             return permit;
         }
-        let permits = Arc::clone(&self.permits);
+        let Self { permits, is_asking, cancelled, .. } = self;
+        let next_permit = async {
+            loop {
+                let permit = Arc::clone(permits).acquire_owned().await.ok()?;
+                if !*is_asking.borrow() {
+                    return Some(permit);
+                }
+                drop(permit);
+                is_asking.wait_for(|is_asking| !is_asking).await.ok()?;
+            }
+        };
         tokio::select! {
             biased;
-            _ = self.cancelled.wait_for(Option::is_some) => None,
-            permit = permits.acquire_owned() => permit.ok(),
+            _ = cancelled.wait_for(Option::is_some) => None,
+            permit = next_permit => permit,
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::domain::text::CleanText;
 use crate::escrow::{EscrowEntry, Fingerprint, Recipients};
 use crate::state_dir::StateDir;
 
+pub(in crate::journal) use job::refusal;
 pub use job::{JobDetail, JobNumber, JobOperator, JobSet, JobStatus, JobSummary, LastRequest, RecordedState};
 pub use record::{NumberRecord, NumberUpdate, RecordCursor, RecordedChange};
 
@@ -252,6 +253,8 @@ pub struct SentChange {
     pub state: RecordedState,
     /// When pindesk was about to send its last request; `None` if only the escrow file had it.
     pub last_attempt_at: Option<UtcTime>,
+    /// When its last request ended, or if it has not ended, as `last_attempt_at`.
+    pub ended_at: Option<UtcTime>,
 }
 
 /// One entry in the history of a number.

@@ -2,7 +2,7 @@
 //!
 //! It needs the state directory alone, and changes nothing in it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::{self, BufWriter, Write};
 
 use clap::{Args, Subcommand};
@@ -24,7 +24,7 @@ use crate::domain::number::PhoneNumberId;
 use crate::domain::number_arg::NumberArg;
 use crate::domain::redact::{redacted_path, redacted_word};
 use crate::domain::text::CleanText;
-use crate::journal::{AuditRow, JournalError, JournalReader};
+use crate::journal::{AuditAction, AuditRow, JournalError, JournalReader, RecordedState, SentChange};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuditCommand {
@@ -95,9 +95,13 @@ impl AuditFilter {
         rerun: &RerunOptions,
     ) -> Result<Self, CliError> {
         let now = Clock::System.now().utc;
+        let (since, until) = (args.since.map(|since| since.start(now)), args.until.map(|until| until.end(now)));
+        if since.zip(until).is_some_and(|(since, until)| until <= since) {
+            return Err(CliError::usage("--until is before --since, so that no entry can match"));
+        }
         Ok(Self {
-            since: args.since.map(|since| since.start(now)),
-            until: args.until.map(|until| until.end(now)),
+            since,
+            until,
             number: args.number.as_ref().map(|number| find_number(number, known, journal, rerun)).transpose()?,
             who: args.who.as_ref().map(|who| find_operator(who, journal)).transpose()?,
         })
@@ -163,10 +167,50 @@ fn show(args: &AuditShowArgs, journal: &JournalReader, global: &GlobalArgs) -> R
     let printed = if args.json {
         print_json(journal, &filter, &mut out)?
     } else {
-        let table = AuditTable::new(&known, args.wide, TableStyle::for_stdout(global.no_color, args.wide));
+        let cut_off = cut_off_rows(journal, filter.since)?;
+        let table = AuditTable::new(&known, cut_off, args.wide, TableStyle::for_stdout(global.no_color, args.wide));
         print_table(journal, &filter, &table, &mut out)?
     };
     exit_code_after_print(printed.and_then(|()| out.flush()), ExitCode::Done)
+}
+
+/// The rows of requests that have no later row about their outcome, and whose process is gone: a table that called them
+/// `sending` would say that they still are.
+fn cut_off_rows(journal: &JournalReader, since: Option<UtcTime>) -> Result<HashSet<i64>, CliError> {
+    let mut without_outcome: HashMap<String, i64> = HashMap::new();
+    let scanned = journal.for_each_audit_row(since, |row| {
+        let Some(change) = &row.change else { return Ok(()) };
+        match row.action {
+            AuditAction::Intent | AuditAction::Retry => {
+                without_outcome.insert(change.to_string(), row.sequence);
+            }
+            AuditAction::Outcome => {
+                without_outcome.remove(change.as_str());
+            }
+            AuditAction::JobStarted
+            | AuditAction::JobResumed
+            | AuditAction::JobEnded
+            | AuditAction::Resolved
+            | AuditAction::PinDecrypted
+            | AuditAction::RecipientsStored
+            | AuditAction::RecipientsAccepted
+            | AuditAction::ScreenHidden
+            | AuditAction::ScreenShown
+            | AuditAction::Finding => {}
+        }
+        Ok(())
+    })?;
+    scanned.map_err(|error| CliError::machine("cannot read the audit log", &error))?;
+    if without_outcome.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let sent = journal.sent_changes()?;
+    let is_over = |change: &SentChange| change.state != RecordedState::Running;
+    Ok(sent
+        .iter()
+        .filter(|change| is_over(change))
+        .filter_map(|sent| without_outcome.remove(&sent.change.to_string()))
+        .collect())
 }
 
 /// Prints the rows as they are read: the log may not fit in memory.

@@ -179,6 +179,7 @@ fn list(
     if !global.quiet {
         failures.messages(waba_count).iter().for_each(|message| eprint_line(&format!("pindesk: {message}")));
     }
+    pauses::wait_until_told();
     let printed = output.finish(&failures.wabas).and_then(|mut numbers| {
         if args.json || args.csv {
             return Ok(());

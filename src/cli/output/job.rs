@@ -19,6 +19,7 @@ use crate::cli::output::result_fields::{
 use crate::cli::output::stdio::eprint_line;
 use crate::cli::output::table::{self, Cell, Column, Layout, TableStyle};
 use crate::cli::output::tally::Tally;
+use crate::cli::pauses;
 use crate::cli::rerun::RerunOptions;
 use crate::domain::change::{JobId, Progress};
 use crate::domain::json_text::{SCHEMA_VERSION, json_text};
@@ -141,10 +142,12 @@ pub(crate) fn result_row(
 /// How many reasons of local refusals are printed: those of many numbers can differ by a second each.
 const MAX_REFUSAL_REASONS: usize = 5;
 
+/// The word and the summary of a result, and what to do about it.
+type AdviceKind = (&'static str, String, &'static [&'static str]);
+
 /// Numbers with the same kind of result.
 struct AdviceGroup {
     count: usize,
-    steps: &'static [&'static str],
     /// Meta's words about the first of them, to which the steps can refer, or why pindesk refused it.
     said: Option<String>,
 }
@@ -172,7 +175,7 @@ pub(crate) struct ResultPrinter {
     index: NumberIndex,
     pub(crate) tally: Tally,
     /// What to do for each kind of result, and for how many numbers.
-    advice: BTreeMap<(&'static str, String), AdviceGroup>,
+    advice: BTreeMap<AdviceKind, AdviceGroup>,
     /// Why numbers were refused locally, and how many for each reason.
     refusals: BTreeMap<CleanText, usize>,
     /// For the commands that messages name.
@@ -200,10 +203,10 @@ impl ResultPrinter {
         }
         let refusal = local_refusal(&progress.state);
         if !explanation.advice.is_empty() {
-            let kind = (result.label(), explanation.summary.into_owned());
+            let kind = (result.label(), explanation.summary.into_owned(), explanation.advice);
             let refused = refusal.map(|reason| format!("Why it was not sent: {reason}."));
             let said = refused.or_else(|| progress.state.api_error().map(meta_words));
-            let group = AdviceGroup { count: 0, steps: explanation.advice, said };
+            let group = AdviceGroup { count: 0, said };
             self.advice.entry(kind).or_insert(group).count += 1;
         } else if let Some(reason) = refusal {
             *self.refusals.entry(reason.clone()).or_default() += 1;
@@ -241,6 +244,7 @@ impl ResultPrinter {
 
     /// Prints the summary.
     pub(crate) fn print_summary(&mut self, job: JobId) {
+        pauses::wait_until_told();
         if self.is_json {
             self.print_json(&self.tally.summary_record(Some(job)));
         } else {
@@ -250,7 +254,7 @@ impl ResultPrinter {
 
     /// Prints to standard error what to do about numbers that were not set.
     pub(crate) fn print_advice(&self, job: JobId) {
-        for ((label, summary), AdviceGroup { count, steps, said }) in &self.advice {
+        for ((label, summary, steps), AdviceGroup { count, said }) in &self.advice {
             // A summary may begin with the word of the result.
             let what = if summary.starts_with(label) { summary.clone() } else { format!("{label}: {summary}") };
             eprint_line(&format!("\npindesk: {}: {what}. What to do:", table::numbers_label(*count)));

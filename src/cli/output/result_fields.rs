@@ -10,16 +10,6 @@ use crate::domain::text::CleanText;
 use crate::journal::RecordedState;
 use crate::policy::error_catalog::Applied;
 
-/// What the summary of a recorded job counts a number as.
-pub(crate) const fn recorded_result(state: RecordedState) -> ChangeResult {
-    match state {
-        RecordedState::NotStarted => ChangeResult::NotSent,
-        RecordedState::Running | RecordedState::Resolved => ChangeResult::NoAnswer,
-        RecordedState::Ended(result) => result,
-        RecordedState::NotApplied => ChangeResult::Failed,
-    }
-}
-
 /// The recorded state of a number, for people.
 pub(crate) const fn recorded_label(state: RecordedState) -> &'static str {
     match state {

@@ -12,7 +12,7 @@ use crate::domain::change::{ChangeState, JobId};
 use crate::domain::json_text::SCHEMA_VERSION;
 use crate::domain::outcome::SendFailure;
 use crate::domain::standing::{ChangeResult, NotApplied, NotSentReason};
-use crate::policy::error_catalog;
+use crate::journal::RecordedState;
 
 #[derive(Serialize)]
 struct JobSummaryRecord {
@@ -74,6 +74,7 @@ impl Tally {
 
     pub(crate) fn add_change(&mut self, result: ChangeResult, state: &ChangeState) {
         self.add(result, 1);
+        self.resumable += usize::from(RecordedState::Ended(result).is_resumable(state.api_error()));
         match state {
             ChangeState::InDoubt(details) => {
                 self.older_pin_in_doubt += usize::from(details.newer_pin.is_some());
@@ -81,18 +82,11 @@ impl Tally {
                     &details.newer_pin,
                     Some(NotApplied::NotSent(NotSentReason::Failure(SendFailure::RefusedLocally(_))))
                 ));
-                self.resumable += usize::from(match &details.newer_pin {
-                    Some(NotApplied::Refused(error)) => error_catalog::is_cause_outside_number(error),
-                    Some(NotApplied::NotSent(_)) => true,
-                    None => false,
-                });
             }
             ChangeState::Failed(_, error) => {
-                self.resumable += usize::from(error_catalog::is_cause_outside_number(error));
                 self.add_failure(api_error_exit_code(error));
             }
             ChangeState::NotSent(_, reason) => {
-                self.resumable += 1;
                 if *reason == NotSentReason::Stopped {
                     self.stopped += 1;
                 } else {

@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 
 use super::PageBehavior;
 use crate::console::effect::{ScreenCommand, WorkCommand};
-use crate::console::go::{Destination, ResumeRequest, Step};
+use crate::console::go::{Destination, PathPurpose, Step};
 use crate::console::input::keymap::{FooterKey, JobAction, KeyTable, Motion, table};
+use crate::console::job_remainder::{JobRemainder, ResumeRequest};
 use crate::console::shared::{Connection, JobNumbers, JobPhase, JobRow, OwnJob, Shared};
 use crate::domain::change::JobId;
 use crate::domain::clock::TimePoint;
 use crate::domain::number::PhoneNumberId;
-use crate::domain::pin_plan::Targets;
+use crate::domain::pin::PinChoice;
 use crate::domain::text::format_count;
 use crate::journal::PinSource;
 
@@ -84,29 +85,29 @@ impl JobPage {
         let Some(numbers) = shared.jobs.open.numbers() else { return Step::stay(self) };
         let (id, summary) = (self.id, numbers.summary());
         let have_failed = numbers.left(false).next().is_none();
-        let began = summary.at;
+        let (began, pin_source) = (summary.at, summary.pin_source);
         let (newer, left): (Vec<_>, Vec<_>) =
             numbers.left(have_failed).partition(|number| shared.is_set_since(&number.number, began));
         let set_since = newer.len() + numbers.set_since();
-        let left = left.into_iter().map(|number| shared.job_target(number)).collect();
+        let left: Vec<_> = left.into_iter().map(|number| shared.job_target(number)).collect();
         let is_of_profile = shared.session.profile.as_deref() == Some(summary.profile.as_str());
         let hint = if numbers.is_running() {
             format!("Job {id} is running. What it leaves can be sent when it has ended.")
         } else if !is_of_profile {
             format!("Job {id} belongs to profile {}.", summary.profile)
-        } else if summary.pin_source == PinSource::Given {
-            format!("The PIN of job {id} is not stored. Give it again: pindesk jobs resume {id} --pin-file FILE")
-        } else if !shared.has_escrow() {
+        } else if pin_source == PinSource::Random && !shared.has_escrow() {
             "Different PINs need a file to save them in. Set escrow.recipients in the config.".to_owned()
-        } else if let Some(targets) = Targets::new(left) {
+        } else if !left.is_empty() {
             let keys = shared.resend_keys_in_list();
-            let reason = targets.iter().find_map(|target| shared.new_pin_block_reason(&target.id, &keys, now));
-            return match reason {
-                Some(reason) => Step::blocked(self, reason, shared),
-                None => Step::open(
-                    self,
-                    Destination::ResumeJob(ResumeRequest { job: id, began, targets, have_failed, set_since }),
-                ),
+            let reason = left.iter().find_map(|number| shared.new_pin_block_reason(&number.id, &keys, now));
+            let remainder = JobRemainder::new(id, began, left, have_failed, set_since);
+            return match (reason, pin_source) {
+                (Some(reason), _) => Step::blocked(self, reason, shared),
+                (None, PinSource::Given) => Step::open(self, Destination::JobPin(Box::new(remainder))),
+                (None, PinSource::Random) => {
+                    let request = ResumeRequest { remainder, pins: PinChoice::Random };
+                    Step::open(self, Destination::ResumeJob(Box::new(request)))
+                }
             };
         } else if set_since > 0 {
             format!("Every number that job {id} left has a newer PIN. Nothing is left to send.")
@@ -175,6 +176,11 @@ impl PageBehavior for JobPage {
             },
             JobAction::RefreshInDoubt => self.refresh_in_doubt(shared),
             JobAction::Resume => self.ask_to_resume(shared, now),
+            JobAction::Report if shared.jobs.open.numbers().is_some() => {
+                let report = Destination::Path(PathPurpose::ReportJob(self.id));
+                Step::open(self, report)
+            }
+            JobAction::Report => self.refuse("The job was not read yet.".to_owned(), shared),
             JobAction::Move(motion) => {
                 self.move_cursor(motion, shared);
                 Step::stay(self)
@@ -212,6 +218,7 @@ impl PageBehavior for JobPage {
             JobAction::Move(_)
             | JobAction::Open
             | JobAction::ToggleFilter
+            | JobAction::Report
             | JobAction::Messages
             | JobAction::Help
             | JobAction::HideScreen

@@ -18,7 +18,7 @@ impl JobsActor {
     pub(super) fn cancel_all(&mut self, why: &NotSentReason) {
         // Nothing is left to ask about.
         self.question = None;
-        self.starts.cancel(why);
+        self.starts.cancel(why, |_| true);
         self.cancel(why, |_| true);
     }
 
@@ -34,6 +34,8 @@ impl JobsActor {
 
     /// Cancels the queued numbers and pending retries of a job. Requests in flight continue.
     pub(super) fn cancel_job(&mut self, job: JobId, why: &NotSentReason) {
+        // Its resumption may not be recorded yet.
+        self.starts.cancel(why, |start| start.resumed == Some(job));
         for running in self.running.values().filter(|running| running.change.job == job) {
             running.cancel.send_replace(Some(why.clone()));
         }
@@ -63,6 +65,7 @@ impl JobsActor {
     /// Reports a queued number as not sent that has no change yet.
     pub(super) fn report_unstarted(&mut self, job: JobId, number: PhoneNumberId, why: NotSentReason) {
         self.busy.remove(&number);
+        self.end_number(job, false);
         let state = self.not_sent_state(number, self.progress.finished_now(0), why);
         self.progress.send_state(job, None, number, state);
     }

@@ -12,11 +12,12 @@ use super::encoding::{outcome_reason, reply_summary};
 use crate::domain::change::JobId;
 use crate::domain::clock::UtcTime;
 use crate::domain::operator::OperatorName;
+use crate::domain::standing::Standing;
 use crate::domain::text::CleanText;
 use crate::journal::audit::AuditRow;
 use crate::journal::error::StorageError;
 use crate::journal::model::{
-    JobDetail, JobNumber, JobOperator, JobSet, JobStatus, JobSummary, PinSource, RecordedState,
+    JobDetail, JobNumber, JobOperator, JobSet, JobStatus, JobSummary, PinSource, RecordedState, refusal,
 };
 use crate::journal::rules::change_state;
 use crate::journal::run_lock::LiveRuns;
@@ -28,7 +29,8 @@ pub(super) fn summaries(db: &Connection, dir: &StateDir) -> Result<Vec<JobSummar
     const START: usize = FACTS_COLUMN_COUNT + 4;
     let mut runs = LiveRuns::new(dir);
     let mut statement = db.prepare(&format!(
-        "SELECT f.last, f.doubted, f.confirmed, f.settled, f.run, f.is_started, count(f.job), f.refusal, f.set_since, {JOB_COLUMNS}
+        "SELECT f.last, f.doubted, f.confirmed, f.settled, f.run,
+            f.is_started, count(f.job), f.refusal, f.set_since, {JOB_COLUMNS}
         FROM jobs j LEFT JOIN (
             SELECT n.job, r.change IS NOT NULL AS is_started, {FACTS_COLUMNS}, {REFUSAL_COLUMN}, {SET_SINCE_COLUMN}
             {}) f ON f.job = j.job
@@ -48,10 +50,10 @@ pub(super) fn summaries(db: &Connection, dir: &StateDir) -> Result<Vec<JobSummar
             let is_alive = is_run_alive(row, 0, &mut runs)?;
             let state = if is_started { read_facts(row, 0)?.state(is_alive) } else { RecordedState::NotStarted };
             let count: u32 = row.get(FACTS_COLUMN_COUNT + 1)?;
-            let refusal: Option<String> = row.get(FACTS_COLUMN_COUNT + 2)?;
-            let standing = refusal.and_then(|refusal| serde_json::from_str(&refusal).ok());
+            let detail: Option<String> = row.get(FACTS_COLUMN_COUNT + 2)?;
+            let standing: Option<Standing> = detail.and_then(|detail| serde_json::from_str(&detail).ok());
             let is_set_since = row.get::<_, Option<bool>>(FACTS_COLUMN_COUNT + 3)?.unwrap_or(false);
-            let is_resumable = !is_set_since && state.is_resumable(standing.as_ref());
+            let is_resumable = !is_set_since && state.is_resumable(refusal(standing.as_ref()));
             tally.add(state, usize::try_from(count).unwrap_or(usize::MAX), is_resumable, is_alive);
         }
     }
@@ -100,9 +102,12 @@ const SET_SINCE_COLUMN: &str = "
     EXISTS (SELECT 1 FROM outcomes s WHERE s.number = n.number AND s.kind = 'set' AND s.job IS NOT n.job
         AND s.seq > (SELECT seq FROM jobs WHERE job = n.job)) AS set_since";
 
-/// The columns of a job `j`, and the runs that resumed it.
-const JOB_COLUMNS: &str =
-    "j.job, j.at, j.profile, j.pins, j.run, (SELECT group_concat(run) FROM resumptions WHERE job = j.job),
+/// The columns of a job `j`. The run that started it, and the runs that resumed it, only while they have not ended their
+/// work on it.
+const JOB_COLUMNS: &str = "j.job, j.at, j.profile, j.pins,
+    (SELECT j.run WHERE NOT EXISTS (SELECT 1 FROM job_ends e WHERE e.job = j.job AND e.run = j.run)),
+    (SELECT group_concat(p.run) FROM resumptions p WHERE p.job = j.job AND NOT EXISTS (
+        SELECT 1 FROM job_ends e WHERE e.job = p.job AND e.run = p.run AND e.seq > p.seq)),
     j.note, (SELECT row FROM audit WHERE seq = j.seq)";
 
 /// The planned numbers `n`, each with the change `r` that has the latest record of the number in the job. With a job,
@@ -126,9 +131,9 @@ fn numbers_sql(job: Option<JobId>) -> String {
 /// A job whose numbers are being counted.
 struct JobTally {
     summary: JobSummary,
-    /// True if a live process started it or works on one of its numbers.
+    /// True if a live process that started it has not ended its work, or if a live one works on one of its numbers.
     is_active: bool,
-    /// True if a process that resumed it is alive.
+    /// True if a live process that resumed it has not ended its work.
     is_resumed: bool,
 }
 
@@ -149,8 +154,8 @@ impl JobTally {
 
 /// Reads [`JOB_COLUMNS`], which start at a column.
 fn read_job(row: &Row<'_>, start: usize, runs: &mut LiveRuns<'_>) -> Result<JobTally, StorageError> {
-    let (profile, pins, run): (String, String, String) =
-        (row.get(start + 2)?, row.get(start + 3)?, row.get(start + 4)?);
+    let (profile, pins): (String, String) = (row.get(start + 2)?, row.get(start + 3)?);
+    let started_by: Option<String> = row.get(start + 4)?;
     let resumed_by: Option<String> = row.get(start + 5)?;
     let mut is_resumed = false;
     for run in resumed_by.iter().flat_map(|runs| runs.split(',')) {
@@ -168,7 +173,8 @@ fn read_job(row: &Row<'_>, start: usize, runs: &mut LiveRuns<'_>) -> Result<JobT
         // Known when all of its numbers are counted.
         status: JobStatus::Interrupted,
     };
-    Ok(JobTally { summary, is_active: runs.is_alive(&run)?, is_resumed })
+    let is_active = started_by.map_or(Ok(false), |run| runs.is_alive(&run))?;
+    Ok(JobTally { summary, is_active, is_resumed })
 }
 
 /// Who confirmed a job, by its row in the audit log. An altered row may name no operator.

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 
 use crate::domain::change::{ChangeState, DoubtEnd, InDoubtDetails, Resolution};
+use crate::domain::number::TwoStep;
 use crate::domain::outcome::{ApiError, DoubtReason, ObjectKind, ReadFailure, SendFailure};
 use crate::domain::standing::{Doubt, DoubtCause, NotApplied, NotSentReason};
 use crate::domain::text::CleanText;
@@ -62,8 +63,15 @@ impl Explanation {
     pub fn for_number_in_doubt(details: &InDoubtDetails) -> Self {
         match &details.newer_pin {
             Some(newer_pin) => Self::for_older_pin(newer_pin),
-            None => Self::for_doubt(&details.doubt),
+            None => Self::for_doubt(&details.doubt).after(details.two_step_before),
         }
+    }
+
+    /// The explanation of a doubt about a PIN that may have replaced another.
+    fn after(self, two_step_before: TwoStep) -> Self {
+        let is_replacement = two_step_before != TwoStep::NotSet && self.advice == RESOLVE_DOUBT_STEPS;
+        let advice = if is_replacement { RESOLVE_REPLACEMENT_STEPS } else { self.advice };
+        Self { advice, ..self }
     }
 
     /// Explains a number whose last request changed nothing, but whose older PIN is in doubt.
@@ -323,6 +331,13 @@ const RESOLVE_DOUBT_STEPS: &[&str] = &[
     "On now, and not set before: this request set it, or someone else did.",
 ];
 
+/// The status is on before and after, so it does not tell which PIN is in force.
+const RESOLVE_REPLACEMENT_STEPS: &[&str] = &[
+    "Keep this PIN and the former one: either may be in force.",
+    "Set a PIN again 2 minutes after the last try: then it is known.",
+    "Reading the status does not tell which one: it is on either way.",
+];
+
 const RESOLVE_OLDER_PIN_STEPS: &[&str] = &[
     "Keep the older PIN: the newer one is not in force.",
     "Set a PIN again 2 minutes after the last try: then it is known.",
@@ -363,101 +378,4 @@ const REFRESH_LATER_STEPS: &[&str] =
     &["Read again in a minute.", "If it stays, look at metastatus.com/whatsapp-business-api."];
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::domain::text::width;
-
-    fn api_error(http_status: u16, code: i64) -> ApiError {
-        ApiError {
-            http_status,
-            code,
-            subcode: None,
-            message: CleanText::default(),
-            details: None,
-            user_title: None,
-            user_message: None,
-            trace_id: None,
-            is_transient: false,
-        }
-    }
-
-    #[test]
-    fn every_step_fits_its_place() {
-        let steps = [
-            RESOLVE_DOUBT_STEPS,
-            RESOLVE_OLDER_PIN_STEPS,
-            CHECK_NETWORK_STEPS,
-            FIX_TLS_STEPS,
-            RESUME_JOB_STEPS,
-            FIX_ID_STEPS,
-            FIX_APP_STEPS,
-            FIX_UNKNOWN_STEPS,
-            FIX_WABA_STEPS,
-            FIX_CONNECTION_STEPS,
-            REFRESH_LATER_STEPS,
-        ];
-        for step in steps.into_iter().flatten() {
-            assert!(width(step) <= 74, "{step}");
-            assert!(!step.contains('!'), "{step}");
-        }
-    }
-
-    #[test]
-    fn each_doubt_has_its_own_reason_and_keeps_the_pin() {
-        let doubts = [
-            DoubtReason::TimedOut { waited: Duration::from_secs(30) }.into(),
-            DoubtReason::ConnectionLost { after: Duration::from_secs(12) }.into(),
-            DoubtReason::ServerError(api_error(503, 2)).into(),
-            DoubtReason::UnexpectedReply { http_status: 502 }.into(),
-            DoubtReason::SuccessNotTrue.into(),
-            DoubtCause::ProcessEnded,
-            DoubtCause::EscrowOnly,
-        ];
-        let explanations = doubts.map(|cause| Explanation::for_doubt(&Doubt::from(cause)));
-        for (index, explanation) in explanations.iter().enumerate() {
-            assert_eq!(explanation.applied, Applied::Maybe);
-            assert_eq!(explanation.advice[0], "Keep the PIN.");
-            assert!(width(&explanation.summary) <= 48, "{}", explanation.summary);
-            let is_unique = explanations[..index].iter().all(|other| other.reason != explanation.reason);
-            assert!(is_unique, "{}", explanation.reason);
-        }
-        assert_eq!(explanations[0].summary, "sent, no answer in 30 s");
-    }
-
-    #[test]
-    fn an_older_pin_in_doubt_differs_from_the_last_pin() {
-        let refused_here =
-            SendFailure::RefusedLocally(CleanText::new("an earlier PIN could still take effect until 14:02:40 UTC"));
-        let explanations = [
-            NotApplied::Refused(api_error(400, 133_010)),
-            NotApplied::NotSent(NotSentReason::Stopped),
-            NotApplied::NotSent(refused_here.into()),
-        ]
-        .map(|last| Explanation::for_older_pin(&last));
-        assert_eq!(
-            explanations.each_ref().map(|explanation| explanation.reason.as_ref()),
-            [
-                "Meta refused the last request: the number is not registered. It changed nothing, but the older PIN of \
-                 the request before it is in doubt.",
-                "The last request was not sent: stopped before it was sent. It changed nothing, but the older PIN of \
-                 the request before it is in doubt.",
-                "The last request was refused here: an earlier PIN could still take effect until 14:02:40 UTC. It \
-                 changed nothing, but the older PIN of the request before it is in doubt.",
-            ]
-        );
-        for explanation in explanations {
-            assert_eq!((explanation.applied, explanation.advice), (Applied::Maybe, RESOLVE_OLDER_PIN_STEPS));
-            assert!(width(&explanation.summary) <= 48, "{}", explanation.summary);
-        }
-    }
-
-    #[test]
-    fn a_request_that_was_not_sent_changed_nothing() {
-        let explanation =
-            Explanation::for_send_failure(&SendFailure::NoConnection(CleanText::new("connection refused")));
-        assert_eq!(explanation.reason, "There is no connection to Meta: connection refused.");
-        assert_eq!(explanation.applied, Applied::No);
-    }
-}
+mod tests;

@@ -15,6 +15,7 @@ use pindesk::domain::outcome::{ApiError, DoubtReason};
 use pindesk::domain::standing::{NotSentReason, Standing};
 use pindesk::domain::text::CleanText;
 use pindesk::journal::{JobDetail, JobNumber, JobStatus, RecordedState, ReplySummary};
+use pindesk::numbers::record::{ExportFormat, ExportedNumbers};
 use pindesk::pace::Pause;
 use pindesk::policy::quota::{PauseCause, QuotaScope};
 
@@ -26,7 +27,7 @@ use crate::support::app_fixture::{
 
 pub(super) const JOB: JobId = JobId::new(7);
 
-fn refused() -> ApiError {
+pub(super) fn refused() -> ApiError {
     ApiError {
         http_status: 403,
         code: 200,
@@ -381,21 +382,28 @@ fn u_refreshes_the_numbers_with_no_answer() {
 }
 
 #[test]
-fn a_job_that_this_process_ended_is_not_running() {
-    let mut console = console_with_own_job((80, 24), 2);
-    let not_sent = ChangeState::NotSent(ONE_ATTEMPT, NotSentReason::Stopped);
-    console.update(progress(0, ChangeState::Set(ONE_ATTEMPT))).update(progress(1, not_sent));
-    // To the journal it runs as long as this process does.
-    let detail = sample_job(JobStatus::Running, &[SET, RecordedState::NotStarted]);
-    console.update(Msg::JobRead(JOB, Some(detail))).sees("not sent 1").does_not_see("nother process");
-    console.key(Key::Esc).update(Msg::JobsRead(Some(vec![job(JOB.get(), 60, JobStatus::Running, &[(SET, 2)])])));
-    console.does_not_see("running");
-}
-
-#[test]
 fn the_title_and_the_page_count_alike_what_was_not_sent() {
     let mut console = console_with_own_job((100, 24), 4);
     let not_sent = ChangeState::NotSent(ONE_ATTEMPT, NotSentReason::Stopped);
     console.update(progress(0, ChangeState::Set(ONE_ATTEMPT))).update(progress(1, not_sent));
     console.sees("job 7 25 %").sees("25 % 1 of 4");
+}
+
+#[test]
+fn e_exports_a_report_of_the_job_to_a_new_file() {
+    let mut console = console((80, 24));
+    console.press('b').update(Msg::JobsRead(Some(vec![job(JOB.get(), 60, JobStatus::Finished, &[(SET, 2)])])));
+    console.key(Key::Enter).press('e').sees("The job was not read yet.");
+    console.update(Msg::JobRead(JOB, Some(sample_job(JobStatus::Finished, &[SET, FAILED])))).press('e');
+    console.sees("Export a report of job 7").sees("A file that exists is not replaced.");
+    console.type_text("/x/a").key(Key::Enter).assert_no_effects().sees("End the path with .csv or .json.");
+    console.type_text(".json").key(Key::Enter);
+    let path = std::path::PathBuf::from("/x/a.json");
+    console.assert_effects([WorkCommand::ReportJob { path: path.clone(), format: ExportFormat::JsonLines, job: JOB }]);
+    let exists = Err(CleanText::new("A file with this name exists already: choose another name."));
+    console.update(Msg::NumbersExported { path: path.clone(), result: exists }).sees("choose another name.");
+    console.key(Key::Enter);
+    let result = Ok(ExportedNumbers { count: 2, has_history: true });
+    console.update(Msg::NumbersExported { path, result }).sees("Exported 2 numbers to /x/a.json.");
+    assert_eq!(console.app.mode(), Mode::Job);
 }

@@ -224,7 +224,7 @@ impl Walker {
 
     fn type_pin(&mut self, digits: &str) {
         let keys = digits.chars().chain(digits.chars()).map(Key::Char).chain([Key::Enter]);
-        if matches!(self.app.mode(), Mode::PinForm | Mode::ManyPinsPin) {
+        if matches!(self.app.mode(), Mode::PinForm | Mode::ManyPinsPin | Mode::JobPin) {
             keys.for_each(|key| self.press(key));
         }
     }
@@ -273,7 +273,7 @@ impl Walker {
         let mode = self.app.mode();
         // The key that dismisses the warning does nothing else.
         let is_handled = self.app.hide_warning().is_none();
-        if is_handled && matches!(mode, Mode::PinForm | Mode::ManyPinsPin) && key == Key::Char('v') {
+        if is_handled && matches!(mode, Mode::PinForm | Mode::ManyPinsPin | Mode::JobPin) && key == Key::Char('v') {
             self.pin_shown_until = Some(self.now.instant + PIN_SHOWN_FOR);
         }
         self.record_input(Some(key));
@@ -370,6 +370,10 @@ impl Walker {
                     let exported = ExportedNumbers { count: numbers.len(), has_history: true };
                     self.update(Msg::NumbersExported { path, result: Ok(exported) }, None);
                 }
+                Effect::Work(WorkCommand::ReportJob { path, .. }) => {
+                    let exported = ExportedNumbers { count: 1, has_history: true };
+                    self.update(Msg::NumbersExported { path, result: Ok(exported) }, None);
+                }
                 Effect::Work(WorkCommand::ReadNumberList(path)) => {
                     let result = Ok(NumberList::parse(LIST_FILE));
                     self.update(Msg::NumberListRead { path, result }, None);
@@ -398,7 +402,7 @@ impl Walker {
         if !matches!(self.app.page(), Page::Quit(_) | Page::ShuttingDown { .. }) {
             self.shown_before_quit.clear();
         }
-        if !matches!(self.app.mode(), Mode::PinForm | Mode::ManyPinsPin) {
+        if !matches!(self.app.mode(), Mode::PinForm | Mode::ManyPinsPin | Mode::JobPin) {
             self.pin_shown_until = None;
         }
         self.track_question(is_refresh_end);

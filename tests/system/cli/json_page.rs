@@ -43,10 +43,11 @@ fn the_page_has_every_field_of_numbers_jobs_and_results() {
     let cli = CliFixture::new(Duration::ZERO, FAULT);
     let list = cli.write_id_list(&cli.number_ids("not-set", 2));
     let set = ["pin", "set", "--from", &list, "--random", "--json"];
+    let only_if_true = "older_pin_in_doubt";
     let planned = cli.run(&[&set[..], &["--dry-run"]].concat()).json_lines();
     assert_documented(first(&planned, "summary"), &["Summary of results"], &[]);
     let results = cli.run(&[&set[..], &["--confirm", "2"]].concat()).json_lines();
-    assert_documented(first(&results, "result"), &["Result"], &[]);
+    assert_documented(first(&results, "result"), &["Result"], &[only_if_true]);
     assert_documented(first(&results, "paused"), &["Pause"], &[]);
     assert_documented(first(&results, "summary"), &["Summary of results"], &["command"]);
     let numbers = cli.run(&["numbers", "list", "--json"]).json_lines();
@@ -57,7 +58,7 @@ fn the_page_has_every_field_of_numbers_jobs_and_results() {
     assert_documented(&number[0], &["Number"], &["request", "last_set_at"]);
     assert_documented(first(&cli.run(&["jobs", "list", "--json"]).json_lines(), "job"), &["Job"], &[]);
     let shown = cli.run(&["jobs", "show", "1", "--json"]).json_lines();
-    assert_documented(first(&shown, "result"), &["Result"], &[]);
+    assert_documented(first(&shown, "result"), &["Result"], &[only_if_true]);
     for objects in [shown, cli.run(&["jobs", "check", "1", "--json"]).json_lines()] {
         assert_documented(first(&objects, "summary"), &["Job"], &[]);
     }
@@ -81,4 +82,14 @@ fn the_page_has_every_field_of_the_escrow_and_the_audit_log() {
     let audit = object(&["audit", "show"]);
     assert_documented(&audit, &["Audit log"], &[]);
     assert_documented(&audit["rows"][0], &["Audit entry"], &[]);
+}
+
+#[test]
+fn the_page_has_the_field_of_an_older_pin_in_doubt() {
+    let cli = CliFixture::new(Duration::ZERO, "[[fault]]\nevery = 1\nanswer = { code = 190, status = 500 }");
+    let list = cli.write_id_list(&cli.number_ids("not-set", 1));
+    let set = ["pin", "set", "--from", &list, "--random", "--confirm", "1", "--json"];
+    assert_eq!(cli.run(&set).code, Some(4));
+    let second = cli.run(&[&set[..], &["--replace", "--again"]].concat()).json_lines();
+    assert_documented(first(&second, "result"), &["Result"], &[]);
 }

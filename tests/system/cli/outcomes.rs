@@ -124,6 +124,29 @@ fn a_number_in_doubt_gets_no_new_pin_too_early() {
 }
 
 #[test]
+fn a_replacement_without_an_answer_says_to_keep_both_pins() {
+    let ids = [CliFixture::without_faults().number_ids("not-set", 1), CliFixture::without_faults().number_ids("on", 1)];
+    let cli = CliFixture::new(Duration::ZERO, "[[fault]]\nevery = 1\nanswer = \"success-false\"");
+    let list = cli.write_id_list(&ids.concat());
+    let set = cli.run(&["pin", "set", "--from", &list, "--random", "--confirm", "2", "--replace"]);
+    let (_, advice) = set.stderr.split_once("\n\n").expect("some parts");
+    assert!(
+        advice.starts_with(
+            "pindesk: 1 number: no answer: Meta did not say that it worked. What to do:\n  \
+             Keep the PIN.\n  \
+             Set a PIN again 2 minutes after the last try: then it is known.\n  \
+             Or read the status then. Still not set: nothing was changed.\n  \
+             On now, and not set before: this request set it, or someone else did.\n\n\
+             pindesk: 1 number: no answer: Meta did not say that it worked. What to do:\n  \
+             Keep this PIN and the former one: either may be in force.\n  \
+             Set a PIN again 2 minutes after the last try: then it is known.\n  \
+             Reading the status does not tell which one: it is on either way.\n\n"
+        ),
+        "{set:?}"
+    );
+}
+
+#[test]
 fn a_local_refusal_is_reported_with_its_reason() {
     let ids = CliFixture::without_faults().number_ids("not-set", 3);
     let cli =

@@ -193,7 +193,7 @@ fn an_ignored_sigtstp_does_not_suspend_the_command() {
 }
 
 /// A full pipe: its reading end and its writing end.
-fn full_pipe() -> (PipeReader, PipeWriter) {
+pub(super) fn full_pipe() -> (PipeReader, PipeWriter) {
     let (read, write) = std::io::pipe().expect("a pipe");
     rustix::fs::fcntl_setfl(&write, OFlags::NONBLOCK).expect("the flags are set");
     while rustix::io::write(&write, &[b'\n'; 4096]).is_ok() {}

@@ -4,6 +4,7 @@
 //! It sends no PIN. Only the rules of the actor resolve a doubt: two-step verification that is still not set two minutes
 //! after the last request. Where it is on, Meta does not say which PIN is in force.
 
+use std::collections::HashSet;
 use std::io::{self, Write as _};
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -21,6 +22,7 @@ use crate::cli::output::options::OutputOptions;
 use crate::cli::output::result_fields::recorded_cell;
 use crate::cli::output::stdio::{eprint_line, exit_code_after_print};
 use crate::cli::output::table;
+use crate::cli::pauses;
 use crate::cli::read_failure;
 use crate::cli::records::JournalSession;
 use crate::cli::rerun::RerunOptions;
@@ -123,7 +125,9 @@ pub(crate) fn print(
     rerun: &RerunOptions,
     options: OutputOptions,
 ) -> Result<ExitCode, CliError> {
+    pauses::wait_until_told();
     let Checked { failures, too_early } = checked_now;
+    let ids: HashSet<_> = ids.iter().collect();
     let mut checked: Vec<&JobNumber> = job.numbers.iter().filter(|number| ids.contains(&number.number)).collect();
     checked.sort_by_key(|number| known.sort_key(number.number));
     let left = checked.iter().filter(|number| is_in_doubt(number)).count();
