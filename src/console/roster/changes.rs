@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::Roster;
 use crate::domain::change::ChangeState;
 use crate::domain::clock::TimePoint;
-use crate::domain::number::{Number, PhoneNumberId, WabaId};
+use crate::domain::number::{Number, PhoneNumberId};
 use crate::policy::quota::QuotaScope;
 
 impl Roster {
@@ -29,10 +29,10 @@ impl Roster {
         self.pauses.next_end(self.open.queued(), |id| self.queued_in(id))
     }
 
-    /// The WABA in which a listed number is queued; `None` if it is not.
-    pub(super) fn queued_in(&self, id: &PhoneNumberId) -> Option<Option<WabaId>> {
+    /// The scope of the WABA in which a listed number is queued; `None` if it is not.
+    pub(super) fn queued_in(&self, id: &PhoneNumberId) -> Option<QuotaScope> {
         let is_queued = self.changes.get(id) == Some(&ChangeState::Queued);
-        self.listed(id).filter(|_| is_queued).map(Number::waba_id)
+        self.listed(id).filter(|_| is_queued).map(|number| QuotaScope::Waba(number.waba_id()))
     }
 
     pub(super) fn listed(&self, id: &PhoneNumberId) -> Option<&Number> {

@@ -9,7 +9,8 @@ use std::time::Instant;
 use hashbrown::{HashMap, HashSet};
 
 use crate::domain::change::ChangeState;
-use crate::domain::number::{PhoneNumberId, WabaId};
+use crate::domain::number::PhoneNumberId;
+use crate::policy::quota::QuotaScope;
 
 /// The numbers whose change is running or in doubt, listed or not.
 #[derive(Debug, Default)]
@@ -20,8 +21,8 @@ pub(super) struct OpenChanges {
     unsent: usize,
     /// Those that wait to retry, with the time of that, the first time first.
     waits: BTreeSet<(Instant, PhoneNumberId)>,
-    /// How many listed numbers of each WABA are queued.
-    queued: HashMap<Option<WabaId>, usize>,
+    /// How many listed numbers are queued, by the scope of their WABA.
+    queued: HashMap<QuotaScope, usize>,
 }
 
 impl OpenChanges {
@@ -46,16 +47,17 @@ impl OpenChanges {
         }
     }
 
-    /// Moves a queued number from one WABA to another; `None` stands for a number that is not queued, or has no row.
-    pub(super) fn move_queued(&mut self, from: Option<Option<WabaId>>, to: Option<Option<WabaId>>) {
+    /// Moves a queued number from the scope of one WABA to another; `None` stands for a number that is not queued, or has
+    /// no row.
+    pub(super) fn move_queued(&mut self, from: Option<QuotaScope>, to: Option<QuotaScope>) {
         if from == to {
             return;
         }
-        if let Some(count) = from.and_then(|waba| self.queued.get_mut(&waba)) {
+        if let Some(count) = from.and_then(|scope| self.queued.get_mut(&scope)) {
             *count -= 1;
         }
-        if let Some(waba) = to {
-            *self.queued.entry(waba).or_default() += 1;
+        if let Some(scope) = to {
+            *self.queued.entry(scope).or_default() += 1;
         }
     }
 
@@ -77,8 +79,8 @@ impl OpenChanges {
         self.waits.iter().map(|(until, _)| *until)
     }
 
-    /// How many listed numbers of each WABA are queued. A count may be zero.
-    pub(super) const fn queued(&self) -> &HashMap<Option<WabaId>, usize> {
+    /// How many listed numbers are queued, by the scope of their WABA. A count may be zero.
+    pub(super) const fn queued(&self) -> &HashMap<QuotaScope, usize> {
         &self.queued
     }
 }

@@ -9,7 +9,7 @@ use hashbrown::HashMap;
 
 use crate::domain::change::ChangeState;
 use crate::domain::clock::TimePoint;
-use crate::domain::number::{Number, PhoneNumberId, WabaId};
+use crate::domain::number::{Number, PhoneNumberId};
 use crate::policy::quota::QuotaScope;
 
 /// The scopes that are paused, with the state that their queued numbers show.
@@ -28,12 +28,12 @@ impl ScopePauses {
         self.0.len() < before
     }
 
-    /// When the first queued number is no longer paused; `None` if none is. `queued` has how many are queued in each
-    /// WABA, and `queued_in` returns the WABA in which a number is.
+    /// When the first queued number is no longer paused; `None` if none is. `queued` has how many are queued in the
+    /// scope of each WABA, and `queued_in` returns the one in which a number is.
     pub(super) fn next_end(
         &self,
-        queued: &HashMap<Option<WabaId>, usize>,
-        queued_in: impl Fn(&PhoneNumberId) -> Option<Option<WabaId>>,
+        queued: &HashMap<QuotaScope, usize>,
+        queued_in: impl Fn(&PhoneNumberId) -> Option<QuotaScope>,
     ) -> Option<Instant> {
         if self.0.is_empty() {
             return None;
@@ -51,9 +51,10 @@ impl ScopePauses {
         ends.into_iter().chain(wabas.filter_map(|(waba, _)| self.end_in(waba))).min()
     }
 
-    /// When the numbers of a WABA that are not paused by themselves are no longer paused; `None` if they are not.
-    fn end_in(&self, waba: Option<WabaId>) -> Option<Instant> {
-        let scopes = [QuotaScope::App, QuotaScope::Token, QuotaScope::Waba(waba)];
+    /// When the numbers in the scope of a WABA that are not paused by themselves are no longer paused; `None` if they are
+    /// not paused.
+    fn end_in(&self, waba: QuotaScope) -> Option<Instant> {
+        let scopes = [QuotaScope::App, QuotaScope::Token, waba];
         scopes.iter().filter_map(|scope| self.0.get(scope)).map(|(until, _)| *until).max()
     }
 
