@@ -41,7 +41,7 @@ fn state(kind: u8, seconds: u8) -> ChangeState {
     match kind {
         0..3 => ChangeState::Queued,
         3 => ChangeState::Sending { attempt: 1, in_doubt: false },
-        4 => ChangeState::Waiting { attempt: 2, until: after(seconds).instant, in_doubt: false },
+        4 => ChangeState::Waiting { attempt: 2, until: after(seconds).instant, in_doubt: false, error: None },
         5 => ChangeState::Paused { until: after(seconds), in_doubt: false },
         6 => ChangeState::Paused { until: after(seconds), in_doubt: true },
         7 => in_doubt(),
