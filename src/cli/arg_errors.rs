@@ -123,7 +123,7 @@ fn extra_words(name: &str, command: &clap::Command, arguments: &[String]) -> Opt
         Some(arg.get_action().takes_values() && !is_number)
     };
     Some(match ExtraWords::find(name, arguments, |option| takes_value(option) == Some(true))? {
-        ExtraWords::Pin => CliError::usage(TYPED_PIN_ERROR).remedies(&TYPED_PIN_REMEDIES),
+        ExtraWords::Pin => CliError::usage(TYPED_PIN_ERROR).remedies(TYPED_PIN_REMEDIES),
         ExtraWords::Confirmation => {
             CliError::usage(TYPED_CONFIRMATION_ERROR).remedy("To confirm the number, put --confirm before them.")
         }

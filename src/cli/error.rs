@@ -85,8 +85,8 @@ impl CliError {
     }
 
     /// Adds lines that say what to do, step by step.
-    pub(crate) fn remedies(self, lines: &[&str]) -> Self {
-        lines.iter().fold(self, |error, line| error.remedy(*line))
+    pub(crate) fn remedies(self, lines: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        lines.into_iter().fold(self, Self::remedy)
     }
 
     pub(crate) const fn exit_code(&self) -> ExitCode {

@@ -277,6 +277,8 @@ impl App {
     /// the token, or that waits to quit makes way.
     fn show_token_problem(&mut self, problem: TokenProblem, now: TimePoint) -> Vec<Effect> {
         self.cover();
+        // The page of an older problem could be below the page that makes way.
+        self.below.retain(|page| !matches!(page, Page::Token(_)));
         let destination = Destination::Token(problem);
         self.step(now, |page, _| {
             if let Page::Token(_) | Page::Hidden(_) | Page::ShuttingDown(_) = page {

@@ -17,6 +17,7 @@ mod canvas;
 mod confirm;
 mod copy;
 mod details;
+mod meta_words;
 mod in_doubt;
 mod row_scroll;
 mod jobs;

@@ -71,6 +71,8 @@ pub(super) struct JobsActor {
     pub(super) busy: HashSet<PhoneNumberId>,
     in_doubt: InDoubtChanges,
     breaker: Breaker,
+    /// WABAs that may be locked: one of their numbers was refused for it, and none was set since.
+    suspect_wabas: HashSet<WabaId>,
     /// Where questions about unknown refusals go, if a caller answers them.
     questions: Option<mpsc::UnboundedSender<UnknownRefusals>>,
     /// Until its answer, nothing is sent.
@@ -118,6 +120,7 @@ impl JobsActor {
             busy: HashSet::new(),
             in_doubt,
             breaker: Breaker::new(concurrency),
+            suspect_wabas: HashSet::new(),
             questions: None,
             question: None,
             is_asking: watch::Sender::new(false),
@@ -239,6 +242,7 @@ impl JobsActor {
             is_recorded: true,
             is_in_escrow: in_doubt.is_in_escrow,
             arrival_deadline: Some(in_doubt.arrival_deadline),
+            last_error: None,
         };
         self.busy.insert(number);
         let failure = self
@@ -410,6 +414,7 @@ impl JobsActor {
             return;
         }
         self.breaker.on_idle();
+        self.suspect_wabas.clear();
         for waiter in self.idle_waiters.drain(..) {
             // The waiter may be gone.
             waiter.send(()).ok();

@@ -17,7 +17,7 @@ use super::recorder::{MAX_RECORD_AGE, RecordIntentError, outcome_record};
 use crate::domain::change::{Change, ChangeState, LATE_ARRIVAL_WINDOW};
 use crate::domain::clock::TimePoint;
 use crate::domain::number::WabaId;
-use crate::domain::outcome::{DoubtReason, Outcome, SendFailure};
+use crate::domain::outcome::{ApiError, DoubtReason, Outcome, SendFailure};
 use crate::domain::standing::{DoubtCause, NotApplied, NotSentReason, Standing};
 use crate::domain::text::CleanText;
 use crate::graph::{Graph, SetPinAnswer};
@@ -43,6 +43,8 @@ pub(super) struct PendingChange {
     pub(super) is_in_escrow: bool,
     /// Until when an attempt in doubt can arrive.
     pub(super) arrival_deadline: Option<TimePoint>,
+    /// The error that Graph reported for the last attempt, if it did.
+    pub(super) last_error: Option<Box<ApiError>>,
 }
 
 impl PendingChange {
@@ -54,6 +56,7 @@ impl PendingChange {
             is_recorded: false,
             is_in_escrow: false,
             arrival_deadline: None,
+            last_error: None,
         }
     }
 
@@ -179,6 +182,7 @@ impl SendTask {
                 }
                 NextStep::Retry { after } => {
                     last = self.track_outcome(&mut pending, &outcome);
+                    pending.last_error = outcome.api_error().cloned().map(Box::new);
                     let standing = Standing::after_attempt(outcome, pending.doubt.as_ref());
                     (permit, call) = self.wait_for_retry(&pending, attempt, after, standing, permit.take()).await;
                 }
@@ -402,7 +406,7 @@ fn waiting_state(pending: &PendingChange, attempt: u8, due: Instant, pause: Opti
     let in_doubt = pending.doubt.is_some();
     match pause.filter(|pause| pause.instant > due.into_std()) {
         Some(until) => ChangeState::Paused { until, in_doubt },
-        None => ChangeState::Waiting { attempt, until: due.into_std(), in_doubt },
+        None => ChangeState::Waiting { attempt, until: due.into_std(), in_doubt, error: pending.last_error.clone() },
     }
 }
 

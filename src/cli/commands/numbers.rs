@@ -161,11 +161,11 @@ fn list(
             NumbersEvent::Page(numbers) => output.print_page(numbers),
             NumbersEvent::WabaFinished(_, Ok(())) => Ok(()),
             NumbersEvent::WabaFinished(waba, Err(failure)) => {
-                failures.add_waba(waba, &failure);
+                failures.add_waba(waba, failure);
                 Ok(())
             }
             NumbersEvent::NumberFailed(id, failure) => {
-                failures.add_number(id, &failure);
+                failures.add_number(id, failure);
                 Ok(())
             }
         };
@@ -287,9 +287,9 @@ fn read_shown_number(
             found @ Ok(_) => return found,
         }
     }
-    let explanation = Explanation::for_read_failure(&failure);
+    let explanation = Explanation::for_unread_number(&failure);
     let what = format!("number {} could not be read. {}", arg.label(), explanation.reason);
-    Err(CliError::new(code, what).remedies(explanation.advice))
+    Err(CliError::new(code, what).remedies(read_failure::steps_and_words(&explanation, &failure)))
 }
 
 fn print_fields(number: &Number) -> io::Result<()> {

@@ -49,11 +49,11 @@ pub(crate) fn http_status(state: &ChangeState) -> Option<u16> {
         ChangeState::Set(_) => Some(200),
         ChangeState::Failed(_, error) => Some(error.http_status),
         ChangeState::InDoubt(details) => details.http_status(),
+        ChangeState::NotSent(_, why) => why.api_error().map(|error| error.http_status),
         ChangeState::Queued
         | ChangeState::Sending { .. }
         | ChangeState::Waiting { .. }
         | ChangeState::Paused { .. }
-        | ChangeState::NotSent(..)
         | ChangeState::Resolved(..) => None,
     }
 }

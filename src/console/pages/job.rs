@@ -122,7 +122,7 @@ impl JobPage {
 
     /// Reads the numbers with no answer: where two-step verification is still not set, nothing was applied.
     fn refresh_in_doubt(self, shared: &mut Shared) -> Step<Self> {
-        if let Connection::TokenRefused { .. } = shared.connection {
+        if let Connection::TokenRefused(_) = shared.connection {
             return Step::stay(self).with(ScreenCommand::ReadToken);
         }
         let mut ids: Vec<_> = shared.jobs.open.numbers().into_iter().flat_map(JobNumbers::in_doubt).collect();

@@ -73,6 +73,9 @@ impl JobsActor {
     pub(super) fn handle_notice(&mut self, notice: Notice) {
         match notice {
             Notice::Answered { outcome, waba, stop_scope, generation } => {
+                if let (Outcome::Confirmed, Some(waba)) = (&outcome, waba) {
+                    self.suspect_wabas.remove(&waba);
+                }
                 self.cancel_stop_scope(&outcome, waba, stop_scope, generation);
                 if let Some(why) = self.breaker.record_outcome(&outcome) {
                     self.stop_or_ask(&why);
@@ -91,16 +94,21 @@ impl JobsActor {
     ) {
         match scope {
             StopScope::Nothing => {}
-            StopScope::Waba => {
-                self.cancel(&NotSentReason::WabaRefused(refusal_summary(outcome)), |other| {
-                    other.is_some() && other == waba
-                });
+            StopScope::Waba => self.cancel_waba(waba, outcome),
+            StopScope::WabaIfRepeated => {
+                if waba.is_some_and(|waba| !self.suspect_wabas.insert(waba)) {
+                    self.cancel_waba(waba, outcome);
+                }
             }
             // The refusal of an old access token says nothing about the token that replaced it.
             StopScope::App | StopScope::Token if generation != self.client.borrow().generation => {}
             StopScope::App => self.cancel_all(&NotSentReason::AppRefused(refusal_summary(outcome))),
             StopScope::Token => self.cancel_all(&NotSentReason::TokenRefused),
         }
+    }
+
+    fn cancel_waba(&mut self, waba: Option<WabaId>, outcome: &Outcome) {
+        self.cancel(&NotSentReason::WabaRefused(refusal_summary(outcome)), |other| other.is_some() && other == waba);
     }
 
     /// Publishes the first failure of the journal, and then cancels everything because of it. Ignores later failures.
@@ -114,5 +122,5 @@ impl JobsActor {
 
 /// Why Meta refused a request, in a few words.
 fn refusal_summary(outcome: &Outcome) -> CleanText {
-    outcome.api_error().map(|error| CleanText::new(error_catalog::lookup(error).summary)).unwrap_or_default()
+    outcome.api_error().map(|error| CleanText::new(error_catalog::lookup(error).summary())).unwrap_or_default()
 }

@@ -151,7 +151,7 @@ fn the_page_of_a_running_job_matches_its_snapshots() {
         }
         console.update(progress(30, ChangeState::Failed(ONE_ATTEMPT, refused()))).update(progress(31, SENDING));
         let until = console.now.instant + Duration::from_secs(8);
-        console.update(progress(32, ChangeState::Waiting { attempt: 2, until, in_doubt: true }));
+        console.update(progress(32, ChangeState::Waiting { attempt: 2, until, in_doubt: true, error: None }));
         let name = |what: &str| format!("job-{what}-{}x{}", size.0, size.1);
         assert_screen_snapshot(&name("running"), &console);
         let until = console.now.plus(Duration::from_mins(21));
@@ -321,7 +321,7 @@ fn a_stopped_job_leaves_no_pause_behind() {
 fn the_question_before_a_stop_tells_what_stays_in_doubt() {
     let mut console = console_with_own_job((80, 24), 4);
     let until = console.now.instant + Duration::from_secs(8);
-    let waiting = |in_doubt| ChangeState::Waiting { attempt: 2, until, in_doubt };
+    let waiting = |in_doubt| ChangeState::Waiting { attempt: 2, until, in_doubt, error: None };
     console.update(progress(0, waiting(true))).update(progress(1, waiting(false))).update(progress(2, SENDING));
     console.sees("sending 1 waiting 2 queued 1").press('x').sees("2 of 4 numbers are not sent.");
     console.sees("Not sent again, and in doubt, because a request had no answer: 1.");

@@ -119,8 +119,8 @@ pub(super) fn change_state(index: usize, now: TimePoint) -> ChangeState {
     match index {
         0 => ChangeState::Queued,
         SENDING => ChangeState::Sending { attempt: 1, in_doubt: false },
-        2 => ChangeState::Waiting { attempt: 2, until, in_doubt: false },
-        3 => ChangeState::Waiting { attempt: 2, until, in_doubt: true },
+        2 => ChangeState::Waiting { attempt: 2, until, in_doubt: false, error: None },
+        3 => ChangeState::Waiting { attempt: 2, until, in_doubt: true, error: None },
         4 => ChangeState::Paused { until: now.plus(Duration::from_mins(20)), in_doubt: false },
         5 => ChangeState::Paused { until: now.plus(Duration::from_mins(20)), in_doubt: true },
         6 => ChangeState::Sending { attempt: 2, in_doubt: true },

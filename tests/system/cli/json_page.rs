@@ -11,6 +11,9 @@ use crate::support::cli_fixture::CliFixture;
 /// The first request is throttled for a second.
 const FAULT: &str = "[[fault]]\nevery = 1\ntimes = 1\nanswer = { code = 4, retry_after = 1 }";
 
+/// A WABA cannot be read.
+const LIST_FAULT: &str = "[[fault]]\nwaba = \"100000000000001\"\ncall = \"list\"\nanswer = { code = 200 }";
+
 const PAGE: &str = include_str!("../../../docs/json.md");
 
 /// The fields in the tables below a heading, in one set.
@@ -53,6 +56,8 @@ fn the_page_has_every_field_of_numbers_jobs_and_results() {
     let numbers = cli.run(&["numbers", "list", "--json"]).json_lines();
     assert_documented(&numbers[0], &["Number"], &[]);
     assert_documented(first(&numbers, "summary"), &["Summary of a list"], &[]);
+    let faulty = CliFixture::new(Duration::ZERO, LIST_FAULT).run(&["numbers", "list", "--json"]).json_lines();
+    assert_documented(&first(&faulty, "summary")["unread_wabas"][0], &["Unread WABA"], &[]);
     let id = numbers[0]["phone_number_id"].as_str().expect("an ID");
     let number = cli.run(&["numbers", "show", id, "--json"]).json_lines();
     assert_documented(&number[0], &["Number"], &["request", "last_set_at"]);

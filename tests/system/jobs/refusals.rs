@@ -89,6 +89,43 @@ async fn a_missing_permission_stops_only_its_waba() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_change_that_waits_knows_the_error_that_it_waits_for() {
+    let fault = "[[fault]]\nevery = 1\ntimes = 1\nanswer = { code = 131057, status = 400 }";
+    let simulator = start_simulator(10, Duration::ZERO, fault).await;
+    let mut fixture = JobsFixture::for_simulator(&simulator, 1);
+    fixture.set_pins(vec![plan(1)]).await;
+    fixture.receive_until(1, |progress| matches!(progress.state, ChangeState::Waiting { .. })).await;
+    assert_eq!(fixture.last_state(1).api_error().map(|error| error.code), Some(131_057));
+    fixture.wait_until_finished(1).await;
+    assert_eq!(fixture.last_state(1).api_error(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_locked_account_stops_its_waba_at_the_second_number() {
+    let locked = |n| format!("[[fault]]\nnumber = \"{}\"\nanswer = {{ code = 131031, status = 403 }}\n", id(n));
+    let simulator = start_simulator(100, Duration::ZERO, &[2, 6, 8].map(locked).concat()).await;
+    let mut fixture = JobsFixture::for_simulator(&simulator, 1);
+    let wabas = [1, 2].map(|n| Arc::new(Waba { id: waba(n), name: None }));
+    let plan_in = |n: u64| {
+        let waba = Arc::clone(&wabas[usize::from(n.is_multiple_of(2))]);
+        PinPlan::for_one(Number { waba: Some(waba), ..target(n) }, pin(n))
+    };
+    fixture.set_pins((1..=20).map(plan_in).collect()).await;
+    fixture.wait_until_finished(20).await;
+    // The PIN of number 4 was set, so that the refusal of number 2 was about number 2 alone.
+    for n in 1..=20_u64 {
+        let history = match n {
+            2 | 6 | 8 => "queued sending-1 failed after 1",
+            _ if n.is_multiple_of(2) && n > 8 => "queued not-sent after 0",
+            _ => "queued sending-1 set after 1",
+        };
+        assert_eq!(fixture.state_history(n), history, "{n}");
+    }
+    let ChangeState::NotSent(_, why) = fixture.last_state(10) else { panic!("{:?}", fixture.last_state(10)) };
+    assert!(matches!(why, NotSentReason::WabaRefused(_)), "{why:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_held_back_is_not_asked_about_twice() {
     let simulator = start_simulator(100, Duration::ZERO, UNKNOWN_CODE).await;
     let mut fixture = JobsFixture::for_simulator(&simulator, 1);

@@ -148,12 +148,11 @@ pub(crate) fn with_result<T>(
         (None, state) => recorded_label(state),
     };
     print(&ResultRecord {
-        http_status: number.reply.http_status,
         tries: number.attempts,
         change: number.change.map(|change| change.to_string()),
-        advice: explanation.as_ref().filter(|_| needs_advice).map_or(&[], |explanation| explanation.advice),
+        advice: explanation.as_ref().filter(|_| needs_advice).map_or(&[], |explanation| &explanation.advice),
         ..ResultRecord::new(&number.number, result, reason)
             .with_names(known.get(number.number))
-            .with_error(number.api_error())
+            .with_reply(number.api_error(), number.reply.http_status)
     })
 }

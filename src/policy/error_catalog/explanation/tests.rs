@@ -20,16 +20,17 @@ fn api_error(http_status: u16, code: i64) -> ApiError {
 #[test]
 fn every_step_fits_its_place() {
     let steps = [
-        RESOLVE_DOUBT_STEPS,
-        RESOLVE_REPLACEMENT_STEPS,
-        RESOLVE_OLDER_PIN_STEPS,
+        RESOLVE_DOUBT,
+        RESOLVE_REPLACEMENT,
+        KEEP_PIN,
+        KEEP_BOTH_PINS,
+        KEEP_OLDER_PIN,
         CHECK_NETWORK_STEPS,
         FIX_TLS_STEPS,
         RESUME_JOB_STEPS,
         FIX_ID_STEPS,
-        FIX_APP_STEPS,
+        FIX_CAUSE_STEPS,
         FIX_UNKNOWN_STEPS,
-        FIX_WABA_STEPS,
         FIX_CONNECTION_STEPS,
         REFRESH_LATER_STEPS,
     ];
@@ -56,8 +57,8 @@ fn each_doubt_has_its_own_reason_and_keeps_the_pin() {
         assert_eq!(explanation.advice[0], "Keep the PIN.");
         assert_eq!(explanation.clone().after(TwoStep::NotSet), *explanation);
         for before in [TwoStep::On, TwoStep::Unknown] {
-            let replaced = Explanation { advice: RESOLVE_REPLACEMENT_STEPS, ..explanation.clone() };
-            assert_eq!(explanation.clone().after(before), replaced);
+            let advice = [KEEP_BOTH_PINS, explanation.cause_steps, RESOLVE_REPLACEMENT].concat();
+            assert_eq!(explanation.clone().after(before), Explanation { advice, ..explanation.clone() });
         }
         assert!(width(&explanation.summary) <= 48, "{}", explanation.summary);
         let is_unique = explanations[..index].iter().all(|other| other.reason != explanation.reason);
@@ -88,7 +89,9 @@ fn an_older_pin_in_doubt_differs_from_the_last_pin() {
         ]
     );
     for explanation in explanations {
-        assert_eq!((explanation.applied, explanation.advice), (Applied::Maybe, RESOLVE_OLDER_PIN_STEPS));
+        assert_eq!(explanation.applied, Applied::Maybe);
+        let advice = [KEEP_OLDER_PIN, explanation.cause_steps, &RESOLVE_DOUBT[..1]].concat();
+        assert_eq!(explanation.advice, advice);
         assert!(width(&explanation.summary) <= 48, "{}", explanation.summary);
     }
 }
