@@ -231,7 +231,12 @@ fn check_rest(
     }
     if numbers_left(&numbers, args.failed).is_empty() {
         warn_set_since(id, &numbers, args.failed, OutputOptions::new(args.json, global));
-        return Ok(CheckedJob::NothingToSend(report_nothing_left(id, OutputOptions::new(args.json, global), global)));
+        return Ok(CheckedJob::NothingToSend(report_nothing_left(
+            id,
+            &numbers,
+            OutputOptions::new(args.json, global),
+            global,
+        )));
     }
     // The recorded outcomes are not needed while the rest is sent.
     drop(numbers);
@@ -247,7 +252,7 @@ fn check_rest(
     let options = OutputOptions::new(args.json, global);
     warn_set_since(id, &numbers, args.failed, options);
     if ids.is_empty() {
-        return Ok(CheckedJob::NothingToSend(report_nothing_left(id, options, global)));
+        return Ok(CheckedJob::NothingToSend(report_nothing_left(id, &numbers, options, global)));
     }
     checks::require_escrow_for_random(&pins, Selection::Many, records.has_escrow)?;
     let graph = open_graph(&config.profile)?;
@@ -282,13 +287,26 @@ fn check_rest(
     Ok(CheckedJob::Confirmed(Box::new(confirmed), runtime, options))
 }
 
-fn report_nothing_left(id: JobId, options: OutputOptions, global: &GlobalArgs) -> ExitCode {
+fn report_nothing_left(id: JobId, numbers: &[JobNumber], options: OutputOptions, global: &GlobalArgs) -> ExitCode {
     let mut results = ResultPrinter::new(options, Arc::default(), RerunOptions::new(global));
     if options.is_json {
         results.print_summary(id);
     }
     let show = results.rerun.command(&format!("jobs show {id}"));
     eprint_line(&format!("pindesk: every number of job {id} was sent already. See {show}."));
+    let is_in_doubt = |number: &JobNumber| number.state == RecordedState::Ended(ChangeResult::NoAnswer);
+    for (has_any, what, words) in [
+        (numbers.iter().any(is_in_doubt), "To check those in doubt", format!("jobs check {id}")),
+        (
+            numbers.iter().any(JobNumber::has_failed),
+            "To send those that failed again",
+            format!("jobs resume {id} --failed"),
+        ),
+    ] {
+        if has_any && !options.is_quiet {
+            eprint_line(&format!("{what}: {}", results.rerun.command(&words)));
+        }
+    }
     results.finish(ExitCode::Done, "Nothing was sent.")
 }
 

@@ -20,8 +20,21 @@ const COLUMNS: [Column; 4] = [
     Column::flexible("NUMBER AND NAME", 28, 10),
 ];
 
-/// How wide these columns get on a wide terminal: rows are printed as they are read, so the widest cell is not known.
-const MAX_WIDTHS: [usize; 4] = [0, 20, 0, 160];
+/// The same on a terminal, where an operator with a short name leaves the place to the names of numbers.
+const TERMINAL_COLUMNS: [Column; 4] = [COLUMNS[0], Column::flexible("WHO", 7, 6), COLUMNS[2], COLUMNS[3]];
+
+/// How wide the operators and the subjects get on a wide terminal.
+const MAX_WHO_WIDTH: usize = 20;
+const MAX_SUBJECT_WIDTH: usize = 160;
+
+/// What a table has to know of its rows before it prints the first of them.
+#[derive(Debug, Default)]
+pub(crate) struct AuditTableFacts {
+    /// The rows of requests whose program ended before an answer, by their sequence.
+    pub(crate) cut_off: HashSet<i64>,
+    /// How wide the longest name of an operator is.
+    pub(crate) who_width: usize,
+}
 
 const WIDE_COLUMNS: [Column; 8] = [
     Column::count("ROW", 6),
@@ -39,17 +52,20 @@ const NUMBER_COLUMNS: usize = 17;
 
 pub(crate) struct AuditTable<'a> {
     known: &'a KnownNumbers,
-    /// The rows of requests whose program ended before an answer, by their sequence.
     cut_off: HashSet<i64>,
     is_wide: bool,
     layout: Layout,
 }
 
 impl<'a> AuditTable<'a> {
-    pub(crate) fn new(known: &'a KnownNumbers, cut_off: HashSet<i64>, is_wide: bool, style: TableStyle) -> Self {
+    pub(crate) fn new(known: &'a KnownNumbers, facts: AuditTableFacts, is_wide: bool, style: TableStyle) -> Self {
+        let AuditTableFacts { cut_off, who_width } = facts;
         let layout = match (is_wide, style.cuts_cells()) {
             (true, _) => Layout::new(style, &WIDE_COLUMNS),
-            (false, true) => Layout::for_content(style, &COLUMNS, &MAX_WIDTHS),
+            (false, true) => {
+                let widths = [0, who_width.min(MAX_WHO_WIDTH), 0, MAX_SUBJECT_WIDTH];
+                Layout::for_content(style, &TERMINAL_COLUMNS, &widths)
+            }
             (false, false) => Layout::new(style, &COLUMNS),
         };
         Self { known, cut_off, is_wide, layout }
@@ -123,5 +139,21 @@ fn outcome_cell(row: &AuditRow, outcome: &str) -> Cell<'static> {
         // Meta asked to go slower: the request was no try, and is sent again.
         None if outcome == THROTTLED_OUTCOME => format!("paused{code}").into(),
         None => "outcome".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_operators_leave_the_place_to_the_numbers() {
+        let known = KnownNumbers::default();
+        let headings = |who_width| {
+            let facts = AuditTableFacts { who_width, ..AuditTableFacts::default() };
+            AuditTable::new(&known, facts, false, TableStyle::MESSAGE).headings()
+        };
+        assert_eq!(headings(6), "WHEN (UTC)           WHO      WHAT             NUMBER AND NAME");
+        assert_eq!(headings(30), "WHEN (UTC)           WHO       WHAT             NUMBER AND NAME");
     }
 }

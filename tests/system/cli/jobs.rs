@@ -195,10 +195,9 @@ fn resume_sends_what_a_killed_job_never_sent() {
     for again in [&resume[..], &[&with_pin[..], &["--confirm", "0"]].concat()] {
         let again = cli.run(again);
         assert_eq!((again.code, again.json_lines()), (Some(0), vec![summary.clone()]), "{again:?}");
-        assert!(
-            again.stderr.contains("every number of job 1 was sent already. See pindesk jobs show 1.\n"),
-            "{again:?}"
-        );
+        let message = "pindesk: every number of job 1 was sent already. See pindesk jobs show 1.\nTo check those in doubt: \
+                       pindesk jobs check 1\n";
+        assert_eq!(again.stderr, message);
     }
     assert_eq!(cli.run(&resume[..3]).stdout, "", "the message goes to standard error");
     assert_eq!(cli.run(&["jobs", "list", "--json"]).json_lines().len(), 1);
@@ -335,7 +334,10 @@ fn failed_numbers_are_sent_again_only_on_request() {
     assert_eq!(set.code, Some(3), "{set:?}");
     assert!(!set.stderr.contains("jobs resume"), "{set:?}");
     assert_eq!(first_job(&cli)["state"], "finished");
-    assert!(cli.run(&["jobs", "resume", "1", "--confirm", "1"]).stderr.contains("every number of job 1 was sent"));
+    let nothing_left = cli.run(&["jobs", "resume", "1", "--confirm", "1"]);
+    let message = "pindesk: every number of job 1 was sent already. See pindesk jobs show 1.\nTo send those that failed \
+                   again: pindesk jobs resume 1 --failed\n";
+    assert_eq!((nothing_left.code, &*nothing_left.stderr), (Some(0), message));
     let resumed = cli.run(&["jobs", "resume", "1", "--failed", "--confirm", "1", "--json"]);
     assert_eq!((resumed.code, &resumed.summary()["set"]), (Some(0), &json!(1)), "{resumed:?}");
     assert_eq!(first_job(&cli)["set"], 3);

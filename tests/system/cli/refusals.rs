@@ -373,8 +373,32 @@ fn a_typical_mistake_is_answered_with_what_to_do() {
             &["pin", "set", &waba, "--random"],
             " is a WABA, not a number. Nothing was sent.\n  To see the numbers: pindesk numbers list\n",
         ),
+        (&["jobs", "show", "one"], "JOB: expected a whole number, 1 or more\nSee pindesk jobs show --help.\n"),
+        (&["numbers", "list", "--two-step", "off"], "See pindesk numbers list --help.\n"),
+        (&["--json", "numbers", "list"], "put --json after the command: pindesk numbers list --json\n"),
+        (&["set", "pin"], "unknown command 'set' (did you mean 'pin set'?)\n"),
+        (&["list", "jobs"], "unknown command 'list' (did you mean 'jobs list'?)\n"),
+        (&["list"], "unknown command 'list' (did you mean 'numbers list', 'escrow list', 'jobs list'?)\n"),
         (
-            &["escrow", "open", "key.txt"],
+            &["pin", "set", "--from", "my list.txt", "--random"],
+            "cannot read 'my list.txt': No such file or directory. ",
+        ),
+        (
+            &["simulator", "--faults", &cli.write_file("junk.toml", 0o600, "x\n")],
+            "\n  For an example of such a file: pindesk simulator --help\n",
+        ),
+        (&["simulator", "--faults", "none.toml"], "cannot read the fault file none.toml: No such file or directory\n"),
+    ] {
+        assert_refused(&cli, arguments, 2, message);
+    }
+}
+
+#[test]
+fn a_word_in_place_of_a_number_is_answered_with_what_to_do() {
+    let cli = CliFixture::without_faults();
+    for (arguments, message) in [
+        (
+            &["escrow", "open", "key.txt"][..],
             "NUMBER: expected a phone number ID, or a number such as +44 7700 900001\n  For a file with a private key: \
              --identity FILE\n  To find a number by its name: pindesk numbers list\nSee pindesk escrow open --help.\n",
         ),
@@ -397,17 +421,6 @@ fn a_typical_mistake_is_answered_with_what_to_do() {
             "no number +1 in profile acme. Nothing was sent.\n  If the number has blanks, put it in quotation marks, as in \
              '+44 7700 900001'.\n",
         ),
-        (&["jobs", "show", "one"], "JOB: expected a whole number, 1 or more\nSee pindesk jobs show --help.\n"),
-        (&["numbers", "list", "--two-step", "off"], "See pindesk numbers list --help.\n"),
-        (&["--json", "numbers", "list"], "put --json after the command: pindesk numbers list --json\n"),
-        (&["set", "pin"], "unknown command 'set' (did you mean 'pin set'?)\n"),
-        (&["list", "jobs"], "unknown command 'list' (did you mean 'jobs list'?)\n"),
-        (&["list"], "unknown command 'list' (did you mean 'numbers list', 'escrow list', 'jobs list'?)\n"),
-        (
-            &["pin", "set", "--from", "my list.txt", "--random"],
-            "cannot read 'my list.txt': No such file or directory. ",
-        ),
-        (&["simulator", "--faults", "none.toml"], "cannot read the fault file none.toml: No such file or directory\n"),
     ] {
         assert_refused(&cli, arguments, 2, message);
     }

@@ -388,7 +388,7 @@ fn a_silent_job_says_how_far_it_is_and_what_it_awaits() {
     let env = [("HOME", home.to_str().expect("UTF-8")), ("USER", "ana"), ("TERM", "xterm")];
     let mut session = PtySession::spawn(env!("CARGO_BIN_EXE_pindesk"), &set, (120, 24), &env);
     wait_until_held(&held, 2);
-    session.wait_for("pindesk: 0 of 3 done, 2 sent and waiting for an answer.");
+    session.wait_for_bytes(b"pindesk: 0 of 3 done, 2 sent and waiting for an answer.\r\n");
     session.send("\u{3}");
     session.wait_for("\n^C\n");
     session.wait_for("\npindesk: stopping. 2 requests in flight are awaited, at most 35 s. Nothing new is sent.");
