@@ -36,9 +36,9 @@ pub use audit::{AuditAction, AuditProblem, AuditRow, ClaimedIdentity, THROTTLED_
 pub use error::{JournalError, RecordError};
 pub use model::{
     AuditEvent, EncryptedPin, HistoryEntry, Intent, JobDetail, JobNumber, JobOperator, JobPlan, JobSet, JobStatus,
-    JobSummary, JournalKind, JournalOptions, LastRequest, NumberRecord, NumberUpdate, Operator, OutcomeRecord,
-    PinSource, RecipientsStatus, RecordCursor, RecordedChange, RecordedState, RecoveryReport, ReplySummary, SentChange,
-    UnresolvedChange,
+    JobSummary, JobWorker, JournalKind, JournalOptions, LastRequest, NumberRecord, NumberUpdate, Operator,
+    OutcomeRecord, PinSource, RecipientsStatus, RecordCursor, RecordedChange, RecordedState, RecoveryReport,
+    ReplySummary, SentChange, UnresolvedChange,
 };
 pub use rules::recent_sets::{RecentJob, RecentSets};
 pub use sqlite::reader::{JournalReader, VerifiedAudit};

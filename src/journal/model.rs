@@ -18,7 +18,9 @@ use crate::escrow::{EscrowEntry, Fingerprint, Recipients};
 use crate::state_dir::StateDir;
 
 pub(in crate::journal) use job::refusal;
-pub use job::{JobDetail, JobNumber, JobOperator, JobSet, JobStatus, JobSummary, LastRequest, RecordedState};
+pub use job::{
+    JobDetail, JobNumber, JobOperator, JobSet, JobStatus, JobSummary, JobWorker, LastRequest, RecordedState,
+};
 pub use record::{NumberRecord, NumberUpdate, RecordCursor, RecordedChange};
 
 /// The maximum time from the record of a request until the request can be sent: the record may be 10 s old when the

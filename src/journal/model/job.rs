@@ -3,6 +3,7 @@
 //! This module does not decide the state of a number.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use super::{PinSource, ReplySummary};
 use crate::domain::change::{ChangeId, JobId};
@@ -38,6 +39,23 @@ pub struct JobSummary {
     pub resumable: usize,
     /// Whether the job still runs.
     pub status: JobStatus,
+    /// The process that works on it: the one that started or resumed it. `None` if none does.
+    pub worker: Option<JobWorker>,
+}
+
+/// The process that works on a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobWorker {
+    /// The operator who started it, and its host.
+    pub name: OperatorName,
+    /// The process ID on that host.
+    pub pid: u32,
+}
+
+impl fmt::Display for JobWorker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, process {}", self.name, self.pid)
+    }
 }
 
 impl JobSummary {

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, Row, params};
 
 use super::change_facts::{FACTS_COLUMN_COUNT, FACTS_COLUMNS, FACTS_JOIN, is_run_alive, read_facts};
 use super::columns::{parse_column, waba_column};
@@ -17,7 +17,7 @@ use crate::domain::text::CleanText;
 use crate::journal::audit::AuditRow;
 use crate::journal::error::StorageError;
 use crate::journal::model::{
-    JobDetail, JobNumber, JobOperator, JobSet, JobStatus, JobSummary, PinSource, RecordedState, refusal,
+    JobDetail, JobNumber, JobOperator, JobSet, JobStatus, JobSummary, JobWorker, PinSource, RecordedState, refusal,
 };
 use crate::journal::rules::change_state;
 use crate::journal::run_lock::LiveRuns;
@@ -57,7 +57,7 @@ pub(super) fn summaries(db: &Connection, dir: &StateDir) -> Result<Vec<JobSummar
             tally.add(state, usize::try_from(count).unwrap_or(usize::MAX), is_resumable, is_alive);
         }
     }
-    Ok(jobs.into_iter().map(JobTally::finish).collect())
+    jobs.into_iter().map(|tally| tally.finish(db)).collect()
 }
 
 /// One job; `None` if no job has this ID.
@@ -78,7 +78,7 @@ pub(super) fn detail(db: &Connection, mut runs: LiveRuns<'_>, id: JobId) -> Resu
         tally.add(number.state, 1, number.is_resumable(), is_alive);
         numbers.push(number);
     }
-    Ok(Some(JobDetail { summary: tally.finish(), numbers }))
+    Ok(Some(JobDetail { summary: tally.finish(db)?, numbers }))
 }
 
 /// The PINs that Meta confirmed to jobs since a time, oldest first.
@@ -135,6 +135,8 @@ struct JobTally {
     is_active: bool,
     /// True if a live process that resumed it has not ended its work.
     is_resumed: bool,
+    /// The live run that resumed or started it and has not ended its work.
+    worker: Option<String>,
 }
 
 impl JobTally {
@@ -145,11 +147,26 @@ impl JobTally {
         self.is_active |= is_alive;
     }
 
-    fn finish(self) -> JobSummary {
+    fn finish(self, db: &Connection) -> Result<JobSummary, StorageError> {
         let status =
             change_state::job_status(&self.summary.counts, self.summary.resumable, self.is_active, self.is_resumed);
-        JobSummary { status, ..self.summary }
+        let run = self.worker.filter(|_| status == JobStatus::Running);
+        let worker = run.map(|run| read_worker(db, self.summary.id, &run)).transpose()?;
+        Ok(JobSummary { status, worker, ..self.summary })
     }
+}
+
+/// The process of a run that works on a job. Its operator is the one of the row that it wrote when it started or resumed
+/// the job.
+fn read_worker(db: &Connection, job: JobId, run: &str) -> Result<JobWorker, StorageError> {
+    let mut statement = db.prepare_cached(
+        "SELECT pid, (SELECT row FROM audit WHERE seq = coalesce(
+            (SELECT max(seq) FROM resumptions WHERE job = ?1 AND run = ?2), (SELECT seq FROM jobs WHERE job = ?1)))
+        FROM runs WHERE run = ?2",
+    )?;
+    Ok(statement.query_row(params![job.get(), run], |row| {
+        Ok(JobWorker { pid: row.get(0)?, name: job_operator(&row.get::<_, String>(1)?).name })
+    })?)
 }
 
 /// Reads [`JOB_COLUMNS`], which start at a column.
@@ -157,10 +174,13 @@ fn read_job(row: &Row<'_>, start: usize, runs: &mut LiveRuns<'_>) -> Result<JobT
     let (profile, pins): (String, String) = (row.get(start + 2)?, row.get(start + 3)?);
     let started_by: Option<String> = row.get(start + 4)?;
     let resumed_by: Option<String> = row.get(start + 5)?;
-    let mut is_resumed = false;
+    let mut worker = None;
     for run in resumed_by.iter().flat_map(|runs| runs.split(',')) {
-        is_resumed |= runs.is_alive(run)?;
+        if runs.is_alive(run)? {
+            worker = Some(run.to_owned());
+        }
     }
+    let is_resumed = worker.is_some();
     let summary = JobSummary {
         id: JobId::new(row.get(start)?),
         at: UtcTime::from_unix_seconds(row.get(start + 1)?),
@@ -172,9 +192,11 @@ fn read_job(row: &Row<'_>, start: usize, runs: &mut LiveRuns<'_>) -> Result<JobT
         resumable: 0,
         // Known when all of its numbers are counted.
         status: JobStatus::Interrupted,
+        worker: None,
     };
-    let is_active = started_by.map_or(Ok(false), |run| runs.is_alive(&run))?;
-    Ok(JobTally { summary, is_active, is_resumed })
+    let is_active = started_by.as_ref().map_or(Ok(false), |run| runs.is_alive(run))?;
+    let worker = worker.or_else(|| started_by.filter(|_| is_active));
+    Ok(JobTally { summary, is_active, is_resumed, worker })
 }
 
 /// Who confirmed a job, by its row in the audit log. An altered row may name no operator.

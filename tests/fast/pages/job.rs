@@ -14,8 +14,7 @@ use pindesk::domain::number::PhoneNumberId;
 use pindesk::domain::outcome::{ApiError, DoubtReason};
 use pindesk::domain::standing::{NotSentReason, Standing};
 use pindesk::domain::text::CleanText;
-use pindesk::journal::{JobDetail, JobNumber, JobStatus, RecordedState, ReplySummary};
-use pindesk::numbers::record::{ExportFormat, ExportedNumbers};
+use pindesk::journal::{JobDetail, JobNumber, JobStatus, JobSummary, RecordedState, ReplySummary};
 use pindesk::pace::Pause;
 use pindesk::policy::quota::{PauseCause, QuotaScope};
 
@@ -78,7 +77,17 @@ pub(super) fn sample_job(status: JobStatus, recorded_as: &[RecordedState]) -> Jo
         .into_iter()
         .filter(|(_, count)| *count > 0)
         .collect();
-    JobDetail { summary: job(JOB.get(), 60, status, &counts), numbers }
+    let resumable = numbers.iter().filter(|number| number.is_resumable()).count();
+    JobDetail { summary: JobSummary { resumable, ..job(JOB.get(), 60, status, &counts) }, numbers }
+}
+
+/// The same job, whose refused numbers were refused for their own reasons.
+pub(super) fn with_own_reasons(mut detail: JobDetail) -> JobDetail {
+    for number in detail.numbers.iter_mut().filter(|number| number.state == FAILED) {
+        number.standing = Some(Standing::Failed(ApiError { code: 131_009, ..refused() }));
+    }
+    detail.summary.resumable = detail.numbers.iter().filter(|number| number.is_resumable()).count();
+    detail
 }
 
 /// Opens job 7, which has this status and these numbers.
@@ -180,7 +189,7 @@ fn a_job_of_another_process_is_read_again_when_it_changes() {
     let mut console = console((80, 24));
     let states = [SET, RecordedState::Running, RecordedState::NotStarted];
     open_job(&mut console, sample_job(JobStatus::Running, &states));
-    console.sees("Another process works on it.").sees("set 1 failed 0 no answer 0 sending 1 waiting 0 queued 1");
+    console.sees("bo@web2, process 4242, works on it.").sees("set 1 failed 0 no answer 0 sending 1 waiting 0 queued 1");
     console.update(Msg::JobsChanged(BTreeSet::from([JobId::new(6)]))).assert_no_effects();
     console.update(Msg::JobsChanged(BTreeSet::from([JOB]))).assert_effects([WorkCommand::ReadJob(JOB)]);
     console.update(Msg::JobRead(JOB, Some(sample_job(JobStatus::Running, &[SET, SET, RecordedState::Running]))));
@@ -258,7 +267,11 @@ fn the_page_of_a_job_is_drawn_at_every_size() {
 fn w_pauses_sending_and_continues() {
     let mut console = console((80, 24));
     start_sample_job(&mut console).press('w').assert_effects([WorkCommand::PauseSending]);
-    console.sees("-- paused --").sees("job 7 0 %, paused").sees("You paused sending. w continues.").sees("w go on");
+    console
+        .sees("-- paused --")
+        .sees("job 7 0 %, paused")
+        .sees("You paused sending: every job of this console waits. w continues.")
+        .sees("w go on");
     console.press('w').assert_effects([WorkCommand::ContinueSending]).sees("-- running --").sees("w pause");
 }
 
@@ -359,7 +372,7 @@ fn a_pause_ends_only_when_nothing_is_left_to_send() {
 #[test]
 fn a_job_of_another_process_is_neither_paused_nor_stopped() {
     for (status, hint) in [
-        (JobStatus::Running, "Another process works on job 7: only that one can pause or stop it."),
+        (JobStatus::Running, "bo@web2, process 4242, works on job 7: only that process can pause or stop it."),
         (JobStatus::Finished, "Job 7 is not running."),
     ] {
         let mut console = console((80, 24));
@@ -387,23 +400,4 @@ fn the_title_and_the_page_count_alike_what_was_not_sent() {
     let not_sent = ChangeState::NotSent(ONE_ATTEMPT, NotSentReason::Stopped);
     console.update(progress(0, ChangeState::Set(ONE_ATTEMPT))).update(progress(1, not_sent));
     console.sees("job 7 25 %").sees("25 % 1 of 4");
-}
-
-#[test]
-fn e_exports_a_report_of_the_job_to_a_new_file() {
-    let mut console = console((80, 24));
-    console.press('b').update(Msg::JobsRead(Some(vec![job(JOB.get(), 60, JobStatus::Finished, &[(SET, 2)])])));
-    console.key(Key::Enter).press('e').sees("The job was not read yet.");
-    console.update(Msg::JobRead(JOB, Some(sample_job(JobStatus::Finished, &[SET, FAILED])))).press('e');
-    console.sees("Export a report of job 7").sees("A file that exists is not replaced.");
-    console.type_text("/x/a").key(Key::Enter).assert_no_effects().sees("End the path with .csv or .json.");
-    console.type_text(".json").key(Key::Enter);
-    let path = std::path::PathBuf::from("/x/a.json");
-    console.assert_effects([WorkCommand::ReportJob { path: path.clone(), format: ExportFormat::JsonLines, job: JOB }]);
-    let exists = Err(CleanText::new("A file with this name exists already: choose another name."));
-    console.update(Msg::NumbersExported { path: path.clone(), result: exists }).sees("choose another name.");
-    console.key(Key::Enter);
-    let result = Ok(ExportedNumbers { count: 2, has_history: true });
-    console.update(Msg::NumbersExported { path, result }).sees("Exported 2 numbers to /x/a.json.");
-    assert_eq!(console.app.mode(), Mode::Job);
 }

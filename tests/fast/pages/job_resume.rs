@@ -9,14 +9,12 @@ use pindesk::console::input::keymap::Mode;
 use pindesk::domain::change::{ChangeState, Completion, LastSet, Progress, ProgressSource};
 use pindesk::domain::number::Number;
 use pindesk::domain::operator::OperatorName;
-use pindesk::domain::outcome::ApiError;
 use pindesk::domain::pin::{Pin, PinChoice};
 use pindesk::domain::pin_plan::{PinPlan, Targets};
-use pindesk::domain::standing::Standing;
 use pindesk::domain::text::CleanText;
 use pindesk::journal::{JobStatus, PinSource, RecordedState};
 
-use super::job::{JOB, console, open_job, refused, sample_job, started};
+use super::job::{JOB, console, open_job, sample_job, started, with_own_reasons};
 use super::jobs::{FAILED, NO_ANSWER, SET};
 use super::snapshots::assert_screen_snapshot;
 use crate::support::app_fixture::{
@@ -126,11 +124,7 @@ fn a_pin_that_ends_a_number_is_refused_for_its_job() {
 #[test]
 fn failed_numbers_are_retried_by_their_own_count() {
     let mut console = console((80, 24));
-    let mut detail = sample_job(JobStatus::Finished, &[SET, FAILED, FAILED]);
-    for number in &mut detail.numbers {
-        // For a reason of the number itself.
-        number.standing = (number.state == FAILED).then(|| Standing::Failed(ApiError { code: 131_009, ..refused() }));
-    }
+    let mut detail = with_own_reasons(sample_job(JobStatus::Finished, &[SET, FAILED, FAILED]));
     detail.summary.pin_source = PinSource::Given;
     open_job(&mut console, detail).press('t').sees("The PIN of job 7, for 2 numbers");
     console.type_text(PIN).type_text(PIN).key(Key::Enter).sees("Retry what failed in job 7?");

@@ -10,7 +10,7 @@ use pindesk::domain::change::Resolution;
 use pindesk::domain::clock::UtcTime;
 use pindesk::domain::standing::{DoubtCause, Standing};
 use pindesk::domain::text::CleanText;
-use pindesk::journal::{JobStatus, JournalReader, RecordError};
+use pindesk::journal::{JobStatus, JobSummary, JournalReader, RecordError};
 
 use super::open_reader;
 use crate::support::child::test_path;
@@ -148,9 +148,16 @@ async fn a_job_that_a_live_process_ended_is_resumed_by_another() {
     let [first, second] = [(); 2].map(|()| fixture.open().0);
     let reader = || open_reader(&first);
     let job = first.start_job(job_plan(&[1, 2])).await.expect("recorded");
-    let status = || reader().jobs().expect("readable")[0].status;
-    let detail_status = || reader().job(job).expect("readable").expect("a job").summary.status;
-    let both = || [status(), detail_status()];
+    let status = |summary: JobSummary| {
+        // Both runs belong to this process.
+        let worker = summary.worker.map(|worker| worker.to_string());
+        let is_running = summary.status == JobStatus::Running;
+        assert_eq!(worker, is_running.then(|| format!("ana@desk-1, process {}", std::process::id())));
+        summary.status
+    };
+    let listed = || reader().jobs().expect("readable").remove(0);
+    let shown = || reader().job(job).expect("readable").expect("a job").summary;
+    let both = || [listed(), shown()].map(status);
     assert_eq!(both(), [JobStatus::Running; 2]);
     let busy = RecordError::Busy(CleanText::new("another process is working on job 1"));
     assert_eq!(second.resume_job(job, vec![number_id(2)]).await, Err(busy.clone()));

@@ -62,6 +62,11 @@ pub static JOB: KeyTable<JobAction> = KeyTable {
                 .risk(ReadsMeta),
         ),
         bind(
+            JobAction::Report,
+            KeyRow::new("report-job", &[Char('e')], "export a report: what became of each number", Tool)
+                .footer("report"),
+        ),
+        bind(
             JobAction::ToggleFilter,
             KeyRow::new("show-all", &[Char('f')], "show all numbers, or those that need attention", Look)
                 .footer("show all"),
@@ -70,10 +75,6 @@ pub static JOB: KeyTable<JobAction> = KeyTable {
             JobAction::Open,
             KeyRow::new("details", &[Key::Enter], "details, or the outcome of the last request", Look)
                 .footer("details"),
-        ),
-        bind(
-            JobAction::Report,
-            KeyRow::new("report-job", &[Char('e')], "export a report: what became of each number", Tool),
         ),
         bind(JobAction::Messages, MESSAGES),
         bind(JobAction::HideScreen, HIDE_SCREEN),
