@@ -35,8 +35,9 @@ mod number_list;
 mod pauses;
 mod discovery;
 mod lookup;
-mod refusal_question;
+mod rest_question;
 mod run_job;
+mod checked_job;
 mod console_setup;
 mod commands;
 mod markdown;
@@ -140,7 +141,9 @@ pub fn main() -> process::ExitCode {
             return ExitCode::Done.into();
         }
     };
-    let code = run(&cli).unwrap_or_else(|error| {
+    let result = run(&cli);
+    pauses::wait_until_told();
+    let code = result.unwrap_or_else(|error| {
         eprint_line(&format!("pindesk: {error}"));
         error.exit_code()
     });

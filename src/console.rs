@@ -9,6 +9,7 @@ pub mod pin_form;
 pub mod effect;
 pub mod shared;
 pub mod many_pins;
+pub mod job_remainder;
 pub mod go;
 pub mod pages;
 pub mod app;

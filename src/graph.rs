@@ -60,6 +60,10 @@ const VERSION_HEADER: &str = "facebook-api-version";
 /// Source: github.com/facebook/openapi, `business-messaging-api_v23.0.yaml`.
 pub const MAX_PAGE_SIZE: u8 = 100;
 
+/// The header with the trace ID that Graph also writes into most errors.
+/// Source: github.com/facebook/openapi, `business-messaging-api_v23.0.yaml`.
+const TRACE_ID_HEADER: &str = "x-fb-trace-id";
+
 /// A client of one Graph API. A clone shares its connections.
 #[derive(Clone)]
 pub struct Graph {
@@ -352,6 +356,7 @@ async fn send_and_read_body(
     let http_status = response.status().as_u16();
     let usage = rate_limit::usage(response.headers(), now);
     let version = response.headers().get(VERSION_HEADER).and_then(|value| value.to_str().ok()?.parse().ok());
+    let trace_id = response.headers().get(TRACE_ID_HEADER).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(to_error)? {
         if body.len() + chunk.len() > MAX_REPLY_BYTES {
@@ -359,5 +364,5 @@ async fn send_and_read_body(
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(HttpReply { http_status, usage, version, body })
+    Ok(HttpReply { http_status, usage, version, trace_id, body })
 }

@@ -9,6 +9,7 @@
 mod actor;
 mod job_starts;
 mod in_doubt;
+mod open_jobs;
 mod progress;
 mod queue;
 mod recorder;
@@ -63,7 +64,7 @@ pub struct UnknownRefusals {
     pub code: i64,
     /// How many numbers in a row were refused with it.
     pub refused: usize,
-    /// How many numbers are queued.
+    /// How many numbers are queued or wait for a retry, without those that are held back.
     pub left: usize,
 }
 
@@ -203,8 +204,8 @@ impl JobsHandle {
         self.send_stop(true)
     }
 
-    /// Stops one job: its queued numbers end as not sent (or stay in doubt). Requests in flight continue, and so do other
-    /// jobs.
+    /// Stops one job: its queued numbers end as not sent (or stay in doubt), and so does a resumption of it that is not
+    /// recorded yet. Requests in flight continue, and so do other jobs.
     pub fn stop_job(&self, job: JobId) {
         self.send(ActorCommand::StopJob(job));
     }

@@ -32,13 +32,13 @@ use crate::domain::text::CleanText;
 use crate::escrow::{EscrowFile, Recipients};
 use crate::state_dir::{self, StateDir};
 
-pub use audit::{AuditAction, AuditProblem, AuditRow, ClaimedIdentity};
+pub use audit::{AuditAction, AuditProblem, AuditRow, ClaimedIdentity, THROTTLED_OUTCOME};
 pub use error::{JournalError, RecordError};
 pub use model::{
     AuditEvent, EncryptedPin, HistoryEntry, Intent, JobDetail, JobNumber, JobOperator, JobPlan, JobSet, JobStatus,
-    JobSummary, JournalKind, JournalOptions, LastRequest, NumberRecord, NumberUpdate, Operator, OutcomeRecord,
-    PinSource, RecipientsStatus, RecordCursor, RecordedChange, RecordedState, RecoveryReport, ReplySummary, SentChange,
-    UnresolvedChange,
+    JobSummary, JobWorker, JournalKind, JournalOptions, LastRequest, NumberRecord, NumberUpdate, Operator,
+    OutcomeRecord, PinSource, RecipientsStatus, RecordCursor, RecordedChange, RecordedState, RecoveryReport,
+    ReplySummary, SentChange, UnresolvedChange,
 };
 pub use rules::recent_sets::{RecentJob, RecentSets};
 pub use sqlite::reader::{JournalReader, VerifiedAudit};
@@ -134,6 +134,17 @@ impl Journal {
     /// [`RecordError::Busy`] if another process works on the job, or if one of the numbers is no longer resumable.
     pub async fn resume_job(&self, job: JobId, numbers: Vec<PhoneNumberId>) -> Result<(), RecordError> {
         self.write(WriteOp::ResumeJob { job, numbers }).await.map(drop)
+    }
+
+    /// Records that this process works on a job no longer, so that another one may resume it. The record is queued when
+    /// this returns, even if the caller does not await the result. Without it, the process works on the job as long as it
+    /// is alive, unless it started the job and every number has an outcome.
+    ///
+    /// # Errors
+    /// [`RecordError::Busy`] if another process holds the lock for too long; [`RecordError::JournalFailed`].
+    pub fn end_job(&self, job: JobId) -> impl Future<Output = Result<(), RecordError>> + use<> {
+        let written = self.write(WriteOp::EndJob(job));
+        async { written.await.map(drop) }
     }
 
     /// Records that this PIN is about to be sent. The record is durable in the journal and in the escrow file when this

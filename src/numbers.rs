@@ -5,6 +5,7 @@
 pub mod list;
 pub mod discovery;
 pub mod record;
+mod job_report;
 pub(crate) mod request_index;
 
 use std::collections::{HashMap, HashSet};

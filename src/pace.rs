@@ -3,7 +3,9 @@
 //! Reads and jobs share one pace, so that a pause holds both. It makes no call, and does not decide what is allowed
 //! (`quota` does).
 
+use std::collections::HashMap;
 use std::fmt;
+use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -27,6 +29,8 @@ struct SharedPace {
     budgets: Mutex<Budgets>,
     /// Changes whenever a call may be admitted that was not before.
     changes: watch::Sender<()>,
+    /// Each changes whenever a pause of its scope starts, gets another end or is forgotten. Only scopes that calls wait for.
+    pause_changes: Mutex<HashMap<QuotaScope, watch::Sender<()>>>,
     clock: Clock,
     on_pause: Box<dyn Fn(Pause) + Send + Sync>,
 }
@@ -49,6 +53,14 @@ pub enum Refusal {
     Paused(TimePoint),
     /// Too many calls are in flight.
     Busy,
+}
+
+/// What lets a call wait that is one of thousands: it does not wake for what concerns other calls.
+#[derive(Debug)]
+pub struct WaitChanges {
+    calls: watch::Receiver<()>,
+    /// Of the app, the access token and the WABA.
+    pauses: [watch::Receiver<()>; 3],
 }
 
 /// A call that may be made now. If it is dropped before [`PacedCall::finish`], it counts as not sent.
@@ -116,7 +128,8 @@ impl Pace {
     #[must_use]
     pub fn new(max_in_flight: usize, clock: Clock, on_pause: impl Fn(Pause) + Send + Sync + 'static) -> Self {
         let budgets = Mutex::new(Budgets::new(max_in_flight));
-        Self(Arc::new(SharedPace { budgets, changes: watch::Sender::new(()), clock, on_pause: Box::new(on_pause) }))
+        let (changes, pause_changes) = (watch::Sender::new(()), Mutex::default());
+        Self(Arc::new(SharedPace { budgets, changes, pause_changes, clock, on_pause: Box::new(on_pause) }))
     }
 
     /// Waits until the call may be made.
@@ -155,8 +168,7 @@ impl Pace {
     /// True if Meta throttles a scope of the call now.
     #[must_use]
     pub fn is_throttled(&self, target: CallTarget) -> bool {
-        let pause = self.with_budgets(|budgets, now| budgets.pause(target, now));
-        pause.is_some_and(|pause| pause.cause != PauseCause::QuotaUsedUp)
+        self.with_budgets(|budgets, now| budgets.is_throttled(target, now))
     }
 
     /// What is left of the calls of a WABA; `None` if Meta told nothing of them in the last hour.
@@ -168,6 +180,7 @@ impl Pace {
     /// Forgets the pause of the access token, because it was replaced.
     pub fn replace_token(&self) {
         self.with_budgets(|budgets, _| budgets.replace_token());
+        self.tell_pause_change(QuotaScope::Token);
         self.0.changes.send_replace(());
     }
 
@@ -175,6 +188,16 @@ impl Pace {
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<()> {
         self.0.changes.subscribe()
+    }
+
+    /// For a call of this target that may wait together with many others. Follows no pause of a single number: nearly
+    /// always it was the call of that number that started it.
+    #[must_use]
+    pub fn subscribe_to(&self, target: CallTarget) -> WaitChanges {
+        let mut pauses = self.pause_changes();
+        let scopes = [QuotaScope::App, QuotaScope::Token, QuotaScope::Waba(target.waba)];
+        let pauses = scopes.map(|scope| pauses.entry(scope).or_default().subscribe());
+        WaitChanges { calls: self.0.changes.subscribe(), pauses }
     }
 
     fn finish(&self, ticket: CallTicket, end: CallEnd<'_>) {
@@ -189,9 +212,16 @@ impl Pace {
             (act(&mut budgets, Instant::now().into_std()), budgets.take_started_pauses())
         };
         for ScopePause { scope, cause, until } in started {
+            self.tell_pause_change(scope);
             (self.0.on_pause)(Pause { scope, cause, until: self.time_point(until) });
         }
         result
+    }
+
+    fn tell_pause_change(&self, scope: QuotaScope) {
+        if let Some(changes) = self.pause_changes().get(&scope) {
+            changes.send_replace(());
+        }
     }
 
     fn refusal_of(&self, hold: Hold) -> Refusal {
@@ -212,6 +242,10 @@ impl Pace {
     fn budgets(&self) -> MutexGuard<'_, Budgets> {
         self.0.budgets.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn pause_changes(&self) -> MutexGuard<'_, HashMap<QuotaScope, watch::Sender<()>>> {
+        self.0.pause_changes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Waits until a refused call may be tried again.
@@ -226,6 +260,28 @@ pub async fn wait_for_change(refusal: Refusal, changes: &mut watch::Receiver<()>
         () = due => {}
         // The sender lives as long as its pace.
         _ = changes.changed() => {}
+    }
+}
+
+impl WaitChanges {
+    /// Waits until a call that was refused may be tried again, or a pause that concerns it starts or changes. Without a
+    /// refusal, because the call is not due, it waits for the latter only.
+    pub async fn wait(&mut self, refusal: Option<Refusal>) {
+        let Self { calls, pauses: [app, token, waba] } = self;
+        let retry = async {
+            match refusal {
+                Some(Refusal::Paused(until)) => tokio::time::sleep_until(until.instant.into()).await,
+                // The senders live as long as their pace.
+                Some(Refusal::Busy) => drop(calls.changed().await),
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            () = retry => {}
+            _ = app.changed() => {}
+            _ = token.changed() => {}
+            _ = waba.changed() => {}
+        }
     }
 }
 
@@ -254,7 +310,68 @@ impl Drop for PacedCall {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
+
     use super::*;
+    use crate::policy::error_catalog::ThrottleScope;
+    use crate::policy::quota::{Throttle, Usage, UsageEntry};
+
+    #[test]
+    fn a_throttle_counts_although_another_pause_is_longer() {
+        let pace = Pace::new(2, Clock::System, |_| {});
+        let waba: WabaId = "100000000000001".parse().expect("an ID");
+        let target = CallTarget { waba: Some(waba), number: None };
+        let [first, second] = [(); 2].map(|()| pace.try_admit(target).expect("nothing is paused"));
+        let used_up = UsageEntry {
+            id: waba.to_string(),
+            limit_type: "whatsapp_business_management".to_owned(),
+            percent: 100,
+            time_to_regain: None,
+        };
+        first.finish(CallEnd::Replied { usage: &Usage { entries: vec![used_up], ..Usage::default() }, throttle: None });
+        assert!(pace.refusal(target).is_some() && !pace.is_throttled(target), "only the quota is used up");
+        let longest = pace.paused_until(target);
+        let throttle = Some(Throttle { scope: ThrottleScope::App, code: 4 });
+        second.finish(CallEnd::Replied { usage: &Usage::default(), throttle });
+        assert_eq!(pace.paused_until(target).map(|until| until.instant), longest.map(|until| until.instant));
+        assert!(pace.is_throttled(target), "the app is paused too, for a shorter time");
+    }
+
+    #[test]
+    fn a_call_that_is_not_due_wakes_only_for_its_pauses() {
+        let pace = Pace::new(2, Clock::System, |_| {});
+        let target = |waba: &str| CallTarget { waba: Some(waba.parse().expect("an ID")), number: None };
+        let [own, other] = ["100000000000001", "100000000000002"].map(target);
+        let end = |target, scope| {
+            let throttle = Some(Throttle { scope, code: 4 });
+            let call = pace.try_admit(target).expect("nothing of it is paused");
+            call.finish(CallEnd::Replied { usage: &Usage::default(), throttle });
+        };
+        let mut changes = pace.subscribe_to(own);
+        let mut wakes = || changes.wait(None).now_or_never().is_some();
+        drop(pace.try_admit(own));
+        end(other, ThrottleScope::Waba);
+        assert!(!wakes(), "a call ended, and another WABA is paused");
+        pace.replace_token();
+        assert_eq!([wakes(), wakes()], [true, false], "the pause of the token may have ended");
+        for scope in [ThrottleScope::Waba, ThrottleScope::App] {
+            let target = if scope == ThrottleScope::Waba { own } else { target("100000000000003") };
+            end(target, scope);
+            assert_eq!([wakes(), wakes()], [true, false], "{scope:?} is paused");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_busy_call_wakes_at_each_end_and_a_paused_one_in_time() {
+        let pace = Pace::new(2, Clock::System, |_| {});
+        let mut changes = pace.subscribe_to(CallTarget::default());
+        let until = pace.time_point(Instant::now().into_std() + Duration::from_mins(1));
+        drop(pace.try_admit(CallTarget::default()));
+        assert_eq!(changes.wait(Some(Refusal::Paused(until))).now_or_never(), None);
+        assert_eq!(changes.wait(Some(Refusal::Busy)).now_or_never(), Some(()));
+        changes.wait(Some(Refusal::Paused(until))).await;
+        assert_eq!(Instant::now().into_std(), until.instant);
+    }
 
     #[test]
     fn a_pause_below_two_minutes_is_told_in_seconds() {

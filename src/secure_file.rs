@@ -132,6 +132,9 @@ pub enum FileProblem {
         /// The path, quoted for a shell.
         path: CleanText,
     },
+    /// Everybody may create files in it, as in `/tmp`: a change of its mode would break other programs.
+    #[error("it is a directory for the files of all users. Give a directory of your own")]
+    SharedDirectory,
     /// It has more than one name.
     #[error("it has {links} hard links. Run: cp -p {path} {path}.new && mv {path}.new {path}")]
     HardLinked {
@@ -302,6 +305,9 @@ impl FileAttributes {
         if forbidden == 0 {
             return Ok(());
         }
+        if mode & STICKY_BIT != 0 {
+            return Err(FileProblem::SharedDirectory);
+        }
         let access = match (forbidden & 0o044 != 0, forbidden & 0o022 != 0) {
             (true, true) => "read and write",
             (false, true) => "write",
@@ -313,6 +319,9 @@ impl FileAttributes {
 }
 
 const ROOT_UID: u32 = 0;
+
+/// In the mode of a directory: only the owner of a file may delete it.
+const STICKY_BIT: u32 = 0o1000;
 
 impl FilePolicy {
     /// Creates the error about a file of this kind.
@@ -343,6 +352,7 @@ mod tests {
             (&TOKEN_FILE, 1000, 0o666, "others can read and write it (mode 0666). Run: chmod 600 /etc/pindesk/x"),
             (&TOKEN_FILE, 1000, 0o711, "others can run it (mode 0711). Run: chmod 600 /etc/pindesk/x"),
             (&TOKEN_FILE, 1001, 0o600, "it belongs to user 1001. Run: sudo chown 1000 /etc/pindesk/x"),
+            (&STATE_DIR, 1000, 0o1777, "it is a directory for the files of all users. Give a directory of your own"),
             (&CONFIG_FILE, 0, 0o644, "safe"),
             (&CONFIG_FILE, 0, 0o755, "safe"),
             (&CONFIG_FILE, 1000, 0o664, "others can write it (mode 0664). Run: chmod go-w /etc/pindesk/x"),

@@ -48,7 +48,14 @@ impl RepeatedList {
                 let lines = self.lines().join("\n  ");
                 let question =
                     format!("Some {WHAT}:\n  {lines}\nType again to set them once more, or press Enter to cancel: ");
-                if confirm::ask(&question)?.eq_ignore_ascii_case("again") { Ok(()) } else { Err(confirm::canceled()) }
+                match confirm::ask(&question)?.to_ascii_lowercase().as_str() {
+                    "again" => Ok(()),
+                    "" => Err(confirm::canceled()),
+                    _ => {
+                        Err(CliError::new(ExitCode::NotConfirmed, "what you typed is not the word again")
+                            .nothing_sent())
+                    }
+                }
             }
             Unconfirmed::Refuse => Err(CliError::new(ExitCode::NotConfirmed, format!("some {WHAT}"))
                 .nothing_sent()

@@ -3,12 +3,30 @@
 //! It never repeats a value: an operator may have put a PIN or an access token on the command line, and messages end up
 //! in logs.
 
+mod extra_words;
+
 use std::error::Error as _;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
+use crate::cli::error::CliError;
+
+use extra_words::ExtraWords;
+
 const PIN_ARG_ERROR: &str =
     "other users can see a PIN on the command line. Use --pin-file FILE, or --pin-file - for standard input.";
+
+const TYPED_PIN_ERROR: &str = "six digits look like a PIN, and other users can see a PIN on the command line";
+
+/// What to do about a PIN that was on the command line, and so is in the shell's history, too.
+const TYPED_PIN_REMEDIES: [&str; 2] = [
+    "Use --pin-file FILE, or --pin-file - for standard input.",
+    "If it was a PIN, choose another one: the history of your shell has this one.",
+];
+
+const TYPED_CONFIRMATION_ERROR: &str = "four digits after the number";
+
+const NUMBER_PARTS_ERROR: &str = "this looks like a number with blanks between its digits";
 
 const TOKEN_ARG_ERROR: &str = "other users can see an access token on the command line. Put it into a file of mode \
                                0600, and name that file in the config: token_file = \"FILE\"";
@@ -19,6 +37,10 @@ const MAX_ECHOED_LEN: usize = 20;
 /// More digits than a PIN or a confirmation has.
 const MIN_ECHOED_DIGITS: usize = 10;
 
+/// The commands that send or record something. A message says that they did not.
+const SENDING: [&str; 2] = ["pin ", "jobs resume "];
+const RECORDING: [&str; 2] = ["jobs check ", "escrow ack "];
+
 /// Says why arguments cannot be used, without repeating what may be a secret. `command` is the whole command line, and
 /// `arguments` are those of the process.
 pub(crate) fn error_message(
@@ -27,13 +49,38 @@ pub(crate) fn error_message(
     arguments: impl Iterator<Item = String>,
 ) -> String {
     let arguments: Vec<String> = arguments.collect();
+    // These name arguments only.
+    let Some(refusal) = refusal(error, command, &arguments) else {
+        return error.render().to_string().trim_end().to_owned();
+    };
+    let path = command_path(error).unwrap_or_else(|| typed_path(command, &arguments).0);
+    let is_among = |commands: &[&str]| commands.iter().any(|start| path.starts_with(start));
+    let refusal = if is_among(&SENDING) {
+        refusal.nothing_sent()
+    } else if is_among(&RECORDING) {
+        refusal.nothing_changed()
+    } else {
+        refusal
+    };
+    format!("pindesk: {refusal}\nSee pindesk {path}--help.")
+}
+
+/// What is wrong; `None` if the parser's own words say it.
+fn refusal(error: &clap::Error, command: &clap::Command, arguments: &[String]) -> Option<CliError> {
     let arg = context_text(error, ContextKind::InvalidArg).map(plain_name).unwrap_or_default();
     let kind = error.kind();
+    let unexpected = context_text(error, ContextKind::InvalidSubcommand)
+        .or_else(|| context_text(error, ContextKind::InvalidArg).filter(|_| kind == ErrorKind::UnknownArgument));
+    if let Some(refusal) = unexpected.and_then(|word| extra_words(word, command, arguments)) {
+        return Some(refusal);
+    }
     let what = if kind == ErrorKind::UnknownArgument {
-        let name = context_text(error, ContextKind::InvalidArg).unwrap_or_default();
-        misplaced(name, command, &arguments).unwrap_or_else(|| unknown_argument(name, error))
+        let name = unexpected.unwrap_or_default();
+        misplaced(name, command, arguments).unwrap_or_else(|| unknown_argument(name, error, command, arguments))
     } else if kind == ErrorKind::InvalidSubcommand {
-        unknown_command(error, command, &arguments)
+        unknown_command(error, command, arguments)
+    } else if kind == ErrorKind::ValueValidation && arg == NUMBER {
+        return Some(invalid_number(error, command, arguments));
     } else if kind == ErrorKind::ValueValidation {
         let reason = error.source().map_or_else(|| "this value cannot be used".to_owned(), ToString::to_string);
         format!("{arg}: {reason}")
@@ -46,11 +93,43 @@ pub(crate) fn error_message(
     } else if kind == ErrorKind::ArgumentConflict {
         conflict(&arg, &names(error, ContextKind::PriorArg))
     } else {
-        // These name arguments only.
-        return error.render().to_string().trim_end().to_owned();
+        return None;
     };
-    let path = command_path(error).unwrap_or_else(|| typed_path(command, &arguments).0);
-    format!("pindesk: {what}\nSee pindesk {path}--help.")
+    Some(CliError::usage(what))
+}
+
+/// How a command names the number that it takes.
+const NUMBER: &str = "NUMBER";
+
+/// The message for a word that is no number, where a number is expected.
+fn invalid_number(error: &clap::Error, command: &clap::Command, arguments: &[String]) -> CliError {
+    let reason = error.source().map_or_else(|| "this is not a number".to_owned(), ToString::to_string);
+    let refusal = CliError::usage(format!("{NUMBER}: {reason}"));
+    let (_, last) = typed_path(command, arguments);
+    let has = |option: &str| last.get_arguments().any(|arg| arg.get_long() == Some(option));
+    refusal
+        .optional_remedy(has("from").then(|| "For a file of numbers: --from FILE".to_owned()))
+        .optional_remedy(has("identity").then(|| "For a file with a private key: --identity FILE".to_owned()))
+        .remedy("To find a number by its name: pindesk numbers list")
+}
+
+/// The message for words that were typed after a number.
+fn extra_words(name: &str, command: &clap::Command, arguments: &[String]) -> Option<CliError> {
+    let (_, last) = typed_path(command, arguments);
+    let takes_value = |option: &str| {
+        let option = option.strip_prefix("--")?;
+        let arg = last.get_arguments().find(|arg| arg.get_long() == Some(option))?;
+        let is_number = arg.get_value_names().is_some_and(|names| names.iter().any(|name| name == "NUMBER"));
+        Some(arg.get_action().takes_values() && !is_number)
+    };
+    Some(match ExtraWords::find(name, arguments, |option| takes_value(option) == Some(true))? {
+        ExtraWords::Pin => CliError::usage(TYPED_PIN_ERROR).remedies(TYPED_PIN_REMEDIES),
+        ExtraWords::Confirmation => {
+            CliError::usage(TYPED_CONFIRMATION_ERROR).remedy("To confirm the number, put --confirm before them.")
+        }
+        ExtraWords::NumberParts => CliError::usage(NUMBER_PARTS_ERROR)
+            .remedy("Put it in quotation marks, as in '+44 7700 900001', or leave the blanks out: +447700900001"),
+    })
 }
 
 /// The arguments in this context.
@@ -138,7 +217,9 @@ fn invalid_value(arg: &str, error: &clap::Error) -> String {
     if choices.is_empty() { format!("{arg}: a value is missing") } else { format!("{arg}: expected one of {choices}") }
 }
 
-fn unknown_argument(arg: &str, error: &clap::Error) -> String {
+fn unknown_argument(arg: &str, error: &clap::Error, command: &clap::Command, arguments: &[String]) -> String {
+    let (_, last) = typed_path(command, arguments);
+    let has_option = |option: &str| last.get_arguments().any(|arg| arg.get_long() == Some(option));
     let name = arg.split('=').next().unwrap_or_default();
     let is_about = |secret: &str| name.starts_with("--") && name.to_ascii_lowercase().contains(secret);
     if is_about("pin") {
@@ -151,16 +232,11 @@ fn unknown_argument(arg: &str, error: &clap::Error) -> String {
         .map_or_else(|| "unexpected argument".to_owned(), |name| format!("unexpected argument '{name}'"));
     match context_text(error, ContextKind::SuggestedArg) {
         Some(suggested) => did_you_mean(&what, suggested),
-        None if !name.starts_with('-') && takes_number_list(error) => {
-            format!("{what}: give one ID, or --from FILE for many")
-        }
+        None if name.starts_with('-') => what,
+        None if has_option("from") => format!("{what}: give one ID, or --from FILE for many"),
+        None if has_option("number") => format!("{what}: put --number before a number"),
         None => what,
     }
-}
-
-/// True if the command takes one ID, or a file of many.
-fn takes_number_list(error: &clap::Error) -> bool {
-    matches!(error.get(ContextKind::Usage), Some(ContextValue::StyledStr(usage)) if usage.to_string().contains("--from"))
 }
 
 fn did_you_mean(what: &str, suggested: &str) -> String {

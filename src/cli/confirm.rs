@@ -13,6 +13,7 @@ use crate::cli::late_arrivals::LateArrivals;
 use crate::cli::output::names::name_cells;
 use crate::cli::output::stdio::wrapped_for_stderr;
 use crate::cli::output::table::{self, Cell, Column, Layout, TableStyle};
+use crate::cli::pauses;
 use crate::cli::secret_stdin::STDIN_PATH;
 use crate::config::Profile;
 use crate::domain::number::{Number, TwoStep};
@@ -139,6 +140,7 @@ pub(crate) const fn may_have_pin(number: &Number) -> bool {
 
 /// Asks on the terminal. Keys that were typed before the question are ignored.
 pub(crate) fn ask(question: &str) -> Result<String, CliError> {
+    pauses::wait_until_told();
     let failed = |error: io::Error| CliError::machine("cannot ask on the terminal", &error).nothing_sent();
     tcflush(rustix::stdio::stdin(), QueueSelector::IFlush).map_err(|error| failed(error.into()))?;
     let mut stderr = io::stderr();

@@ -12,6 +12,7 @@ use signal_hook::iterator::Signals;
 use crate::cli::output::options::OutputOptions;
 use crate::cli::output::stdio::{eprint_line, print_json};
 use crate::cli::output::tally::Tally;
+use crate::cli::pauses;
 use crate::domain::change::JobId;
 use crate::domain::standing::ChangeResult;
 use crate::process;
@@ -60,6 +61,7 @@ fn exit(signal: i32, job: Option<JobId>, count: usize, options: OutputOptions) -
     let print = move || {
         let mut tally = Tally::default();
         tally.add(ChangeResult::NotSent, count);
+        pauses::wait_until_told();
         // The reader may have closed the pipe.
         print_json(&tally.summary_record(job)).ok();
         if !options.is_quiet {

@@ -15,12 +15,15 @@ use crate::journal::JournalError;
 use crate::preflight::PreflightError;
 use crate::state_dir::StateDirError;
 
+const NOTHING_SENT: &str = "Nothing was sent.";
+
 /// A command failed.
 #[derive(Debug)]
 pub(crate) struct CliError {
     exit_code: ExitCode,
     what: String,
-    is_nothing_sent: bool,
+    /// What the command did not do: `Nothing was sent.`
+    not_done: Option<&'static str>,
     details: Vec<String>,
     remedy: Vec<String>,
 }
@@ -29,7 +32,7 @@ impl CliError {
     /// `what` says what happened, in one or two sentences.
     pub(crate) fn new(exit_code: ExitCode, what: impl Into<String>) -> Self {
         let what = without_error_number(&what.into());
-        Self { exit_code, what, is_nothing_sent: false, details: Vec::new(), remedy: Vec::new() }
+        Self { exit_code, what, not_done: None, details: Vec::new(), remedy: Vec::new() }
     }
 
     /// The command line, or what it names, cannot be used.
@@ -54,7 +57,14 @@ impl CliError {
 
     /// Adds that nothing was sent.
     pub(crate) fn nothing_sent(self) -> Self {
-        Self { is_nothing_sent: true, ..self }
+        // "Nothing was asked" and "Nothing was changed" say more.
+        let is_said = self.what.contains("Nothing was ");
+        Self { not_done: Some(NOTHING_SENT).filter(|_| !is_said).or(self.not_done), ..self }
+    }
+
+    /// Adds that nothing was changed.
+    pub(crate) fn nothing_changed(self) -> Self {
+        Self { not_done: Some("Nothing was changed."), ..self }
     }
 
     /// Adds lines that list what is wrong.
@@ -75,8 +85,8 @@ impl CliError {
     }
 
     /// Adds lines that say what to do, step by step.
-    pub(crate) fn remedies(self, lines: &[&str]) -> Self {
-        lines.iter().fold(self, |error, line| error.remedy(*line))
+    pub(crate) fn remedies(self, lines: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        lines.into_iter().fold(self, Self::remedy)
     }
 
     pub(crate) const fn exit_code(&self) -> ExitCode {
@@ -87,9 +97,14 @@ impl CliError {
 impl fmt::Display for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.what)?;
-        if self.is_nothing_sent {
-            let end = if self.what.ends_with(['.', ':', '?']) { "" } else { "." };
-            write!(f, "{end} Nothing was sent.")?;
+        if let Some(not_done) = self.not_done {
+            // The last line of an excerpt is not a sentence.
+            let end = match self.what.ends_with(['.', ':', '?']) {
+                _ if self.what.contains('\n') => "\n ",
+                true => "",
+                false => ".",
+            };
+            write!(f, "{end} {not_done}")?;
         }
         self.details.iter().chain(&self.remedy).try_for_each(|line| write!(f, "\n  {line}"))
     }

@@ -34,6 +34,13 @@ impl KnownNumbers {
         name_cells(self.get(id))
     }
 
+    /// The number and its name, for a message; of a number that is not known, the ID.
+    pub(crate) fn label(&self, id: PhoneNumberId) -> String {
+        let Some(number) = self.get(id) else { return format!("number {id}") };
+        let name = number.name.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
+        format!("{}{name}", number.label())
+    }
+
     /// The order of tables: by display number, then by ID.
     pub(crate) fn sort_key(&self, id: PhoneNumberId) -> (Option<&str>, PhoneNumberId) {
         (self.get(id).and_then(|number| number.display_number.as_ref()).map(CleanText::as_str), id)

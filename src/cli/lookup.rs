@@ -16,7 +16,7 @@ use crate::cli::read_failure::{self, waba_label};
 use crate::cli::rerun::RerunOptions;
 use crate::config::Profile;
 use crate::domain::number::{Number, PhoneNumberId, Waba};
-use crate::domain::number_arg::{self, NumberArg};
+use crate::domain::number_arg::NumberArg;
 use crate::domain::outcome::ReadFailure;
 use crate::domain::text::CleanText;
 use crate::graph::Graph;
@@ -132,11 +132,7 @@ impl LookupResult {
     }
 
     fn insert(&mut self, number: &Number) {
-        let digits = number_arg::display_digits(number);
-        let by_id = self.index.with_id(&self.requests, number.id);
-        let by_digits = self.index.with_digits(&self.requests, &digits).filter(|position| Some(*position) != by_id);
-        let positions: Vec<usize> = by_id.into_iter().chain(by_digits).collect();
-        for position in positions {
+        for position in self.index.of_number(&self.requests, number) {
             self.insert_at(position, number.clone());
         }
         // A list may have as many requests as there are numbers, and nobody reads a suggestion for each.
@@ -211,7 +207,9 @@ impl LookupResult {
         // A WABA may have listed it all the same.
         let is_wanted =
             |id| self.index.with_id(&self.requests, id).is_some_and(|at| !self.found[at].as_ref().is_some_and(is_read));
-        let label = |(id, failure): &(PhoneNumberId, ReadFailure)| (format!("number {id}"), failure.clone());
+        let label = |(id, failure): &(PhoneNumberId, ReadFailure)| {
+            (format!("number {id}"), Explanation::for_unread_number(failure), failure.clone())
+        };
         let wanted: Vec<_> = self.unread_numbers.iter().filter(|(id, _)| is_wanted(*id)).map(label).collect();
         require_all_read(&wanted)?;
         let is_certain = |(request, found): (&NumberArg, &Option<Number>)| {
@@ -221,22 +219,23 @@ impl LookupResult {
             return Ok(());
         }
         let wabas = self.unread_wabas.iter();
-        let wabas = wabas.map(|(waba, failure)| (format!("WABA {}", waba_label(waba)), failure.clone()));
+        let wabas = wabas.map(|(waba, failure)| {
+            (format!("WABA {}", waba_label(waba)), Explanation::for_unread_waba(failure), failure.clone())
+        });
         let unread: Vec<_> = wabas.chain(self.unread_numbers.iter().map(label)).collect();
         require_all_read(&unread)
     }
 }
 
 /// Refuses to send without the current status.
-fn require_all_read(unread: &[(String, ReadFailure)]) -> Result<(), CliError> {
-    let Some((first, failure)) = unread.first() else { return Ok(()) };
-    let explanation = Explanation::for_read_failure(failure);
+fn require_all_read(unread: &[(String, Explanation, ReadFailure)]) -> Result<(), CliError> {
+    let Some((first, explanation, failure)) = unread.first() else { return Ok(()) };
     let more = unread.len() - 1;
     let names = if more > 0 { format!("{first} and {more} more") } else { first.clone() };
-    let code = ExitCode::first_that_applies(unread.iter().map(|(_, failure)| read_failure::exit_code(failure)));
+    let code = ExitCode::first_that_applies(unread.iter().map(|(_, _, failure)| read_failure::exit_code(failure)));
     Err(CliError::new(code, format!("{names} could not be read. {}", explanation.reason))
         .nothing_sent()
-        .remedies(explanation.advice))
+        .remedies(read_failure::steps_and_words(explanation, failure)))
 }
 
 #[cfg(test)]

@@ -8,22 +8,40 @@ use crate::numbers::list::NumberList;
 /// How many errors a message lists. A file with more is the wrong file.
 const MAX_LISTED_ERRORS: usize = 100;
 
+/// How many errors a message lists if no line has a number.
+const MAX_ERRORS_OF_WRONG_FILE: usize = 3;
+
+/// What a list has to be.
+const FORMAT: &str = "A list has one phone number ID or one number a line, or is what numbers list --csv printed.";
+
 /// Refuses a list that is empty or has errors, and lists each error with its line.
 pub(crate) fn check(list: &NumberList, file: &str) -> Result<(), CliError> {
     if let Some(problem) = list.file_problem() {
         return Err(CliError::usage(format!("{file}: {problem}")).nothing_sent());
     }
     if list.is_empty() {
-        return Err(CliError::usage(format!("no number in {file}")).nothing_sent());
+        return Err(CliError::usage(format!("no number in {file}")).nothing_sent().remedy(FORMAT));
     }
     let errors = list.errors();
     if errors.is_empty() {
         return Ok(());
     }
+    let lines_of_file = list.line_count();
+    if list.number_count() == 0 && lines_of_file > MAX_ERRORS_OF_WRONG_FILE {
+        let lines = errors.iter().take(MAX_ERRORS_OF_WRONG_FILE).map(|(line, error)| format!("line {line}: {error}"));
+        let rest = lines_of_file.saturating_sub(MAX_ERRORS_OF_WRONG_FILE);
+        return Err(CliError::usage(format!("{file} has no number in any of its {lines_of_file} lines"))
+            .nothing_sent()
+            .details(lines.chain([format!("and {rest} more")]))
+            .remedy(format!("Is it the right file? {FORMAT}")));
+    }
     let lines = errors.iter().take(MAX_LISTED_ERRORS).map(|(line, error)| format!("line {line}: {error}"));
     let rest = errors.len().saturating_sub(MAX_LISTED_ERRORS);
     let rest = (rest > 0).then(|| format!("and {rest} more"));
-    Err(CliError::usage(format!("{file} has errors")).nothing_sent().details(lines.chain(rest)))
+    Err(CliError::usage(format!("{file} has errors"))
+        .nothing_sent()
+        .details(lines.chain(rest))
+        .optional_remedy(list.has_unrecognized_line().then(|| FORMAT.to_owned())))
 }
 
 #[cfg(test)]
@@ -69,7 +87,8 @@ mod tests {
              line 5: no number (six digits) in profile acme\n  \
              line 6: 200000000000001: duplicate of line 1\n  \
              line 7: no number 200000000000009 in profile acme\n  \
-             line 8: neither a phone number ID nor a phone number"
+             line 8: neither a phone number ID nor a phone number\n  \
+             A list has one phone number ID or one number a line, or is what numbers list --csv printed."
         );
     }
 
@@ -100,7 +119,20 @@ mod tests {
 
     #[test]
     fn a_file_without_a_number_is_refused() {
-        assert_eq!(error(&NumberList::parse(b"# none\n\n")), "no number in ids.txt. Nothing was sent.");
+        assert_eq!(
+            error(&NumberList::parse(b"# none\n\n")),
+            format!("no number in ids.txt. Nothing was sent.\n  {FORMAT}")
+        );
+        assert_eq!(
+            error(&NumberList::parse(b"[profile.x]\nlive = false\n\n\x7fELF\nx\n")),
+            format!(
+                "ids.txt has no number in any of its 4 lines. Nothing was sent.\n  \
+                 line 1: it is JSON. Keep only the value\n  \
+                 line 2: there is a name before the value (NAME=value). Keep only the value\n  \
+                 line 4: there is an invisible character (U+007F) before it. Remove it\n  and 1 more\n  \
+                 Is it the right file? {FORMAT}"
+            )
+        );
         assert_eq!(
             error(&NumberList::parse(b"\xff\xfe1\0\n\0")),
             "ids.txt: it is UTF-16 text. Save it as UTF-8. Nothing was sent."

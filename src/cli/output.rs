@@ -6,6 +6,7 @@ pub(crate) mod table;
 pub(crate) mod names;
 pub(crate) mod options;
 pub(crate) mod result_fields;
+pub(crate) mod meta_fields;
 pub(crate) mod numbers;
 pub(crate) mod number_table;
 pub(crate) mod tally;

@@ -1,9 +1,10 @@
-//! Tells that calls wait because Meta limits them: one line for each pause, or one JSON event, and one line when it ends.
+//! Tells that calls wait because Meta limits them: a line for each pause, or a JSON event, and a line when it ends.
 //!
 //! It does not decide when a pause starts or ends.
 
 use std::collections::HashMap;
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::OnceLock;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Instant;
 
@@ -44,46 +45,104 @@ impl From<&Pause> for PauseRecord {
     }
 }
 
-/// The pace of a command, which tells its pauses.
+/// A pause, and how to tell it.
+struct ToldPause {
+    pause: Pause,
+    /// The name of its WABA.
+    label: Option<String>,
+    options: OutputOptions,
+}
+
+impl ToldPause {
+    /// Says that it began, or became longer.
+    fn print(&self) {
+        if self.options.is_json {
+            // The reader may have closed the pipe. The work goes on all the same.
+            print_json(&PauseRecord::from(&self.pause)).ok();
+        }
+        if !self.options.is_quiet {
+            eprint_line(&format!("pindesk: {}", self.pause.sentence(self.label.as_deref(), UtcTime::now())));
+        }
+    }
+
+    fn print_end(&self) {
+        if !self.options.is_quiet {
+            eprint_line(&format!("pindesk: {}", self.pause.end_sentence(self.label.as_deref())));
+        }
+    }
+}
+
+/// What the thread that tells the pauses receives.
+enum Message {
+    Pause(ToldPause),
+    /// Dropped when all that came before is printed.
+    Barrier(Sender<()>),
+}
+
+/// Where pauses are told; `None` if its thread cannot be started. There is one for the process, as for its output.
+static TELLER: OnceLock<Option<Sender<Message>>> = OnceLock::new();
+
+/// The pace of a command, which tells its pauses. They are printed on a thread of their own: a reader who does not read
+/// them holds up no call.
 pub(crate) fn new_pace(profile: &Profile, concurrency: usize, options: OutputOptions) -> Pace {
     let labels: HashMap<_, _> = profile.wabas.iter().map(|waba| (waba.id, waba.label().to_owned())).collect();
-    let (ends, started) = mpsc::channel();
-    // Without the thread, only the ends are not told.
-    thread::Builder::new().name("pauses".to_owned()).spawn(move || tell_ends(&started)).ok();
+    let teller = TELLER.get_or_init(|| {
+        let (sender, messages) = mpsc::channel();
+        let thread = thread::Builder::new().name("pauses".to_owned()).spawn(move || tell_pauses(&messages));
+        thread.ok().map(|_| sender)
+    });
     Pace::new(concurrency, Clock::System, move |pause| {
-        if options.is_json {
-            // The reader may have closed the pipe. The work goes on all the same.
-            print_json(&PauseRecord::from(&pause)).ok();
-        }
-        if !options.is_quiet {
-            let label = match pause.scope {
-                QuotaScope::Waba(waba) => waba.and_then(|waba| labels.get(&waba)).map(String::as_str),
-                QuotaScope::App | QuotaScope::Token | QuotaScope::Number(_) => None,
-            };
-            eprint_line(&format!("pindesk: {}", pause.sentence(label, UtcTime::now())));
-            ends.send((pause, pause.end_sentence(label))).ok();
+        let label = match pause.scope {
+            QuotaScope::Waba(waba) => waba.and_then(|waba| labels.get(&waba)).cloned(),
+            QuotaScope::App | QuotaScope::Token | QuotaScope::Number(_) => None,
+        };
+        let told = ToldPause { pause, label, options };
+        match teller {
+            Some(teller) => drop(teller.send(Message::Pause(told))),
+            // Its end is not told.
+            None => told.print(),
         }
     })
 }
 
-/// Prints the sentence of each pause when it ends, until the sender is dropped. A later pause of the same scope takes the
+/// Waits until each pause that began is told, and each end that has come. A summary is printed after this.
+pub(crate) fn wait_until_told() {
+    if let Some(Some(teller)) = TELLER.get() {
+        let (barrier, told) = mpsc::channel();
+        teller.send(Message::Barrier(barrier)).ok();
+        // Nothing is sent: the other end is dropped.
+        told.recv().ok();
+    }
+}
+
+/// Prints each pause, and its end when it comes, until the sender is dropped. A later pause of the same scope takes the
 /// place of the earlier one.
-fn tell_ends(started: &mpsc::Receiver<(Pause, String)>) {
-    let mut pauses: HashMap<QuotaScope, (Instant, String)> = HashMap::new();
+fn tell_pauses(messages: &mpsc::Receiver<Message>) {
+    let mut pauses: HashMap<QuotaScope, ToldPause> = HashMap::new();
     loop {
-        let received = match pauses.values().map(|(until, _)| *until).min() {
-            Some(until) => started.recv_timeout(until.saturating_duration_since(Instant::now())),
-            None => started.recv().map_err(RecvTimeoutError::from),
+        let received = match pauses.values().map(|told| told.pause.until.instant).min() {
+            Some(until) => messages.recv_timeout(until.saturating_duration_since(Instant::now())),
+            None => messages.recv().map_err(RecvTimeoutError::from),
         };
         match received {
-            Ok((pause, end)) => drop(pauses.insert(pause.scope, (pause.until.instant, end))),
-            Err(RecvTimeoutError::Timeout) => {
-                let now = Instant::now();
-                for (_, (_, end)) in pauses.extract_if(|_, (until, _)| *until <= now) {
-                    eprint_line(&format!("pindesk: {end}"));
-                }
+            Ok(Message::Pause(told)) => {
+                told.print();
+                pauses.insert(told.pause.scope, told);
             }
+            Ok(Message::Barrier(barrier)) => {
+                print_ends(&mut pauses);
+                drop(barrier);
+            }
+            Err(RecvTimeoutError::Timeout) => print_ends(&mut pauses),
             Err(RecvTimeoutError::Disconnected) => break,
         }
+    }
+}
+
+/// Prints the ends that have come.
+fn print_ends(pauses: &mut HashMap<QuotaScope, ToldPause>) {
+    let now = Instant::now();
+    for (_, told) in pauses.extract_if(|_, told| told.pause.until.instant <= now) {
+        told.print_end();
     }
 }

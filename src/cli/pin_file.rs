@@ -25,7 +25,8 @@ pub(crate) fn choose_pins(file: Option<&Path>) -> Result<PinChoice, CliError> {
 /// Reads the PIN: exactly six digits, and at most one line end.
 fn read(file: &Path) -> Result<Pin, CliError> {
     if file.as_os_str() == STDIN_PATH {
-        let bytes = secret_stdin::read(MAX_BYTES, "PIN").map_err(CliError::nothing_sent)?;
+        let bytes = secret_stdin::read(MAX_BYTES, "PIN")
+            .map_err(|error| error.nothing_sent().remedy("Or set it in the console, which shows no digit: pindesk"))?;
         return parse(&bytes, "standard input");
     }
     let text = secure_file::read_text(&PIN_FILE, file).map_err(|error| {

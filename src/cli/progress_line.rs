@@ -145,7 +145,7 @@ mod tests {
         assert_eq!(line.take_line(seconds(10)).as_deref(), Some(expected));
         assert_eq!(line.due_in(seconds(10)), Some(MAX_SILENCE));
         line.record(&progress("1", set()), true, seconds(11));
-        let retry = ChangeState::Waiting { attempt: 2, until: start, in_doubt: true };
+        let retry = ChangeState::Waiting { attempt: 2, until: start, in_doubt: true, error: None };
         line.record(&progress("2", retry), false, seconds(12));
         assert_eq!((line.take_line(seconds(20)), line.in_flight().get()), (None, 0));
         let expected = "1 of 3 done, 1 waiting to be sent again.";

@@ -4,13 +4,14 @@
 //! It prints nothing.
 
 use std::collections::BTreeMap;
+use std::iter;
 use std::sync::Arc;
 
 use crate::cli::exit_code::ExitCode;
 use crate::cli::output::table;
 use crate::domain::number::{PhoneNumberId, Waba};
 use crate::domain::outcome::{ApiError, ListDefect, ReadFailure};
-use crate::policy::error_catalog::{self, ErrorScope, Explanation};
+use crate::policy::error_catalog::{self, ErrorScope, Explanation, meta_lines};
 
 /// How many names a message lists before it counts the rest.
 const MAX_LISTED_NAMES: usize = 5;
@@ -18,54 +19,68 @@ const MAX_LISTED_NAMES: usize = 5;
 /// What could not be read, in the order of the reads.
 #[derive(Debug, Default)]
 pub(crate) struct ReadFailures {
-    pub(crate) wabas: Vec<(Arc<Waba>, String)>,
-    numbers: Vec<(PhoneNumberId, String)>,
-    codes: Vec<ExitCode>,
+    pub(crate) wabas: Vec<(Arc<Waba>, ReadFailure)>,
+    numbers: Vec<(PhoneNumberId, ReadFailure)>,
 }
 
 impl ReadFailures {
-    pub(crate) fn add_waba(&mut self, waba: Arc<Waba>, failure: &ReadFailure) {
-        let reason = self.add(failure);
-        self.wabas.push((waba, reason));
+    pub(crate) fn add_waba(&mut self, waba: Arc<Waba>, failure: ReadFailure) {
+        self.wabas.push((waba, failure));
     }
 
-    pub(crate) fn add_number(&mut self, id: PhoneNumberId, failure: &ReadFailure) {
-        let reason = self.add(failure);
-        self.numbers.push((id, reason));
-    }
-
-    fn add(&mut self, failure: &ReadFailure) -> String {
-        self.codes.push(exit_code(failure));
-        Explanation::for_read_failure(failure).reason.into_owned()
+    pub(crate) fn add_number(&mut self, id: PhoneNumberId, failure: ReadFailure) {
+        self.numbers.push((id, failure));
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.codes.is_empty()
+        self.wabas.is_empty() && self.numbers.is_empty()
     }
 
     pub(crate) fn exit_code(&self) -> ExitCode {
-        ExitCode::first_that_applies(self.codes.iter().copied())
+        let wabas = self.wabas.iter().map(|(_, failure)| failure);
+        let numbers = self.numbers.iter().map(|(_, failure)| failure);
+        ExitCode::first_that_applies(wabas.chain(numbers).map(exit_code))
     }
 
-    /// One message for each reason. `waba_count` is how many WABAs were to be read.
+    /// One message for each reason, with what to do and Meta's words, each on a line of its own. `waba_count` is how many
+    /// WABAs were to be read.
     pub(crate) fn messages(&self, waba_count: usize) -> Vec<String> {
-        let wabas = names_by_reason(self.wabas.iter().map(|(waba, reason)| (waba_label(waba), reason.as_str())));
-        let numbers = names_by_reason(self.numbers.iter().map(|(id, reason)| (id.to_string(), reason.as_str())));
-        let waba_message = |(reason, names): (&str, Vec<String>)| match names.len() {
-            count if count > 1 && count == waba_count => format!("none of the {count} WABAs could be read. {reason}"),
-            _ => format!("{} could not be read. {reason}", named("WABA", &names)),
+        let wabas =
+            self.wabas.iter().map(|(waba, failure)| (waba_label(waba), Explanation::for_unread_waba(failure), failure));
+        let numbers =
+            self.numbers.iter().map(|(id, failure)| (id.to_string(), Explanation::for_unread_number(failure), failure));
+        let waba_title = |names: &[String]| match names.len() {
+            count if count > 1 && count == waba_count => format!("none of the {count} WABAs could be read"),
+            _ => format!("{} could not be read", named("WABA", names)),
         };
-        let number_message =
-            |(reason, names): (&str, Vec<String>)| format!("{} could not be read. {reason}", named("number", &names));
-        wabas.into_iter().map(waba_message).chain(numbers.into_iter().map(number_message)).collect()
+        let number_title = |names: &[String]| format!("{} could not be read", named("number", names));
+        let mut messages = grouped_messages(wabas, waba_title);
+        messages.extend(grouped_messages(numbers, number_title));
+        messages
     }
 }
 
-/// The names of each reason.
-fn names_by_reason<'a>(failures: impl Iterator<Item = (String, &'a str)>) -> BTreeMap<&'a str, Vec<String>> {
-    let mut names: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    failures.for_each(|(name, reason)| names.entry(reason).or_default().push(name));
-    names
+/// One message for each reason. What Meta said is that of the first name.
+fn grouped_messages<'a>(
+    failures: impl Iterator<Item = (String, Explanation, &'a ReadFailure)>,
+    title: impl Fn(&[String]) -> String,
+) -> Vec<String> {
+    let mut groups: BTreeMap<String, (Vec<String>, Vec<String>)> = BTreeMap::new();
+    for (name, explanation, failure) in failures {
+        let lines = steps_and_words(&explanation, failure);
+        groups.entry(explanation.reason.into_owned()).or_insert_with(|| (Vec::new(), lines)).0.push(name);
+    }
+    let message = |(reason, (names, lines)): (String, (Vec<String>, Vec<String>))| {
+        let first = format!("{}. {reason}", title(&names));
+        iter::once(first).chain(lines).collect::<Vec<_>>().join("\n  ")
+    };
+    groups.into_iter().map(message).collect()
+}
+
+/// What to do about a read that failed, then Meta's words.
+pub(crate) fn steps_and_words(explanation: &Explanation, failure: &ReadFailure) -> Vec<String> {
+    let words = if let ReadFailure::Api(error) = failure { meta_lines(error) } else { Vec::new() };
+    explanation.advice.iter().map(|step| (*step).to_owned()).chain(words).collect()
 }
 
 /// `WABA a`, or `2 WABAs (a, b)`.
@@ -96,19 +111,15 @@ pub(crate) fn exit_code(failure: &ReadFailure) -> ExitCode {
 
 /// The exit code of an error that Meta reported.
 pub(crate) fn api_error_exit_code(error: &ApiError) -> ExitCode {
-    let scope = error_catalog::lookup(error).scope;
-    if matches!(scope, ErrorScope::Token | ErrorScope::App) || is_missing_permission(error) {
-        ExitCode::NoAccess
-    } else if scope == ErrorScope::ServerError {
-        ExitCode::NoConnection
-    } else {
-        ExitCode::Failed
+    match error_catalog::lookup(error).scope {
+        ErrorScope::Token | ErrorScope::App | ErrorScope::Permission => ExitCode::NoAccess,
+        ErrorScope::ServerError => ExitCode::NoConnection,
+        ErrorScope::Endpoint
+        | ErrorScope::Waba
+        | ErrorScope::NumberThenWaba
+        | ErrorScope::Number
+        | ErrorScope::Throttle(_) => ExitCode::Failed,
     }
-}
-
-/// Source: developers.facebook.com/docs/graph-api/guides/error-handling.
-const fn is_missing_permission(error: &ApiError) -> bool {
-    matches!(error.code, 3 | 10 | 200..=299)
 }
 
 /// The name of a WABA with its ID, or the ID alone.
@@ -124,17 +135,18 @@ mod tests {
     fn failures(lost_wabas: usize, looping_wabas: usize, numbers: usize) -> ReadFailures {
         let waba = |n: usize| Arc::new(Waba { id: (1_001 + n).to_string().parse().expect("an ID"), name: None });
         let mut failures = ReadFailures::default();
-        (0..lost_wabas).for_each(|n| failures.add_waba(waba(n), &ReadFailure::NoAnswer));
+        (0..lost_wabas).for_each(|n| failures.add_waba(waba(n), ReadFailure::NoAnswer));
         let looping = ReadFailure::IncompleteList(ListDefect::Loop);
-        (lost_wabas..lost_wabas + looping_wabas).for_each(|n| failures.add_waba(waba(n), &looping));
+        (lost_wabas..lost_wabas + looping_wabas).for_each(|n| failures.add_waba(waba(n), looping.clone()));
         let number = |n: usize| (2_001 + n).to_string().parse().expect("an ID");
-        (0..numbers).for_each(|n| failures.add_number(number(n), &ReadFailure::NoAnswer));
+        (0..numbers).for_each(|n| failures.add_number(number(n), ReadFailure::NoAnswer));
         failures
     }
 
     #[test]
     fn what_has_the_same_reason_is_told_in_one_message() {
-        let reason = Explanation::for_read_failure(&ReadFailure::NoAnswer).reason;
+        let Explanation { reason, advice, .. } = Explanation::for_unread_waba(&ReadFailure::NoAnswer);
+        let reason = format!("{reason}\n  {}", advice.join("\n  "));
         let cases = [
             (failures(7, 0, 0), format!("none of the 7 WABAs could be read. {reason}")),
             (failures(1, 0, 0), format!("WABA 1001 could not be read. {reason}")),

@@ -22,8 +22,8 @@ use crate::cli::output::table;
 use crate::cli::output::tally::Tally;
 use crate::cli::progress_line::ProgressLine;
 use crate::cli::records::JournalSession;
-use crate::cli::refusal_question;
 use crate::cli::rerun::RerunOptions;
+use crate::cli::rest_question;
 use crate::cli::shutdown::ShutdownHandler;
 use crate::domain::change::{JobId, Progress};
 use crate::domain::clock::Clock;
@@ -157,7 +157,8 @@ impl JobPause {
         Self(targets.iter().take(first).map(|target| target.id).collect())
     }
 
-    /// True if this is the last result before the pause.
+    /// True if this is the last result before the pause. The numbers that are still pending then are held back: if a
+    /// failure cancels those, too, they end before it.
     fn starts_after(&mut self, number: PhoneNumberId) -> bool {
         self.0.remove(&number) && self.0.is_empty()
     }
@@ -226,7 +227,7 @@ fn next_progress(events: &mpsc::Receiver<JobEvent>, line: &mut ProgressLine, job
             Ok(JobEvent::Progress(progress)) => return Some(progress),
             Ok(JobEvent::Question(question)) => {
                 line.pause_for_question();
-                refusal_question::ask(question, jobs);
+                rest_question::ask(question, jobs);
             }
             Err(RecvTimeoutError::Timeout) => {
                 line.take_line(Instant::now()).iter().for_each(|text| eprint_line(&format!("pindesk: {text}")));

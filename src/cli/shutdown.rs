@@ -3,13 +3,13 @@
 //! At a second signal it exits at once and says so. The journal recorded each request before it was sent, so requests in
 //! flight are then in doubt. A signal that was ignored when the command started stays ignored: `nohup` works.
 
-use std::io;
+use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, OnceLock, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use signal_hook::consts::SIGHUP;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT};
 use signal_hook::iterator::Signals;
 
 use crate::cli::exit_code::ExitCode;
@@ -23,8 +23,8 @@ use crate::process;
 /// How long the last lines may take to print: their reader may have stopped reading.
 const OUTPUT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long the last message of a command that exits at once may take, so that a full pipe does not delay the exit.
-const FINAL_MESSAGE_TIMEOUT: Duration = Duration::from_millis(200);
+/// How long a message may take that is printed before an end, so that a full pipe or a stopped terminal does not delay it.
+const MESSAGE_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// A signal so soon after the first is the same request: `timeout` signals a command, and then its group.
 const REPEATED_SIGNAL_WINDOW: Duration = Duration::from_millis(50);
@@ -61,6 +61,7 @@ impl ShutdownHandler {
                     None => {
                         requested_at = Some(Instant::now());
                         state.signal.store(signal, Ordering::SeqCst);
+                        start_fresh_line(signal);
                         begin_shutdown(signal, &jobs);
                         if !is_quiet {
                             print_stopping(in_flight.get());
@@ -93,6 +94,29 @@ fn is_second_request(signal: i32, since_first: Duration) -> bool {
     signal != SIGHUP && since_first > REPEATED_SIGNAL_WINDOW
 }
 
+/// What ends the line on which the terminal showed `^C`.
+fn line_end_after(signal: i32) -> &'static str {
+    let is_typed = [SIGINT, SIGQUIT].contains(&signal);
+    if is_typed && io::stderr().is_terminal() { "\n" } else { "" }
+}
+
+/// Ends the line of `^C` before anything else is printed, so that no row of results runs into it. A terminal that was
+/// stopped delays this for a moment only.
+fn start_fresh_line(signal: i32) {
+    let line_end = line_end_after(signal);
+    if line_end.is_empty() {
+        return;
+    }
+    let (sender, printed) = mpsc::channel();
+    let print = move || {
+        io::stderr().write_all(line_end.as_bytes()).ok();
+        sender.send(()).ok();
+    };
+    // If no thread can be started, the line is not ended.
+    thread::Builder::new().spawn(print).ok();
+    printed.recv_timeout(MESSAGE_TIMEOUT).ok();
+}
+
 /// Stops the jobs, and makes sure that the process ends even if its last lines cannot be printed. Returns at once, so
 /// that a second signal is received.
 fn begin_shutdown(signal: i32, jobs: &JobsHandle) {
@@ -117,15 +141,16 @@ fn exit_now(signal: i32, state: &ShutdownState) -> ! {
     // A job that was recorded just now may already be at work.
     let words = state.job.get().map_or_else(|| "jobs list".to_owned(), |job| format!("jobs show {job}"));
     let (command, resolve) = (state.rerun.command(&words), state.rerun.resolve_hint("them"));
+    let line_end = line_end_after(signal);
     let print = move || {
         eprint_line(&format!(
-            "pindesk: exited at once: numbers whose requests were in flight are in doubt. Which ones: {command}. {resolve}"
+            "{line_end}pindesk: exited at once: numbers whose requests were in flight are in doubt. Which ones: {command}. {resolve}"
         ));
         sender.send(()).ok();
     };
     // If no thread can be started, the message is not printed.
     thread::Builder::new().spawn(print).ok();
-    printed.recv_timeout(FINAL_MESSAGE_TIMEOUT).ok();
+    printed.recv_timeout(MESSAGE_TIMEOUT).ok();
     std::process::exit(128 + signal)
 }
 
@@ -146,7 +171,7 @@ fn exit_after_drain(signal: i32, in_flight: InFlight, output_timeout: Duration) 
 mod tests {
     use std::process::Command;
 
-    use signal_hook::consts::{SIGINT, SIGTERM};
+    use signal_hook::consts::SIGTERM;
 
     use super::*;
 

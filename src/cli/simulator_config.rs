@@ -96,7 +96,8 @@ impl ConfigDir {
         let again = self.address.map(|_| format!("{} is used again.\n", redacted_path(&self.given.join(CONFIG_FILE))));
         Ok(format!(
             "{}To use it, in another terminal:\n  \
-             export PINDESK_CONFIG={config} PINDESK_STATE_DIR={state}\n  \
+             export PINDESK_CONFIG={config}\n  \
+             export PINDESK_STATE_DIR={state}\n  \
              pindesk numbers list\n\
              To decrypt the PINs that were set:\n  \
              pindesk escrow open --identity {key}\n\

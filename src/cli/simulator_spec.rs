@@ -53,7 +53,10 @@ pub(crate) fn read_fault_plan(file: &Path) -> Result<FaultPlan, CliError> {
     let name = redacted_path(file);
     let text = std::fs::read_to_string(file)
         .map_err(|error| CliError::usage(format!("cannot read the fault file {name}: {error}")))?;
-    FaultPlan::parse(&text).map_err(|error| CliError::usage(format!("{name}: {error}")))
+    FaultPlan::parse(&text).map_err(|error| {
+        CliError::usage(format!("fault file {name}: {}", error.to_string().trim_end()))
+            .remedy("For an example of such a file: pindesk simulator --help")
+    })
 }
 
 #[cfg(test)]

@@ -31,6 +31,7 @@ use crate::console::pages::copy::CopyPage;
 use crate::console::pages::filter::FilterPage;
 use crate::console::pages::hidden::HiddenPage;
 use crate::console::pages::job::JobPage;
+use crate::console::pages::job_pin::JobPinPage;
 use crate::console::pages::job_resume::JobResumePage;
 use crate::console::pages::job_stop::JobStopPage;
 use crate::console::pages::jobs::JobsPage;
@@ -239,8 +240,9 @@ impl App {
             Destination::ManyPinsForm(ids) => self.many_pins_form(&ids, &mut effects),
             Destination::EditManyPins(draft) => Page::ManyPins(ManyPinsPage::reopen(*draft)),
             Destination::ConfirmMany(request) => self.confirm_many(request, &mut effects),
-            Destination::ManyPinsList(frozen) => Page::ManyPinsList(ManyPinsListPage { frozen, scroll: 0 }),
+            Destination::ManyPinsList(frozen) => Page::ManyPinsList(ManyPinsListPage::new(frozen)),
             Destination::Job(id) => Page::Job(JobPage::new(id)),
+            Destination::JobPin(remainder) => Page::JobPin(JobPinPage::new(remainder, &self.shared)),
             Destination::ResumeJob(request) => Page::JobResume(JobResumePage::new(request)),
             Destination::StopJob(id) => Page::JobStop(JobStopPage::new(id)),
             Destination::Jobs => {
@@ -276,6 +278,8 @@ impl App {
     /// the token, or that waits to quit makes way.
     fn show_token_problem(&mut self, problem: TokenProblem, now: TimePoint) -> Vec<Effect> {
         self.cover();
+        // The page of an older problem could be below the page that makes way.
+        self.below.retain(|page| !matches!(page, Page::Token(_)));
         let destination = Destination::Token(problem);
         self.step(now, |page, _| {
             if let Page::Token(_) | Page::Hidden(_) | Page::ShuttingDown(_) = page {

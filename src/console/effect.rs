@@ -124,6 +124,15 @@ pub enum WorkCommand {
         /// The numbers, in order.
         numbers: Vec<Number>,
     },
+    /// Write what became of the numbers of a job to a new file.
+    ReportJob {
+        /// The file, as the operator typed it.
+        path: PathBuf,
+        /// Its format.
+        format: ExportFormat,
+        /// The job.
+        job: JobId,
+    },
 }
 
 /// A command for the runtime, which owns the terminal.

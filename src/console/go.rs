@@ -5,12 +5,12 @@
 use std::time::Duration;
 
 use crate::console::effect::{Effect, ScreenCommand};
+use crate::console::job_remainder::{JobRemainder, ResumeRequest};
 use crate::console::many_pins::{ManyPinsDraft, ManyPinsRequest};
 use crate::console::pin_form::PinForm;
 use crate::console::shared::{BlockReason, ListedNumbers, Shared, TargetNotice, TokenProblem};
 use crate::domain::batch_plan::FrozenBatch;
 use crate::domain::change::JobId;
-use crate::domain::clock::UtcTime;
 use crate::domain::number::{Number, PhoneNumberId};
 use crate::domain::pin::PinChoice;
 use crate::domain::pin_plan::Targets;
@@ -91,7 +91,9 @@ pub enum Destination {
     /// One job.
     Job(JobId),
     /// The question before what is left of a job is sent.
-    ResumeJob(ResumeRequest),
+    ResumeJob(Box<ResumeRequest>),
+    /// The PIN of a job that sets the same PIN everywhere, before that question.
+    JobPin(Box<JobRemainder>),
     /// The question before a job is stopped.
     StopJob(JobId),
     /// The path of a file.
@@ -123,6 +125,8 @@ pub enum PathPurpose {
         /// True if they are selected; false if they are what the list showed.
         is_selection: bool,
     },
+    /// To write what became of the numbers of a job to it.
+    ReportJob(JobId),
 }
 
 /// A text for the clipboard.
@@ -155,21 +159,6 @@ pub enum ConfirmRequest {
         /// What the operator found.
         note: CleanText,
     },
-}
-
-/// What is left of a job, to be sent.
-#[derive(Debug)]
-pub struct ResumeRequest {
-    /// The job.
-    pub job: JobId,
-    /// When it began.
-    pub began: UtcTime,
-    /// The numbers, frozen.
-    pub targets: Targets,
-    /// True if Meta refused all of them.
-    pub have_failed: bool,
-    /// How many others are left out, because a PIN was set on them after the job began.
-    pub set_since: usize,
 }
 
 /// Why the program ends.

@@ -10,6 +10,7 @@ pub mod filter;
 pub mod guard;
 pub mod hidden;
 pub mod job;
+pub mod job_pin;
 pub mod job_resume;
 pub mod job_stop;
 pub mod jobs;
@@ -33,6 +34,7 @@ pub mod many_pins_list;
 pub mod confirm_many;
 
 mod batch_event;
+mod same_pin;
 mod text_field;
 
 use std::time::Instant;
@@ -372,6 +374,8 @@ pages! {
     Job(job::JobPage),
     /// Asking before a job is stopped.
     JobStop(job_stop::JobStopPage),
+    /// Typing the PIN of a job again, before what is left of it is sent.
+    JobPin(job_pin::JobPinPage),
     /// Asking before what is left of a job is sent.
     JobResume(job_resume::JobResumePage),
 }

@@ -48,6 +48,7 @@ use crate::console::roster::{FilterError, Roster};
 use crate::domain::change::ChangeState;
 use crate::domain::clock::{TimePoint, UtcTime};
 use crate::domain::number::{Number, PhoneNumberId, TwoStep};
+use crate::domain::outcome::ApiError;
 use crate::domain::text::CleanText;
 use crate::domain::token_info::TokenInfo;
 use crate::journal::HistoryEntry;
@@ -91,12 +92,7 @@ pub enum TokenProblem {
     /// It could not be read from its source; the text says why.
     Missing(String),
     /// Meta refused it.
-    Refused {
-        /// Graph's error code.
-        code: i64,
-        /// Why, in a sentence; `None` if Meta said only that it is not valid.
-        reason: Option<&'static str>,
-    },
+    Refused(Box<ApiError>),
 }
 
 /// Everything that more than one page needs.

@@ -17,6 +17,7 @@ mod canvas;
 mod confirm;
 mod copy;
 mod details;
+mod meta_words;
 mod in_doubt;
 mod row_scroll;
 mod jobs;
@@ -25,6 +26,7 @@ mod job_head;
 mod job_pane;
 mod job;
 mod job_stop;
+mod job_pin;
 mod job_resume;
 mod pin_form;
 mod help;
@@ -128,6 +130,7 @@ impl View {
             Page::ShuttingDown(state) => page(canvas, &quit::waiting(app, &state.reason), 0),
             Page::Path(state) => page(canvas, &number_list::path(app, state), 0),
             Page::ListedNumbers(state) => page(canvas, &number_list::listed_numbers(app, state), state.scroll),
+            Page::JobPin(state) => page(canvas, &job_pin::sheet(app, state, now), 0),
             Page::JobResume(state) => page(canvas, &job_resume::sheet(app, state, now), 0),
             Page::JobStop(state) => page(canvas, &job_stop::sheet(app, state), 0),
             Page::Job(state) => job::paint(app, state, now, canvas, &mut self.job),
@@ -142,6 +145,10 @@ fn paint_pane(app: &App, canvas: &mut Canvas<'_>) {
         batch::paint_pane(app, state.draft.frozen(), canvas);
     } else if let Page::ConfirmMany(state) = app.page() {
         batch::paint_pane(app, &state.request.frozen, canvas);
+    } else if let Page::JobPin(state) = app.page() {
+        batch::paint_pane(app, state.remainder.frozen(), canvas);
+    } else if let Page::JobResume(state) = app.page() {
+        batch::paint_pane(app, state.request.remainder.frozen(), canvas);
     } else if let Some(id) = app.page_number() {
         details::paint_page_pane(app, id, canvas);
     }

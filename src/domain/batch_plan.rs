@@ -3,10 +3,11 @@
 //! These are pure rules: they read no list, ask nobody and send nothing. A plan names its numbers by their places in
 //! the batch, so that it can be made again after each change.
 
-use std::collections::{BTreeMap, HashMap};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use crate::domain::number::{Number, PhoneNumberId, TwoStep, Waba};
+use crate::domain::number::{Number, PhoneNumberId, TwoStep, Waba, WabaId};
 use crate::domain::pin_plan::Targets;
 
 /// Why no PIN may be sent to a number now, whatever the operator chooses.
@@ -19,6 +20,8 @@ pub enum Obstacle {
     },
     /// An earlier PIN may be in force or not.
     InDoubt,
+    /// The doubt about an earlier PIN was resolved, and its request may still arrive.
+    MayStillArrive,
     /// No list has it any longer.
     NotListed,
 }
@@ -70,6 +73,11 @@ pub struct TwoStepTally {
 }
 
 impl TwoStepTally {
+    const fn move_between(&mut self, from: TwoStep, to: TwoStep) {
+        *self.count_mut(from) -= 1;
+        *self.count_mut(to) += 1;
+    }
+
     const fn count_mut(&mut self, two_step: TwoStep) -> &mut usize {
         match two_step {
             TwoStep::NotSet => &mut self.not_set,
@@ -93,6 +101,8 @@ pub struct WabaShare {
 pub struct Batch {
     candidates: Arc<Vec<Candidate>>,
     places: Arc<HashMap<PhoneNumberId, usize>>,
+    two_step: TwoStepTally,
+    hidden: usize,
 }
 
 impl Batch {
@@ -107,7 +117,12 @@ impl Batch {
                 unique.len() - 1
             });
         }
-        Self { candidates: Arc::new(unique), places: Arc::new(places) }
+        let mut two_step = TwoStepTally::default();
+        for candidate in &unique {
+            *two_step.count_mut(candidate.number.two_step) += 1;
+        }
+        let hidden = unique.iter().filter(|candidate| candidate.is_hidden).count();
+        Self { candidates: Arc::new(unique), places: Arc::new(places), two_step, hidden }
     }
 
     /// The numbers.
@@ -125,56 +140,58 @@ impl Batch {
     /// Replaces what is known of a number of the batch.
     pub fn update(&mut self, candidate: Candidate) {
         if let Some(place) = self.places.get(&candidate.number.id) {
-            Arc::make_mut(&mut self.candidates)[*place] = candidate;
+            let known = &mut Arc::make_mut(&mut self.candidates)[*place];
+            self.two_step.move_between(known.number.two_step, candidate.number.two_step);
+            self.hidden = self.hidden - usize::from(known.is_hidden) + usize::from(candidate.is_hidden);
+            *known = candidate;
         }
     }
 
     /// How many of all numbers have which status.
     #[must_use]
-    pub fn two_step(&self) -> TwoStepTally {
-        let mut tally = TwoStepTally::default();
-        self.candidates.iter().for_each(|candidate| *tally.count_mut(candidate.number.two_step) += 1);
-        tally
+    pub const fn two_step(&self) -> TwoStepTally {
+        self.two_step
     }
 
     /// How many of all numbers the filter hides.
     #[must_use]
-    pub fn hidden(&self) -> usize {
-        self.candidates.iter().filter(|candidate| candidate.is_hidden).count()
+    pub const fn hidden(&self) -> usize {
+        self.hidden
     }
 
     /// Decides which numbers get a PIN. `replaces` if those get one too that have one, or may have one.
     #[must_use]
     pub fn plan(&self, replaces: bool) -> BatchPlan {
         let mut plan = BatchPlan::default();
-        let mut wabas: HashMap<Option<&Arc<Waba>>, usize> = HashMap::new();
+        let mut wabas: HashMap<Option<WabaId>, WabaShare> = HashMap::new();
         for (place, candidate) in self.candidates.iter().enumerate() {
             if let Some(reason) = candidate.left_out_reason(replaces) {
                 plan.leave_out(place, reason);
             } else {
-                plan.targets.push(place);
+                plan.targets.insert(place);
                 *plan.two_step.count_mut(candidate.number.two_step) += 1;
                 plan.hidden += usize::from(candidate.is_hidden);
-                *wabas.entry(candidate.number.waba.as_ref()).or_default() += 1;
+                let waba = candidate.number.waba.as_ref();
+                let share = wabas.entry(waba_id(waba));
+                share.or_insert_with(|| WabaShare { waba: waba.cloned(), numbers: 0 }).numbers += 1;
             }
         }
-        plan.wabas = wabas.into_iter().map(|(waba, numbers)| WabaShare { waba: waba.cloned(), numbers }).collect();
-        plan.wabas.sort_by(|a, b| b.numbers.cmp(&a.numbers).then_with(|| a.id().cmp(&b.id())));
+        plan.wabas = wabas.into_values().collect();
+        plan.sort_wabas();
         plan
     }
 }
 
-impl WabaShare {
-    fn id(&self) -> Option<&str> {
-        self.waba.as_ref().map(|waba| waba.id.as_str())
-    }
+/// A WABA is the same one after it was renamed.
+fn waba_id(waba: Option<&Arc<Waba>>) -> Option<WabaId> {
+    waba.map(|waba| waba.id)
 }
 
 /// Which numbers of a batch get a PIN.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct BatchPlan {
     /// The places of the numbers that get one.
-    targets: Vec<usize>,
+    targets: BTreeSet<usize>,
     /// The places of the others, and why.
     left_out: BTreeMap<usize, LeftOutReason>,
     left_out_counts: BTreeMap<LeftOutReason, usize>,
@@ -219,9 +236,41 @@ impl BatchPlan {
         &self.wabas
     }
 
+    /// Leaves a number out, or gives one that is left out another reason.
     fn leave_out(&mut self, place: usize, reason: LeftOutReason) {
-        self.left_out.insert(place, reason);
+        if let Some(before) = self.left_out.insert(place, reason) {
+            if let Some(count) = self.left_out_counts.get_mut(&before) {
+                *count -= 1;
+            }
+            self.left_out_counts.retain(|_, count| *count > 0);
+        }
         *self.left_out_counts.entry(reason).or_default() += 1;
+    }
+
+    /// Counts a number that gets a PIN for its WABA.
+    fn join_waba(&mut self, waba: Option<&Arc<Waba>>) {
+        match self.share_mut(waba) {
+            Some(share) => share.numbers += 1,
+            None => self.wabas.push(WabaShare { waba: waba.cloned(), numbers: 1 }),
+        }
+        self.sort_wabas();
+    }
+
+    /// Counts it no longer.
+    fn leave_waba(&mut self, waba: Option<&Arc<Waba>>) {
+        if let Some(share) = self.share_mut(waba) {
+            share.numbers -= 1;
+        }
+        self.wabas.retain(|share| share.numbers > 0);
+        self.sort_wabas();
+    }
+
+    fn share_mut(&mut self, waba: Option<&Arc<Waba>>) -> Option<&mut WabaShare> {
+        self.wabas.iter_mut().find(|share| waba_id(share.waba.as_ref()) == waba_id(waba))
+    }
+
+    fn sort_wabas(&mut self) {
+        self.wabas.sort_by_key(|share| (Reverse(share.numbers), waba_id(share.waba.as_ref())));
     }
 }
 
@@ -296,16 +345,27 @@ impl FrozenBatch {
         let before = self.batch.candidates[place].clone();
         let reason = candidate.left_out_reason(self.replaces);
         let (new, is_renamed) = (candidate.number.two_step, candidate.number.is_renamed_from(&before.number));
+        let (waba, is_hidden) = (candidate.number.waba.clone(), candidate.is_hidden);
         self.batch.update(candidate);
-        let Ok(index) = self.plan.targets.binary_search(&place) else { return BatchChange::None };
+        if !self.plan.targets.contains(&place) {
+            // It stays left out. If nothing keeps it from a PIN now, the reason is the one that counted before.
+            if let Some(reason) = reason {
+                self.plan.leave_out(place, reason);
+            }
+            return BatchChange::None;
+        }
         let old = before.number.two_step;
-        *self.plan.two_step.count_mut(old) -= 1;
         if let Some(reason) = reason {
-            self.remove_target(index, &before);
+            self.remove_target(place, &before);
             self.plan.leave_out(place, reason);
             return BatchChange::LeftOut(reason);
         }
-        *self.plan.two_step.count_mut(new) += 1;
+        self.plan.two_step.move_between(old, new);
+        if waba_id(before.number.waba.as_ref()) != waba_id(waba.as_ref()) {
+            self.plan.leave_waba(before.number.waba.as_ref());
+            self.plan.join_waba(waba.as_ref());
+        }
+        self.plan.hidden = self.plan.hidden - usize::from(before.is_hidden) + usize::from(is_hidden);
         match (old, new) {
             (TwoStep::NotSet, TwoStep::On | TwoStep::Unknown) => BatchChange::Stronger,
             (_, _) if is_renamed => BatchChange::Renamed,
@@ -313,13 +373,11 @@ impl FrozenBatch {
         }
     }
 
-    fn remove_target(&mut self, index: usize, before: &Candidate) {
-        self.plan.targets.remove(index);
+    fn remove_target(&mut self, place: usize, before: &Candidate) {
+        self.plan.targets.remove(&place);
         self.plan.hidden -= usize::from(before.is_hidden);
-        if let Some(share) = self.plan.wabas.iter_mut().find(|share| share.waba == before.number.waba) {
-            share.numbers -= 1;
-        }
-        self.plan.wabas.retain(|share| share.numbers > 0);
+        *self.plan.two_step.count_mut(before.number.two_step) -= 1;
+        self.plan.leave_waba(before.number.waba.as_ref());
     }
 }
 

@@ -132,6 +132,8 @@ pub enum ChangeState {
         until: Instant,
         /// True if an earlier attempt may have been applied.
         in_doubt: bool,
+        /// The error that Graph reported for the last attempt, if it did.
+        error: Option<Box<ApiError>>,
     },
     /// The change waits because Meta limits the calls of its WABA, its token or the app.
     Paused {
@@ -297,19 +299,15 @@ impl ChangeState {
         }
     }
 
-    /// The error that Meta reported, if it did.
+    /// The error that Meta reported last, if it did.
     #[must_use]
     pub fn api_error(&self) -> Option<&ApiError> {
         match self {
             Self::Failed(_, error) => Some(error),
             Self::InDoubt(details) => details.api_error(),
-            Self::Queued
-            | Self::Sending { .. }
-            | Self::Waiting { .. }
-            | Self::Paused { .. }
-            | Self::Set(_)
-            | Self::NotSent(..)
-            | Self::Resolved(..) => None,
+            Self::NotSent(_, why) => why.api_error(),
+            Self::Waiting { error, .. } => error.as_deref(),
+            Self::Queued | Self::Sending { .. } | Self::Paused { .. } | Self::Set(_) | Self::Resolved(..) => None,
         }
     }
 

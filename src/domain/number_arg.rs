@@ -126,11 +126,20 @@ impl NumberArg {
     /// What to do about a number that is not known. `similar` are the known numbers that it is the end of.
     #[must_use]
     pub fn hint(&self, similar: &[Number]) -> Option<String> {
+        if self.is_part() {
+            return Some("If the number has blanks, put it in quotation marks, as in '+44 7700 900001'.".to_owned());
+        }
         self.local_digits()?;
         Some(match similar {
             [number] => format!("Did you mean {}?", number.label()),
             _ => "Start a phone number with + and the country code, as in +44 7700 900001.".to_owned(),
         })
+    }
+
+    /// True if the text is too short for a number: a shell splits a number at its blanks. Six digits may be a PIN.
+    fn is_part(&self) -> bool {
+        let count = self.display_digits().map_or(usize::MAX, str::len);
+        count < *LOCAL_LENGTHS.start() && count != PIN_DIGITS
     }
 
     /// The digits of a number that may have no country code, without the zero that is dialed before it within a country.
@@ -218,6 +227,18 @@ mod tests {
     fn what_is_not_a_number_is_refused() {
         for text in ["", "+", " ", "Acme", "EAAJ409726", "+44 7700 90000x", "１２", "++44"] {
             assert_eq!(text.parse::<NumberArg>(), Err(ParseNumberError), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_part_of_a_number_gets_the_hint_to_quote_it() {
+        let hint = |text: &str| text.parse::<NumberArg>().expect("a number").hint(&[]);
+        for part in ["+1", "555", "+44 77"] {
+            let expected = "If the number has blanks, put it in quotation marks, as in '+44 7700 900001'.";
+            assert_eq!(hint(part).as_deref(), Some(expected), "{part}");
+        }
+        for whole in ["409726", "200000000000001", "+44 7700 900001"] {
+            assert_eq!(hint(whole), None, "{whole}");
         }
     }
 

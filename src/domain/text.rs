@@ -99,6 +99,14 @@ impl CleanText {
         }
     }
 
+    /// The cleaned text, for a line that goes on after it. A text that runs from right to left is between the marks that
+    /// isolate it (FSI and PDI), so that a terminal or a ticket does not reorder what follows.
+    #[must_use]
+    pub fn isolated(&self) -> Cow<'_, str> {
+        let text = self.as_str();
+        if text.chars().any(is_right_to_left) { format!("\u{2068}{text}\u{2069}").into() } else { text.into() }
+    }
+
     /// The text as it came from outside, at most 1,000 characters of it. It may control a terminal: it is data, and
     /// never drawn or printed without an encoding that escapes it.
     #[must_use]
@@ -201,6 +209,14 @@ fn is_outer_mark(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
+/// True for letters of the scripts that are written from right to left, such as Hebrew and Arabic.
+///
+/// Source: unicode.org/reports/tr9, section 3.2: the blocks whose characters have the type R or AL.
+const fn is_right_to_left(c: char) -> bool {
+    matches!(c, '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{fefe}' | '\u{10800}'..='\u{10fff}'
+        | '\u{1e800}'..='\u{1efff}')
+}
+
 /// True for characters that control the terminal, change the reading direction, or are invisible.
 #[must_use]
 pub fn needs_escape(c: char) -> bool {
@@ -231,8 +247,12 @@ pub fn format_duration(duration: std::time::Duration) -> String {
 #[must_use]
 pub fn width(text: &str) -> usize {
     // Nearly all drawn text is ASCII, and this runs on every frame, so the common case is fast.
-    if text.is_ascii() { text.len() } else { text.width() }
+    if text.is_ascii() { text.len() } else { text.split_inclusive(LAM).map(UnicodeWidthStr::width).sum() }
 }
+
+/// An Arabic letter that Unicode joins with a following Alef to one column. Most terminals do not, and neither does the
+/// console.
+const LAM: char = '\u{644}';
 
 /// Cuts a text to at most `columns` columns. A `~` in the last column shows that it was cut.
 #[must_use]
@@ -320,6 +340,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_width_is_that_of_a_terminal_without_ligatures() {
+        for (text, columns) in [("Acme", 4), ("Acme 🍞", 7), ("مخبز السلام", 11), ("लला", 3), ("東京", 4)]
+        {
+            assert_eq!(width(text), columns, "{text}");
+        }
+    }
+
+    #[test]
     fn terminal_controls_become_visible_escapes() {
         let cases = [
             ("Acme\x1b[2J", "Acme\\u{1b}[2J"),
@@ -349,6 +377,20 @@ mod tests {
         let json = serde_json::to_string(&CleanText::new(raw)).expect("a string");
         let read: CleanText = serde_json::from_str(&json).expect("a text");
         assert_eq!((read.as_str(), read.original()), ("\\u{202a}+52 1 555 010 0143\\u{202c}", raw));
+    }
+
+    #[test]
+    fn only_a_text_from_right_to_left_is_isolated() {
+        let cases = [
+            ("No", "No"),
+            ("Nicht möglich 株", "Nicht möglich 株"),
+            ("אין", "\u{2068}אין\u{2069}"),
+            ("PIN لا", "\u{2068}PIN لا\u{2069}"),
+            ("a\u{2069}ב", "\u{2068}a\\u{2069}ב\u{2069}"),
+        ];
+        for (raw, expected) in cases {
+            assert_eq!(CleanText::new(raw).isolated(), expected);
+        }
     }
 
     #[test]

@@ -12,6 +12,12 @@ pub enum TextProblem {
     /// Two bytes a character, as some programs on Windows write.
     #[error("it is UTF-16 text. Save it as UTF-8")]
     Utf16,
+    /// Rows of a table, without the line that names its columns.
+    #[error(
+        "its lines are CSV without the heading. Put the first line of numbers list --csv above them, or keep only the \
+         IDs"
+    )]
+    CsvWithoutHeading,
     /// A JSON object or list.
     #[error("it is JSON. Keep only the value")]
     Json,

@@ -22,9 +22,11 @@ pub fn recipe(dir: &Path) -> String {
     // Without a current directory there is no absolute path.
     let file = shell_quote(&absolute(&file).unwrap_or(file));
     format!(
-        "# Replace FILE with your private key file: an age key file, or an ssh-ed25519 or ssh-rsa private key.\n\
-         # The escrow file has when each PIN was encrypted (by the clock at that time), but not its outcome: the last\n\
-         # PIN may have been refused, or never sent. With the journal, this shows the outcomes: pindesk escrow open\n\
+        "# Replace FILE with your private key file: an age key file, or an ssh-ed25519\n\
+         # or ssh-rsa private key.\n\
+         # The escrow file has when each PIN was encrypted (by the clock at that time),\n\
+         # but not its outcome: the last PIN may have been refused, or never sent.\n\
+         # With the journal, this shows the outcomes: pindesk escrow open\n\
          # In each line, \"sealed\" is the encrypted PIN.\n\
          # The last encrypted PIN, by the times in the file:\n\
          {EXTRACT_FIELDS} {file} | {SORT_BY_TIME} | tail -n 1 | base64 -d | age -d -i FILE\n\

@@ -59,6 +59,22 @@ impl<'a> Json<'a> {
         self.as_object()?.iter().find(|(name, _)| name == key).map(|(_, value)| value)
     }
 
+    /// The value for a person: `a: 1, b: x, y`. Empty for null, and for what has nothing in it.
+    pub(super) fn to_plain_text(&self) -> String {
+        match self {
+            Self::Null => String::new(),
+            Self::Bool(value) => value.to_string(),
+            Self::Int(number) => number.to_string(),
+            Self::OtherNumber => "(a number)".to_owned(),
+            Self::String(text) => text.as_ref().to_owned(),
+            Self::Array(values) => joined(values.iter().map(Self::to_plain_text)),
+            Self::Object(pairs) => joined(pairs.iter().map(|(key, value)| match value.to_plain_text() {
+                text if text.is_empty() => text,
+                text => format!("{key}: {text}"),
+            })),
+        }
+    }
+
     /// The keys and values, if it is an object.
     pub(super) fn as_object(&self) -> Option<&[(Cow<'a, str>, Self)]> {
         if let Self::Object(pairs) = self { Some(pairs) } else { None }
@@ -147,6 +163,10 @@ impl<'de> Visitor<'de> for JsonVisitor {
         }
         Ok(Json::Object(pairs))
     }
+}
+
+fn joined(texts: impl Iterator<Item = String>) -> String {
+    texts.filter(|text| !text.is_empty()).collect::<Vec<_>>().join(", ")
 }
 
 /// The same text with U+FFFD for each escaped lone surrogate; `None` if there is none.

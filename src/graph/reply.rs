@@ -16,6 +16,8 @@ pub(super) struct HttpReply {
     pub(super) usage: Usage,
     /// The version of the Graph API that sent it, if it says so.
     pub(super) version: Option<GraphVersion>,
+    /// The trace ID of the header, for an error that does not have one.
+    pub(super) trace_id: Option<String>,
     pub(super) body: Vec<u8>,
 }
 
@@ -59,7 +61,7 @@ fn lenient_api_error(reply: &HttpReply, redact: impl Fn(&str) -> CleanText) -> O
     let json = Json::parse(&reply.body).filter(|_| is_error_status(reply.http_status))?;
     let error = json.get("error").filter(|_| json.get("success").is_none())?;
     let code = error.get("code")?.as_str()?.parse().ok()?;
-    api_error_with_code(reply.http_status, code, error, redact)
+    api_error_with_code(reply, code, error, redact)
 }
 
 const fn is_error_status(http_status: u16) -> bool {
@@ -109,7 +111,7 @@ fn parse_reply(reply: &HttpReply, redact: impl Fn(&str) -> CleanText) -> ParsedR
     let Some(json) = Json::parse(&reply.body) else { return ParsedReply::Unexpected };
     match (json.get("error"), json.get("success")) {
         (Some(error), None | Some(Json::Bool(false))) => {
-            parse_api_error(reply.http_status, error, redact).map_or(ParsedReply::Unexpected, ParsedReply::GraphError)
+            parse_api_error(reply, error, redact).map_or(ParsedReply::Unexpected, ParsedReply::GraphError)
         }
         (None, _) if reply.http_status == 200 => ParsedReply::Value(json),
         // Both a value and an error, or an error status without an error.
@@ -120,29 +122,43 @@ fn parse_reply(reply: &HttpReply, redact: impl Fn(&str) -> CleanText) -> ParsedR
 /// Parses a Graph error: an object with at least an integer `code` and a string `message`.
 ///
 /// Source: developers.facebook.com/docs/graph-api/guides/error-handling.
-fn parse_api_error(http_status: u16, error: &Json<'_>, redact: impl Fn(&str) -> CleanText) -> Option<ApiError> {
-    api_error_with_code(http_status, error.get("code")?.as_i64()?, error, redact)
+fn parse_api_error(reply: &HttpReply, error: &Json<'_>, redact: impl Fn(&str) -> CleanText) -> Option<ApiError> {
+    api_error_with_code(reply, error.get("code")?.as_i64()?, error, redact)
 }
 
 fn api_error_with_code(
-    http_status: u16,
+    reply: &HttpReply,
     code: i64,
     error: &Json<'_>,
     redact: impl Fn(&str) -> CleanText,
 ) -> Option<ApiError> {
     let text = |json: Option<&Json<'_>>| json.and_then(Json::as_str).map(&redact);
-    let data = error.get("error_data");
     Some(ApiError {
-        http_status,
+        http_status: reply.http_status,
         code,
         subcode: error.get("error_subcode").and_then(Json::as_i64),
         message: redact(error.get("message")?.as_str()?),
-        details: text(data.and_then(|data| data.get("details"))).or_else(|| text(data)),
+        details: error.get("error_data").and_then(details_text).map(|details| redact(&details)),
         user_title: text(error.get("error_user_title")).map(Box::new),
         user_message: text(error.get("error_user_msg")).map(Box::new),
-        trace_id: text(error.get("fbtrace_id")),
+        trace_id: text(error.get("fbtrace_id")).or_else(|| reply.trace_id.as_deref().map(&redact)),
         is_transient: is_transient(error),
     })
+}
+
+/// What `error_data` says: its `details`, or all of it if it has none. `messaging_product` says nothing.
+fn details_text(data: &Json<'_>) -> Option<String> {
+    let text = match (data.get("details"), data) {
+        (Some(details), _) => details.to_plain_text(),
+        (None, Json::Object(pairs)) => {
+            let told = pairs.iter().filter(|(key, _)| key != "messaging_product").cloned().collect();
+            Json::Object(told).to_plain_text()
+        }
+        (None, Json::Null | Json::Bool(_) | Json::Int(_) | Json::OtherNumber | Json::String(_) | Json::Array(_)) => {
+            data.to_plain_text()
+        }
+    };
+    (!text.is_empty()).then_some(text)
 }
 
 /// Any other value than a boolean or null counts as true: a false doubt costs a look, and a missed doubt costs a PIN.
@@ -198,7 +214,13 @@ mod tests {
             http_status in prop::sample::select(vec![100u16, 200, 200, 200, 201, 204, 302, 400, 400, 404, 429, 500, 503]),
             body in body(),
         ) {
-            let reply = HttpReply { http_status, usage: Usage::default(), version: None, body: body.clone().into_bytes() };
+            let reply = HttpReply {
+                http_status,
+                usage: Usage::default(),
+                version: None,
+                trace_id: None,
+                body: body.clone().into_bytes(),
+            };
             let json: Value = serde_json::from_str(&body).unwrap_or_default();
             match set_pin_outcome(&reply, CleanText::new) {
                 Outcome::Confirmed => {

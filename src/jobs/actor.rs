@@ -17,8 +17,10 @@ use futures_util::FutureExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::{self, JoinSet};
 
+use self::refusal_question::RefusalQuestion;
 use super::in_doubt::{InDoubtChange, InDoubtChanges};
 use super::job_starts::{JobStart, JobStarts};
+use super::open_jobs::OpenJobs;
 use super::progress::ProgressSender;
 use super::queue::{NextItem, QueueItem, SendQueue};
 use super::send_task::{Client, Notice, PendingChange, RunningTask, SendTask, TaskResult};
@@ -50,20 +52,14 @@ pub(super) enum Recording {
     Resolution(PhoneNumberId, Resolution),
 }
 
-/// A question about refusals with an unknown code that is not answered yet.
-#[derive(Debug, Clone, Copy)]
-struct RefusalQuestion {
-    code: i64,
-    is_asked: bool,
-}
-
 pub(super) struct JobsActor {
     client: watch::Sender<Client>,
     recorder: Recorder,
     pub(super) progress: ProgressSender,
     pub(super) permits: Arc<Semaphore>,
-    concurrency: usize,
+    concurrency: u32,
     starts: JobStarts,
+    open_jobs: OpenJobs,
     queue: SendQueue,
     pace: Pace,
     tasks: JoinSet<TaskOutput>,
@@ -75,10 +71,14 @@ pub(super) struct JobsActor {
     pub(super) busy: HashSet<PhoneNumberId>,
     in_doubt: InDoubtChanges,
     breaker: Breaker,
+    /// WABAs that may be locked: one of their numbers was refused for it, and none was set since.
+    suspect_wabas: HashSet<WabaId>,
     /// Where questions about unknown refusals go, if a caller answers them.
     questions: Option<mpsc::UnboundedSender<UnknownRefusals>>,
-    /// Until its answer, no queued number is sent.
+    /// Until its answer, nothing is sent.
     question: Option<RefusalQuestion>,
+    /// True while there is a question. For the tasks.
+    is_asking: watch::Sender<bool>,
     idle_waiters: Vec<blocking::Sender<()>>,
     /// True if the process ends, so that nothing is sent any longer.
     is_shutting_down: bool,
@@ -109,8 +109,9 @@ impl JobsActor {
             recorder,
             progress,
             permits: Arc::new(Semaphore::new(concurrency)),
-            concurrency,
+            concurrency: u32::try_from(concurrency).unwrap_or(u32::MAX),
             starts: JobStarts::default(),
+            open_jobs: OpenJobs::default(),
             queue: SendQueue::default(),
             pace,
             tasks: JoinSet::new(),
@@ -119,8 +120,10 @@ impl JobsActor {
             busy: HashSet::new(),
             in_doubt,
             breaker: Breaker::new(concurrency),
+            suspect_wabas: HashSet::new(),
             questions: None,
             question: None,
+            is_asking: watch::Sender::new(false),
             idle_waiters: Vec::new(),
             is_shutting_down: false,
             paused,
@@ -137,6 +140,7 @@ impl JobsActor {
         let mut pace_changes = self.pace.subscribe();
         while is_open || self.has_work() {
             self.record_waiting_jobs();
+            self.hold_retries();
             let permits = Arc::clone(&self.permits);
             pace_changes.mark_unchanged();
             let next = self.next_item(*paused.borrow_and_update());
@@ -161,6 +165,7 @@ impl JobsActor {
                     Err(error) => self.handle_panicked_task(error.id()),
                 },
                 _ = paused.changed() => {}
+                () = RefusalQuestion::take_permits(&mut self.question) => {}
                 () = wait_while_held(&next, &mut pace_changes) => {}
                 Ok(permit) = permits.acquire_owned(), if matches!(next, NextItem::OfWaba(_)) => {
                     if let NextItem::OfWaba(waba) = next {
@@ -237,6 +242,7 @@ impl JobsActor {
             is_recorded: true,
             is_in_escrow: in_doubt.is_in_escrow,
             arrival_deadline: Some(in_doubt.arrival_deadline),
+            last_error: None,
         };
         self.busy.insert(number);
         let failure = self
@@ -282,6 +288,7 @@ impl JobsActor {
             recorder: self.recorder.clone(),
             progress: self.progress.clone(),
             permits: Arc::clone(&self.permits),
+            is_asking: self.is_asking.subscribe(),
             pace: self.pace.clone(),
             cancelled,
             paused: self.paused.subscribe(),
@@ -313,8 +320,12 @@ impl JobsActor {
 
     fn handle_task_result(&mut self, result: TaskResult) {
         let TaskResult { pending, total_attempts, standing } = result;
-        let PendingChange { change, is_in_escrow, arrival_deadline, .. } = pending;
+        let PendingChange { change, attempts_before, is_recorded, is_in_escrow, arrival_deadline, .. } = pending;
         let (id, job, number, before) = (change.id, change.job, change.number, change.status_before);
+        // A PIN that is sent again belongs to a number that has ended.
+        if attempts_before == 0 {
+            self.end_number(job, is_recorded);
+        }
         let finished = self.progress.finished_now(total_attempts);
         self.busy.remove(&number);
         if let Some(deadline) = arrival_deadline {
@@ -403,6 +414,7 @@ impl JobsActor {
             return;
         }
         self.breaker.on_idle();
+        self.suspect_wabas.clear();
         for waiter in self.idle_waiters.drain(..) {
             // The waiter may be gone.
             waiter.send(()).ok();

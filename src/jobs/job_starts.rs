@@ -57,9 +57,10 @@ impl JobStarts {
         targets.any(|target| target.id == number)
     }
 
-    /// Marks every job: it is still recorded, because an operator confirmed it, but nothing of it is sent.
-    pub(super) fn cancel(&mut self, why: &NotSentReason) {
-        for start in self.waiting.iter_mut().chain(&mut self.being_recorded) {
+    /// Marks the jobs that `matches` selects: each is still recorded, because an operator confirmed it, but nothing of it
+    /// is sent.
+    pub(super) fn cancel(&mut self, why: &NotSentReason, matches: impl Fn(&JobStart) -> bool) {
+        for start in self.waiting.iter_mut().chain(&mut self.being_recorded).filter(|start| matches(start)) {
             start.cancelled.get_or_insert_with(|| why.clone());
         }
     }

@@ -53,10 +53,6 @@ impl SendQueue {
         first
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.by_waba.is_empty()
-    }
-
     pub(super) fn len(&self) -> usize {
         self.by_waba.values().map(VecDeque::len).sum()
     }
@@ -111,28 +107,31 @@ impl SendQueue {
         item
     }
 
-    /// Takes all numbers of the WABAs that `matches` selects, in order, with those that are held back.
+    /// Takes all numbers of the WABAs that `matches` selects: those that are held back, then the others, both in order.
     pub(super) fn take(&mut self, matches: impl Fn(Option<WabaId>) -> bool) -> Vec<QueueItem> {
-        let held = self.held.extract_if(.., |planned| matches(planned.target().waba_id())).map(QueueItem::Planned);
-        let queued = self.by_waba.extract_if(|waba, _| matches(*waba)).flat_map(|(_, items)| items);
-        let mut taken: Vec<_> = held.chain(queued).collect();
-        taken.sort_by_key(QueueItem::place);
-        taken
+        let held = self.held.extract_if(.., |planned| matches(planned.target().waba_id())).collect();
+        let queued = self.by_waba.extract_if(|waba, _| matches(*waba)).flat_map(|(_, items)| items).collect();
+        held_first(held, queued)
     }
 
-    /// Takes all numbers of a job, in order, with those that are held back.
+    /// Takes all numbers of a job: those that are held back, then the others, both in order.
     pub(super) fn take_job(&mut self, job: JobId) -> Vec<QueueItem> {
-        let held = self.held.extract_if(.., |planned| planned.job() == job).map(QueueItem::Planned);
-        let mut taken: Vec<_> = held.collect();
+        let held = self.held.extract_if(.., |planned| planned.job() == job).collect();
+        let mut queued = Vec::new();
         for items in self.by_waba.values_mut() {
             let (of_job, others): (VecDeque<_>, _) = mem::take(items).into_iter().partition(|item| item.job() == job);
             *items = others;
-            taken.extend(of_job);
+            queued.extend(of_job);
         }
         self.by_waba.retain(|_, items| !items.is_empty());
-        taken.sort_by_key(QueueItem::place);
-        taken
+        held_first(held, queued)
     }
+}
+
+/// What is held back ends first, so that the last result of the others tells whether anything is still held back.
+fn held_first(held: Vec<PlannedNumber>, mut queued: Vec<QueueItem>) -> Vec<QueueItem> {
+    queued.sort_by_key(QueueItem::place);
+    held.into_iter().map(QueueItem::Planned).chain(queued).collect()
 }
 
 impl RecordedJob {

@@ -79,6 +79,12 @@ impl Recorder {
         written.await.unwrap_or_else(|failure| vec![Err(failure); count])
     }
 
+    /// Records that this process works on a job no longer, without waiting for the write. If the write fails, other
+    /// processes may resume the job only when this one has ended.
+    pub(super) fn record_job_end(&self, job: JobId) {
+        drop(self.journal.end_job(job));
+    }
+
     /// Encrypts the PIN if there are recipients, and records durably that it is about to be sent. Returns true if it
     /// was encrypted.
     pub(super) async fn record_intent(&self, change: Arc<Change>, at: UtcTime) -> Result<bool, RecordIntentError> {

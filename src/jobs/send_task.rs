@@ -17,11 +17,11 @@ use super::recorder::{MAX_RECORD_AGE, RecordIntentError, outcome_record};
 use crate::domain::change::{Change, ChangeState, LATE_ARRIVAL_WINDOW};
 use crate::domain::clock::TimePoint;
 use crate::domain::number::WabaId;
-use crate::domain::outcome::{DoubtReason, Outcome, SendFailure};
+use crate::domain::outcome::{ApiError, DoubtReason, Outcome, SendFailure};
 use crate::domain::standing::{DoubtCause, NotApplied, NotSentReason, Standing};
 use crate::domain::text::CleanText;
 use crate::graph::{Graph, SetPinAnswer};
-use crate::pace::{self, Pace, PacedCall, Refusal};
+use crate::pace::{Pace, PacedCall};
 use crate::policy::quota::{CallEnd, CallTarget, Throttle};
 use crate::policy::retry::{self, NextStep, StopScope};
 
@@ -43,6 +43,8 @@ pub(super) struct PendingChange {
     pub(super) is_in_escrow: bool,
     /// Until when an attempt in doubt can arrive.
     pub(super) arrival_deadline: Option<TimePoint>,
+    /// The error that Graph reported for the last attempt, if it did.
+    pub(super) last_error: Option<Box<ApiError>>,
 }
 
 impl PendingChange {
@@ -54,6 +56,7 @@ impl PendingChange {
             is_recorded: false,
             is_in_escrow: false,
             arrival_deadline: None,
+            last_error: None,
         }
     }
 
@@ -124,6 +127,8 @@ pub(super) struct SendTask {
     pub(super) recorder: Recorder,
     pub(super) progress: ProgressSender,
     pub(super) permits: Arc<Semaphore>,
+    /// True while an operator is asked whether anything more is sent.
+    pub(super) is_asking: watch::Receiver<bool>,
     pub(super) pace: Pace,
     pub(super) cancelled: watch::Receiver<Option<NotSentReason>>,
     pub(super) paused: watch::Receiver<bool>,
@@ -177,6 +182,7 @@ impl SendTask {
                 }
                 NextStep::Retry { after } => {
                     last = self.track_outcome(&mut pending, &outcome);
+                    pending.last_error = outcome.api_error().cloned().map(Box::new);
                     let standing = Standing::after_attempt(outcome, pending.doubt.as_ref());
                     (permit, call) = self.wait_for_retry(&pending, attempt, after, standing, permit.take()).await;
                 }
@@ -335,7 +341,7 @@ impl SendTask {
         mut permit: Option<Permit>,
     ) -> (Option<Permit>, Option<PacedCall>) {
         let target = pending.call_target();
-        let mut changes = self.pace.subscribe();
+        let mut changes = self.pace.subscribe_to(target);
         let mut reported = None;
         loop {
             let pause = self.pace.paused_until(target);
@@ -352,27 +358,21 @@ impl SendTask {
                 self.progress.send_change_state(&pending.change, state);
             }
             let is_due = Instant::now() >= due;
-            let refusal = match is_due.then(|| self.pace.refusal(target)) {
-                None => Refusal::Busy,
-                Some(Some(refusal)) => refusal,
+            let mut refusal = is_due.then(|| self.pace.refusal(target)).flatten();
+            if is_due && refusal.is_none() {
                 // The permit comes first: a task that waits for one must not keep a call from a task that has one.
-                Some(None) => {
-                    let was_held = permit.is_some();
-                    let Some(held) = self.wait_for_permit(permit.take()).await else { return (None, None) };
-                    match self.pace.try_admit(target) {
-                        Ok(call) => return (Some(held), Some(call)),
-                        Err(refusal) => {
-                            permit = was_held.then_some(held);
-                            refusal
-                        }
-                    }
+                let was_held = permit.is_some();
+                let Some(held) = self.wait_for_permit(permit.take()).await else { return (None, None) };
+                match self.pace.try_admit(target) {
+                    Ok(call) => return (Some(held), Some(call)),
+                    Err(why) => (permit, refusal) = (was_held.then_some(held), Some(why)),
                 }
-            };
+            }
             tokio::select! {
                 biased;
                 _ = self.cancelled.wait_for(Option::is_some) => return (None, None),
                 () = tokio::time::sleep_until(due), if !is_due => {}
-                () = pace::wait_for_change(refusal, &mut changes) => {}
+                () = changes.wait(refusal) => {}
             }
         }
     }
@@ -382,11 +382,21 @@ impl SendTask {
         if permit.is_some() {
             return permit;
         }
-        let permits = Arc::clone(&self.permits);
+        let Self { permits, is_asking, cancelled, .. } = self;
+        let next_permit = async {
+            loop {
+                let permit = Arc::clone(permits).acquire_owned().await.ok()?;
+                if !*is_asking.borrow() {
+                    return Some(permit);
+                }
+                drop(permit);
+                is_asking.wait_for(|is_asking| !is_asking).await.ok()?;
+            }
+        };
         tokio::select! {
             biased;
-            _ = self.cancelled.wait_for(Option::is_some) => None,
-            permit = permits.acquire_owned() => permit.ok(),
+            _ = cancelled.wait_for(Option::is_some) => None,
+            permit = next_permit => permit,
         }
     }
 }
@@ -396,7 +406,7 @@ fn waiting_state(pending: &PendingChange, attempt: u8, due: Instant, pause: Opti
     let in_doubt = pending.doubt.is_some();
     match pause.filter(|pause| pause.instant > due.into_std()) {
         Some(until) => ChangeState::Paused { until, in_doubt },
-        None => ChangeState::Waiting { attempt, until: due.into_std(), in_doubt },
+        None => ChangeState::Waiting { attempt, until: due.into_std(), in_doubt, error: pending.last_error.clone() },
     }
 }
 

@@ -26,6 +26,9 @@ pub(super) const HEAD_FILE: &str = "audit.head";
 /// The `outcome` of a finding that audit rows were lost, or may have been lost.
 pub(super) const ROWS_LOST_OUTCOME: &str = "rows_lost";
 
+/// The `outcome` of a request that Meta asked to send later. It is no attempt, and is sent again.
+pub const THROTTLED_OUTCOME: &str = "throttled";
+
 /// What an audit row records: an action of an operator, or a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -36,6 +39,9 @@ pub enum AuditAction {
     /// An operator resumed a job.
     #[serde(rename = "resumed")]
     JobResumed,
+    /// The process that worked on a job does so no longer.
+    #[serde(rename = "job-ended")]
+    JobEnded,
     /// A PIN was about to be sent.
     Intent,
     /// A PIN was about to be sent again.
@@ -91,7 +97,7 @@ pub struct AuditRow {
     pub change: Option<CleanText>,
     /// The job of the change, or the job that was started or resumed.
     pub job: Option<u32>,
-    /// `set`, `failed`, `not_sent`, `no_answer`, how a doubt was resolved, or `rows_lost`.
+    /// `set`, `failed`, `not_sent`, `no_answer`, [`THROTTLED_OUTCOME`], how a doubt was resolved, or `rows_lost`.
     pub outcome: Option<CleanText>,
     /// How many attempts were made.
     #[serde(rename = "tries")]

@@ -17,7 +17,10 @@ use crate::domain::text::CleanText;
 use crate::escrow::{EscrowEntry, Fingerprint, Recipients};
 use crate::state_dir::StateDir;
 
-pub use job::{JobDetail, JobNumber, JobOperator, JobSet, JobStatus, JobSummary, LastRequest, RecordedState};
+pub(in crate::journal) use job::refusal;
+pub use job::{
+    JobDetail, JobNumber, JobOperator, JobSet, JobStatus, JobSummary, JobWorker, LastRequest, RecordedState,
+};
 pub use record::{NumberRecord, NumberUpdate, RecordCursor, RecordedChange};
 
 /// The maximum time from the record of a request until the request can be sent: the record may be 10 s old when the
@@ -252,6 +255,8 @@ pub struct SentChange {
     pub state: RecordedState,
     /// When pindesk was about to send its last request; `None` if only the escrow file had it.
     pub last_attempt_at: Option<UtcTime>,
+    /// When its last request ended, or if it has not ended, as `last_attempt_at`.
+    pub ended_at: Option<UtcTime>,
 }
 
 /// One entry in the history of a number.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::request_index::RequestIndex;
 use crate::domain::number::{Number, PhoneNumberId, Waba};
-use crate::domain::number_arg::{NumberArg, display_digits};
+use crate::domain::number_arg::NumberArg;
 use crate::domain::text::CleanText;
 use crate::domain::text_problem::TextProblem;
 
@@ -89,6 +89,12 @@ impl NumberList {
         &self.errors
     }
 
+    /// True if a line is of no form that is known.
+    #[must_use]
+    pub fn has_unrecognized_line(&self) -> bool {
+        self.errors.iter().any(|(_, error)| error.starts_with(reader::NOT_A_NUMBER))
+    }
+
     /// True if the list has no number and no error.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -143,10 +149,7 @@ impl NumberList {
         let index = RequestIndex::new(&requests);
         let mut found: Vec<Vec<&Number>> = vec![Vec::new(); requests.len()];
         for number in numbers {
-            let by_id = index.with_id(&requests, number.id);
-            let digits = display_digits(number);
-            let by_digits = index.with_digits(&requests, &digits).filter(|position| Some(*position) != by_id);
-            by_id.into_iter().chain(by_digits).for_each(|position| found[position].push(number));
+            index.of_number(&requests, number).into_iter().for_each(|position| found[position].push(number));
         }
         self.flag(profile, wabas, |position| found[position].clone(), false)
     }

@@ -181,7 +181,7 @@ pub(crate) fn write_csv_row(
     out.write_record(cells.chain(journal_cells.map(str::as_bytes))).map_err(csv_error)
 }
 
-fn csv_error(error: csv::Error) -> io::Error {
+pub(super) fn csv_error(error: csv::Error) -> io::Error {
     let message = error.to_string();
     if let csv::ErrorKind::Io(error) = error.into_kind() { error } else { io::Error::other(message) }
 }

@@ -1,7 +1,7 @@
 //! Finds which requests of a list name a number, by its ID or by its display number. It takes eight bytes a request.
 
-use crate::domain::number::PhoneNumberId;
-use crate::domain::number_arg::NumberArg;
+use crate::domain::number::{Number, PhoneNumberId};
+use crate::domain::number_arg::{NumberArg, display_digits};
 
 /// The positions of requests in their list.
 #[derive(Debug)]
@@ -25,6 +25,14 @@ impl RequestIndex {
         Self { by_id, by_digits }
     }
 
+    /// The positions of the requests that name this number, in the same list: the one with its ID first.
+    pub(crate) fn of_number(&self, requests: &[NumberArg], number: &Number) -> Vec<usize> {
+        let by_id = self.with_id(requests, number.id);
+        let digits = display_digits(number);
+        let by_digits = self.with_digits(requests, &digits).filter(|position| Some(*position) != by_id);
+        by_id.into_iter().chain(by_digits).collect()
+    }
+
     /// The position of the request with this ID, in the same list.
     pub(crate) fn with_id(&self, requests: &[NumberArg], id: PhoneNumberId) -> Option<usize> {
         let entry = self.by_id.binary_search_by_key(&Some(id), |position| id_at(requests, *position)).ok()?;
@@ -32,7 +40,7 @@ impl RequestIndex {
     }
 
     /// The positions of the requests with these digits of a display number, in the same list.
-    pub(crate) fn with_digits(&self, requests: &[NumberArg], digits: &str) -> impl Iterator<Item = usize> {
+    fn with_digits(&self, requests: &[NumberArg], digits: &str) -> impl Iterator<Item = usize> {
         let start = self.by_digits.partition_point(|position| digits_at(requests, *position) < Some(digits));
         let equal =
             self.by_digits[start..].iter().take_while(move |position| digits_at(requests, **position) == Some(digits));

@@ -110,9 +110,11 @@ impl Breaker {
         (self.tls_failures, self.unconnected, self.in_doubt) = (0, 0, 0);
     }
 
-    /// Resets the count when no request is in flight or waiting: single numbers in doubt, hours apart, are no outage.
+    /// Resets all counts when no request is in flight or waiting: what failed for single numbers, hours apart, proves
+    /// nothing about the next job.
     pub(crate) fn on_idle(&mut self) {
-        (self.unconnected, self.in_doubt) = (0, 0);
+        (self.tls_failures, self.unconnected, self.in_doubt) = (0, 0, 0);
+        self.unknown_refusals.0 = 0;
         self.accepted_codes.clear();
     }
 }
@@ -207,6 +209,21 @@ mod tests {
         assert_eq!([987_654, 987_655].map(|code| stops(&mut breaker, code)), [0, 1]);
         breaker.on_idle();
         assert_eq!(stops(&mut breaker, 987_654), 1, "the next job is asked about again");
+    }
+
+    #[test]
+    fn what_failed_before_an_idle_time_stops_no_later_job() {
+        let tls = Outcome::NotSent(SendFailure::Tls(CleanText::new("expired")));
+        let doubt = Outcome::InDoubt(DoubtReason::ConnectionLost { after: Duration::ZERO });
+        for (outcome, limit) in [(tls, 3), (no_connection(), 10), (refused(987_654), 5), (doubt, 20)] {
+            let mut breaker = Breaker::new(1);
+            for _ in 0..2 {
+                for _ in 1..limit {
+                    assert_eq!(breaker.record_outcome(&outcome), None, "{outcome:?}");
+                }
+                breaker.on_idle();
+            }
+        }
     }
 
     #[test]

@@ -4,29 +4,53 @@
 //! [`Explanation`] tells support staff why a request failed, whether it changed anything, and what to do. The catalog
 //! never decides what is true about a request (`outcome` does) or whether to retry it (`retry` does).
 
+mod entry;
+mod row;
+mod access_rows;
+mod limit_rows;
+mod number_rows;
 mod table;
 mod foreign_words;
 mod explanation;
+mod meta_words;
 
 use crate::domain::outcome::ApiError;
 
+pub use self::entry::{CatalogEntry, Situation, Words};
 pub use self::explanation::{Applied, Explanation};
+pub use self::meta_words::{LabeledWords, meta_lines, meta_words};
 
 /// How far a failure reaches: what else will fail for the same reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorScope {
     /// Every request of this app.
     App,
+    /// Every request, because the config names a wrong address or version.
+    Endpoint,
     /// Every request with this access token.
     Token,
-    /// Every number of the same WhatsApp Business Account.
+    /// Every number of the same WhatsApp Business Account (WABA), because the access token may not manage it.
+    Permission,
+    /// Every number of the same WABA, because Meta limits the account.
     Waba,
+    /// This number. If Meta says it of a second number of the same WABA, every number of it.
+    NumberThenWaba,
     /// Only this number, or this request.
     Number,
     /// Requests that arrive too soon. Meta asks to slow down.
     Throttle(ThrottleScope),
     /// Unknown, because Meta has an internal error.
     ServerError,
+}
+
+impl ErrorScope {
+    /// True if the same request can succeed later, because the cause lies outside the number.
+    const fn is_outside_number(self) -> bool {
+        match self {
+            Self::App | Self::Endpoint | Self::Token | Self::Permission | Self::Waba | Self::Throttle(_) => true,
+            Self::NumberThenWaba | Self::Number | Self::ServerError => false,
+        }
+    }
 }
 
 /// How far a throttle reaches: what must wait.
@@ -50,42 +74,29 @@ impl ThrottleScope {
     pub fn of(error: &ApiError) -> Option<Self> {
         match lookup(error).scope {
             ErrorScope::Throttle(scope) => Some(scope),
-            ErrorScope::App | ErrorScope::Token | ErrorScope::Waba | ErrorScope::Number | ErrorScope::ServerError => {
-                None
-            }
+            ErrorScope::App
+            | ErrorScope::Endpoint
+            | ErrorScope::Token
+            | ErrorScope::Permission
+            | ErrorScope::Waba
+            | ErrorScope::NumberThenWaba
+            | ErrorScope::Number
+            | ErrorScope::ServerError => None,
         }
     }
 }
 
 /// True if the cause of a refusal lies outside the number, so that the same request can succeed later: the app, the
-/// access token, a permission, or too many requests.
+/// config, the access token, a permission, the account, or too many requests.
 #[must_use]
 pub fn is_cause_outside_number(error: &ApiError) -> bool {
-    match lookup(error).scope {
-        ErrorScope::App | ErrorScope::Token | ErrorScope::Waba | ErrorScope::Throttle(_) => true,
-        ErrorScope::Number | ErrorScope::ServerError => false,
-    }
+    lookup(error).scope.is_outside_number()
 }
 
 /// True if the catalog does not have the code of this error, and the HTTP status does not tell its meaning either.
 #[must_use]
 pub fn is_unknown_code(error: &ApiError) -> bool {
-    std::ptr::eq(lookup(error), &raw const table::UNKNOWN_CODE)
-}
-
-/// What one kind of error means.
-#[derive(Debug, PartialEq, Eq)]
-pub struct CatalogEntry {
-    /// How far the failure reaches.
-    pub scope: ErrorScope,
-    /// A few words for a table cell, at most 48 columns, no full stop.
-    pub summary: &'static str,
-    /// One or two sentences.
-    pub reason: &'static str,
-    /// What to do, one step each.
-    pub advice: &'static [&'static str],
-    /// The minimum wait before a retry can help, in seconds; 0 if Meta names none.
-    pub min_wait_seconds: u64,
+    std::ptr::eq(lookup(error), &raw const number_rows::UNKNOWN_CODE)
 }
 
 /// Looks up the meaning of an error: by its code first, then by its subcode, then by its message. The HTTP status
@@ -160,9 +171,12 @@ mod tests {
     #[test]
     fn every_documented_code_has_its_scope() {
         let cases = [
-            (ErrorScope::Token, &[0, 102, 104, 190, 2500][..]),
-            (ErrorScope::App, &[3, 12]),
-            (ErrorScope::Waba, &[10, 200, 250, 299, 368, 131_005, 131_031]),
+            (ErrorScope::Token, &[0, 102, 104, 190][..]),
+            (ErrorScope::App, &[3]),
+            (ErrorScope::Endpoint, &[12]),
+            (ErrorScope::Permission, &[10, 200, 250, 299, 131_005]),
+            (ErrorScope::Waba, &[368]),
+            (ErrorScope::NumberThenWaba, &[131_031]),
             (ErrorScope::Throttle(ThrottleScope::App), &[4, 341]),
             (ErrorScope::Throttle(ThrottleScope::Token), &[17, 32, 613]),
             (ErrorScope::Throttle(ThrottleScope::Waba), &[80_007, 80_008]),
@@ -170,7 +184,7 @@ mod tests {
             (ErrorScope::ServerError, &[1, 2, 131_000, 131_016, 131_057, 133_004, 2_494_100]),
             (
                 ErrorScope::Number,
-                &[33, 100, 803, 131_008, 131_009, 131_045, 133_000, 133_001, 133_002, 133_003, 133_005],
+                &[33, 100, 803, 2500, 131_008, 131_009, 131_045, 133_000, 133_001, 133_002, 133_003, 133_005],
             ),
             (ErrorScope::Number, &[133_006, 133_007, 133_008, 133_009, 133_010, 133_015, 133_016, 135_000, 136_024]),
             (ErrorScope::Number, &[136_025, 2_388_012, 2_388_091, 2_388_093, 2_388_103]),
@@ -179,7 +193,7 @@ mod tests {
             for code in codes {
                 let entry = lookup(&api_error(400, *code, None, ""));
                 assert_eq!(entry.scope, scope, "{code}");
-                assert_ne!(entry.summary, "Meta refused the request", "{code} is known");
+                assert_ne!(entry.summary(), "Meta refused the request", "{code} is known");
             }
         }
     }
@@ -205,6 +219,7 @@ mod tests {
                 "the app secret does not fit the access token",
             ),
             (api_error(401, 190, Some(463), "Session has expired"), "the access token has expired"),
+            (api_error(401, 190, None, "(#190) Access token has expired"), "the access token has expired"),
             (api_error(401, 190, Some(1), ""), "Meta refused the access token"),
             (api_error(400, 190, None, "Malformed access token [token]"), "Meta cannot read the access token"),
             (
@@ -212,11 +227,34 @@ mod tests {
                 "Meta cannot read the access token",
             ),
             (api_error(401, 190, None, "The access token could not be decrypted"), "Meta cannot read the access token"),
-            (api_error(400, 200, None, "(#200) Provide valid app ID"), "no access token was sent"),
+            (api_error(400, 200, None, "(#200) Provide valid app ID"), "Meta got no access token"),
             (api_error(403, 200, None, "(#200) Permissions error"), "the access token may not manage this number"),
+            (api_error(400, 200, None, "API access blocked."), "Meta has blocked the app"),
+            (api_error(400, 100, None, "(#100) Missing Permission"), "the access token may not manage this number"),
+            (
+                api_error(400, 100, None, "Object with ID '1' cannot be loaded due to missing permissions"),
+                "Meta did not accept the request",
+            ),
+            (
+                api_error(
+                    400,
+                    100,
+                    None,
+                    "(#100) Tried accessing nonexisting field (display_phone_number) on node type (Business)",
+                ),
+                "the ID is not that of a phone number",
+            ),
+            (api_error(400, 100, Some(2_388_091), "Invalid parameter"), "the number cannot be migrated now"),
+            (
+                api_error(400, 2500, None, "An active access token must be used to query information"),
+                "Meta got no access token",
+            ),
+            (api_error(400, 2500, None, "Unknown path components: /v99.0/1"), "Meta does not know this address"),
+            (api_error(400, 104, None, "(#104) Incorrect signature"), "Meta cannot verify the signature"),
+            (api_error(401, 104, None, "An access token is required"), "Meta got no access token"),
         ];
         for (error, summary) in cases {
-            assert_eq!(lookup(&error).summary, summary, "{error:?}");
+            assert_eq!(lookup(&error).summary(), summary, "{error:?}");
         }
     }
 
@@ -224,7 +262,7 @@ mod tests {
     fn the_details_decide_if_the_message_is_only_a_title() {
         let mut error = api_error(400, 100, None, "(#100) Invalid parameter");
         error.details = Some(CleanText::new("PIN is too easy to guess"));
-        assert_eq!(lookup(&error).summary, "Meta refused this PIN");
+        assert_eq!(lookup(&error).summary(), "Meta refused this PIN");
     }
 
     #[test]
@@ -253,7 +291,17 @@ mod tests {
 
     #[test]
     fn only_some_refusals_are_due_to_the_number() {
-        for (code, is_outside) in [(190, true), (3, true), (200, true), (80_008, true), (100, false), (2, false)] {
+        for (code, is_outside) in [
+            (190, true),
+            (3, true),
+            (12, true),
+            (200, true),
+            (368, true),
+            (80_008, true),
+            (131_031, false),
+            (100, false),
+            (2, false),
+        ] {
             assert_eq!(is_cause_outside_number(&api_error(400, code, None, "")), is_outside, "{code}");
         }
         for (status, code, is_unknown) in [(400, 987_654, true), (401, 987_654, false), (400, 100, false)] {
@@ -264,12 +312,12 @@ mod tests {
     #[test]
     fn every_text_of_the_table_fits_its_place() {
         for entry in table::all_entries() {
-            assert!(width(entry.summary) <= 48, "{}", entry.summary);
-            assert!(!entry.summary.ends_with('.'), "{}", entry.summary);
-            assert!(entry.reason.ends_with('.'), "{}", entry.reason);
-            assert!(!entry.advice.is_empty(), "{}", entry.summary);
+            assert!(width(entry.summary()) <= 48, "{}", entry.summary());
+            assert!(!entry.summary().ends_with('.'), "{}", entry.summary());
+            assert!(entry.reason().ends_with('.'), "{}", entry.reason());
+            assert!(!entry.steps().is_empty(), "{}", entry.summary());
         }
-        for step in table::all_entries().flat_map(|entry| entry.advice).chain(&RESET_LOST_PIN_STEPS) {
+        for step in table::all_entries().flat_map(CatalogEntry::steps).chain(&RESET_LOST_PIN_STEPS) {
             assert!(width(step) <= 74, "{step}");
             assert!(!step.contains('!'), "{step}");
         }

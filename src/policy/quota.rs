@@ -190,13 +190,22 @@ impl Budgets {
 
     /// The longest pause of the scopes of a call, if one of them is paused.
     pub fn pause(&mut self, target: CallTarget, now: Instant) -> Option<ScopePause> {
+        self.pauses(target, now).max_by_key(|pause| pause.until)
+    }
+
+    /// True if Meta throttles a scope of the call, whatever other pauses there are.
+    pub fn is_throttled(&mut self, target: CallTarget, now: Instant) -> bool {
+        self.pauses(target, now).any(|pause| matches!(pause.cause, PauseCause::Throttled(_)))
+    }
+
+    /// The pauses of the scopes of a call.
+    fn pauses(&mut self, target: CallTarget, now: Instant) -> impl Iterator<Item = ScopePause> {
         let waba = self.wabas.get_mut(&target.waba).map(|budget| (QuotaScope::Waba(target.waba), budget));
         let number = target.number.and_then(|id| Some((QuotaScope::Number(id), self.numbers.get_mut(&id)?)));
         let scopes = [(QuotaScope::App, &mut self.app), (QuotaScope::Token, &mut self.token)];
-        let pause = |(scope, budget): (QuotaScope, &mut Budget)| {
+        scopes.into_iter().chain(waba).chain(number).filter_map(move |(scope, budget)| {
             budget.pause(now).map(|(cause, until)| ScopePause { scope, cause, until })
-        };
-        scopes.into_iter().chain(waba).chain(number).filter_map(pause).max_by_key(|pause| pause.until)
+        })
     }
 
     /// What is left of the calls of a WABA; `None` if Meta told nothing of them in the last hour.

@@ -57,7 +57,9 @@ pub enum StopScope {
     Nothing,
     /// All requests for the same WABA stop.
     Waba,
-    /// All requests stop, because Meta refuses the app.
+    /// All requests for the same WABA stop if this is the second such outcome of the WABA.
+    WabaIfRepeated,
+    /// All requests stop, because Meta refuses the app, or does not know the address.
     App,
     /// All requests stop, because Meta refused the access token.
     Token,
@@ -133,7 +135,13 @@ fn min_retry_wait(outcome: &Outcome) -> Option<Duration> {
             let entry = error_catalog::lookup(error);
             match entry.scope {
                 ErrorScope::Throttle(_) | ErrorScope::ServerError => Some(min_wait(entry)),
-                ErrorScope::App | ErrorScope::Token | ErrorScope::Waba | ErrorScope::Number => None,
+                ErrorScope::App
+                | ErrorScope::Endpoint
+                | ErrorScope::Token
+                | ErrorScope::Permission
+                | ErrorScope::Waba
+                | ErrorScope::NumberThenWaba
+                | ErrorScope::Number => None,
             }
         }
         Outcome::NotSent(SendFailure::NoConnection(_)) => Some(Duration::ZERO),
@@ -176,9 +184,10 @@ fn stop_scope(outcome: &Outcome) -> StopScope {
     }
     let Some(error) = outcome.api_error() else { return StopScope::Nothing };
     match error_catalog::lookup(error).scope {
-        ErrorScope::App => StopScope::App,
+        ErrorScope::App | ErrorScope::Endpoint => StopScope::App,
         ErrorScope::Token => StopScope::Token,
-        ErrorScope::Waba => StopScope::Waba,
+        ErrorScope::Permission | ErrorScope::Waba => StopScope::Waba,
+        ErrorScope::NumberThenWaba => StopScope::WabaIfRepeated,
         ErrorScope::Number | ErrorScope::Throttle(_) | ErrorScope::ServerError => StopScope::Nothing,
     }
 }

@@ -1,6 +1,7 @@
 //! Tests in one process, without a journal: quick enough to run after every change.
 
 mod config;
+mod error_words;
 mod graph;
 mod numbers;
 mod pages;

@@ -150,6 +150,46 @@ fn a_walk_sends_the_numbers_that_it_counted() {
 }
 
 #[test]
+fn a_filtered_list_of_many_numbers_can_be_left() {
+    let press = |key| (0, WalkStep::Press(key));
+    let keys = [Key::Char('l'), Key::Char('f'), Key::Char('p'), Key::Enter].map(press);
+    let mut walker = run_steps([(0, WalkStep::OpenManyPins(vec![0]))].into_iter().chain(keys));
+    assert_eq!(walker.app.mode(), Mode::ManyPinsList);
+    walker.check_every_page_can_be_left();
+}
+
+#[test]
+fn a_walk_resumes_what_its_job_left() {
+    for is_given in [false, true] {
+        // One was set; one failed, one was not sent and one was stopped by a refused token.
+        let walker = run_steps([
+            (0, WalkStep::JobRecorded { status: 0, states: vec![2, 3, 0, 4], is_given }),
+            (0, WalkStep::OpenJob),
+            (0, WalkStep::OpenJob),
+            (0, WalkStep::TypePin(PINS[0])),
+            (500, WalkStep::SendMany),
+        ]);
+        assert_eq!((walker.app.mode(), walker.app.running_count()), (Mode::Job, 2), "{is_given}");
+    }
+}
+
+#[test]
+fn a_walk_stops_its_job_after_the_question() {
+    let press = |key| WalkStep::Press(Key::Char(key));
+    for (pause, is_stopped) in [(399, false), (400, true)] {
+        let walker = run_steps([
+            (0, WalkStep::JobRecorded { status: 2, states: vec![0, 0], is_given: false }),
+            (0, WalkStep::JobStarted(vec![0, 1], Some(1))),
+            (0, WalkStep::OpenJob),
+            (0, press('x')),
+            (pause, press('y')),
+        ]);
+        let expected = if is_stopped { Mode::Job } else { Mode::JobStop };
+        assert_eq!(walker.app.mode(), expected, "{pause} ms after the question");
+    }
+}
+
+#[test]
 fn any_key_or_paste_restarts_the_quiet_time() {
     let press = |key| WalkStep::Press(key);
     let early_steps =

@@ -5,6 +5,7 @@
 use std::fmt::Write as _;
 use std::fs::{self, Permissions};
 use std::io::Read as _;
+use std::ops::Range;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::Command;
@@ -15,6 +16,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::faulty_graph::{self, FaultOptions, FaultyGraph};
+use super::pty::PtySession;
 
 /// A fake Graph API, a home directory, and the key that PINs are encrypted to.
 pub(crate) struct CrashFixture {
@@ -53,14 +55,7 @@ impl CrashFixture {
 
     /// A command of pindesk, with a config that names this WABA.
     pub(crate) fn command(&self, waba: usize, arguments: &[&str]) -> Command {
-        let config = format!(
-            "[profile.acme]\ntoken_file = \"{}\"\ngraph_url = \"{}\"\n[[profile.acme.waba]]\nid = \"{}\"\n[escrow]\nrecipients = [\"{}\"]\n",
-            self.path("token").display(),
-            self.graph.url(),
-            faulty_graph::waba_id(waba),
-            self.key.to_public(),
-        );
-        self.write_file("config.toml", &config, 0o600);
+        self.write_config(waba..waba + 1);
         let mut command = Command::new(env!("CARGO_BIN_EXE_pindesk"));
         command
             .arg("--config")
@@ -70,6 +65,30 @@ impl CrashFixture {
             .args(arguments);
         command.env_clear().env("HOME", self.temp_dir.path()).env("PATH", "/usr/bin:/bin");
         command
+    }
+
+    fn write_config(&self, wabas: Range<usize>) {
+        let wabas = wabas.map(|waba| format!("[[profile.acme.waba]]\nid = \"{}\"\n", faulty_graph::waba_id(waba)));
+        let config = format!(
+            "[profile.acme]\ntoken_file = \"{}\"\ngraph_url = \"{}\"\n{}[escrow]\nrecipients = [\"{}\"]\n",
+            self.path("token").display(),
+            self.graph.url(),
+            wabas.collect::<String>(),
+            self.key.to_public(),
+        );
+        self.write_file("config.toml", &config, 0o600);
+    }
+
+    /// Starts the console with the numbers of the first WABAs, and waits until it reads them.
+    pub(crate) fn start_console(&self, wabas: usize) -> PtySession {
+        self.write_config(0..wabas);
+        let (config, state, home) = (self.path("config.toml"), self.path("state"), self.path(""));
+        let [config, state, home] = [&config, &state, &home].map(|path| path.to_str().expect("UTF-8"));
+        let env = [("TERM", "xterm-256color"), ("LANG", "C.UTF-8"), ("HOME", home), ("PATH", "/usr/bin:/bin")];
+        let program = env!("CARGO_BIN_EXE_pindesk");
+        let session = PtySession::spawn(program, &["--config", config, "--state-dir", state], (100, 24), &env);
+        session.wait_for("online");
+        session
     }
 
     /// The command that sets a random PIN on each of the first `count` numbers of a WABA, with JSON output.

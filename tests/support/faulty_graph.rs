@@ -50,6 +50,8 @@ pub(crate) struct GraphThrottle {
 struct FaultyGraphState {
     in_force: HashMap<String, String>,
     pin_requests: usize,
+    /// How many PIN requests arrived for each number.
+    requests_by_number: HashMap<String, usize>,
     throttle: Option<GraphThrottle>,
     /// When the throttle began.
     throttled_since: Option<Instant>,
@@ -137,6 +139,11 @@ impl FaultyGraph {
         self.shared.state.lock().expect("no thread panicked").pin_requests
     }
 
+    /// How many PIN requests arrived for each number that has any.
+    pub(crate) fn requests_by_number(&self) -> HashMap<String, usize> {
+        self.shared.state.lock().expect("no thread panicked").requests_by_number.clone()
+    }
+
     /// Waits until this many PIN requests arrived. False if they do not arrive in time.
     pub(crate) fn wait_for_requests(&self, count: usize) -> bool {
         self.wait_until(|state| state.pin_requests >= count)
@@ -194,8 +201,9 @@ impl SharedGraphState {
 
 impl FaultyGraphState {
     /// Counts a PIN request. Returns the throttle that refuses it, if one does.
-    fn count_request(&mut self) -> Option<GraphThrottle> {
+    fn count_request(&mut self, number: &str) -> Option<GraphThrottle> {
         self.pin_requests += 1;
+        *self.requests_by_number.entry(number.to_owned()).or_default() += 1;
         let throttle = self.throttle.as_mut()?;
         if throttle.accepted_before > 0 {
             throttle.accepted_before -= 1;
@@ -247,7 +255,7 @@ async fn serve_connection(
                 let fault = (random.next_below(100) < options.fault_percent.into())
                     .then(|| ALL_FAULTS[usize::try_from(random.next_below(6)).expect("a small number")]);
                 let mut throttle = None;
-                shared.update(|state| throttle = state.count_request());
+                shared.update(|state| throttle = state.count_request(number));
                 tokio::time::sleep(delay).await;
                 if let Some(throttle) = throttle {
                     let is_open = write_throttled(&mut stream, throttle).await;

@@ -188,15 +188,27 @@ impl TerminalFixture {
 
     /// Sets [`PIN`] on a number with a command, in another process, for the user `ana`.
     pub(crate) fn set_pin_by_command(&self, id: &str, last_four: &str) {
+        self.run_command_with_pin(&["pin", "set", id, "--confirm", last_four]);
+    }
+
+    /// Runs a command with [`PIN`] in another process, for the user `ana`.
+    pub(crate) fn run_command_with_pin(&self, arguments: &[&str]) {
         let pin_file = self.path("pin");
         fs::write(&pin_file, PIN).expect("the file is written");
         fs::set_permissions(&pin_file, fs::Permissions::from_mode(0o600)).expect("the mode is set");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pindesk"));
-        command.arg("--config").arg(self.path("config.toml")).args(["pin", "set", id, "--pin-file"]).arg(&pin_file);
-        command.args(["--confirm", last_four]).env_clear().env("HOME", self.path("")).env("USER", "ana");
-        let output = command.output().expect("the command runs");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let pin_path = pin_file.to_str().expect("UTF-8");
+        self.run_command(&[arguments, &["--pin-file", pin_path]].concat());
         fs::remove_file(pin_file).expect("it was there");
+    }
+
+    /// Runs a command in another process, for the user `ana`, and returns what it printed.
+    pub(crate) fn run_command(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pindesk"));
+        command.arg("--config").arg(self.path("config.toml")).args(arguments);
+        let output = command.env_clear().env("HOME", self.path("")).env("USER", "ana").output();
+        let output = output.expect("the command runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("UTF-8")
     }
 
     /// Starts the console and does not wait for anything.

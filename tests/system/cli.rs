@@ -13,6 +13,7 @@ mod json_page;
 mod meta_texts;
 mod numbers;
 mod outcomes;
+mod pauses;
 mod pin_set;
 mod refusals;
 mod signals;

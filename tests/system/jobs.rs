@@ -27,7 +27,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pindesk::config::endpoint::{AccessToken, Credentials, Endpoint};
-use pindesk::domain::change::{ChangeState, InDoubtDetails, Progress};
+use pindesk::domain::change::{ChangeState, InDoubtDetails, JobId, Progress};
 use pindesk::domain::clock::{Clock, ManualClock, TimePoint, UtcTime};
 use pindesk::domain::number::{Number, PhoneNumberId, TwoStep, Waba, WabaId};
 use pindesk::domain::pin::{Pin, PinChoice};
@@ -35,7 +35,7 @@ use pindesk::domain::pin_plan::{PinPlan, Targets};
 use pindesk::domain::standing::NotSentReason;
 use pindesk::graph::Graph;
 use pindesk::jobs::{JobsHandle, Recorder};
-use pindesk::journal::RecoveryReport;
+use pindesk::journal::{JobStatus, RecoveryReport};
 use pindesk::pace::{Pace, Pause};
 use pindesk::simulator::{FULL_ACCESS_TOKEN, FaultPlan, Simulator, SimulatorSpec, WorldSpec};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -201,6 +201,14 @@ impl JobsFixture {
             start.await.ok();
         }
         self.jobs.resume();
+    }
+
+    /// What the journal says of a job, once it has every record so far.
+    async fn job_status(&self, job: JobId) -> JobStatus {
+        let journal = &self.recorder.journal;
+        journal.flush().await;
+        let detail = journal.open_reader().and_then(|reader| reader.job(job)).expect("readable");
+        detail.expect("a job").summary.status
     }
 
     /// Sets the same PIN on each number of a list, as one job.

@@ -2,7 +2,7 @@
 //!
 //! It needs the state directory alone, and changes nothing in it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::io::{self, BufWriter, Write};
 
 use clap::{Args, Subcommand};
@@ -11,7 +11,7 @@ use crate::cli::args::GlobalArgs;
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::known_numbers::KnownNumbers;
-use crate::cli::output::audit_row::AuditTable;
+use crate::cli::output::audit_row::{AuditTable, AuditTableFacts};
 use crate::cli::output::stdio::{eprint_line, exit_code_after_print};
 use crate::cli::output::table::{self, TableStyle};
 use crate::cli::records;
@@ -23,8 +23,8 @@ use crate::domain::json_text::SCHEMA_VERSION;
 use crate::domain::number::PhoneNumberId;
 use crate::domain::number_arg::NumberArg;
 use crate::domain::redact::{redacted_path, redacted_word};
-use crate::domain::text::CleanText;
-use crate::journal::{AuditRow, JournalError, JournalReader};
+use crate::domain::text::{CleanText, width};
+use crate::journal::{AuditAction, AuditRow, JournalError, JournalReader, RecordedState, SentChange};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuditCommand {
@@ -95,9 +95,13 @@ impl AuditFilter {
         rerun: &RerunOptions,
     ) -> Result<Self, CliError> {
         let now = Clock::System.now().utc;
+        let (since, until) = (args.since.map(|since| since.start(now)), args.until.map(|until| until.end(now)));
+        if since.zip(until).is_some_and(|(since, until)| until <= since) {
+            return Err(CliError::usage("--until is before --since, so that no entry can match"));
+        }
         Ok(Self {
-            since: args.since.map(|since| since.start(now)),
-            until: args.until.map(|until| until.end(now)),
+            since,
+            until,
             number: args.number.as_ref().map(|number| find_number(number, known, journal, rerun)).transpose()?,
             who: args.who.as_ref().map(|who| find_operator(who, journal)).transpose()?,
         })
@@ -163,10 +167,50 @@ fn show(args: &AuditShowArgs, journal: &JournalReader, global: &GlobalArgs) -> R
     let printed = if args.json {
         print_json(journal, &filter, &mut out)?
     } else {
-        let table = AuditTable::new(&known, args.wide, TableStyle::for_stdout(global.no_color, args.wide));
+        let facts = table_facts(journal, &filter)?;
+        let table = AuditTable::new(&known, facts, args.wide, TableStyle::for_stdout(global.no_color, args.wide));
         print_table(journal, &filter, &table, &mut out)?
     };
     exit_code_after_print(printed.and_then(|()| out.flush()), ExitCode::Done)
+}
+
+/// Reads the log once before it is printed. Rows of requests that have no later row about their outcome, and whose
+/// process is gone, are cut off: a table that called them `sending` would say that they still are.
+fn table_facts(journal: &JournalReader, filter: &AuditFilter) -> Result<AuditTableFacts, CliError> {
+    let (mut without_outcome, mut who_width): (HashMap<String, i64>, usize) = (HashMap::new(), 0);
+    let scanned = journal.for_each_audit_row(filter.since, |row| {
+        if filter.includes(&row) {
+            who_width = who_width.max(width(row.operator_name().as_str()));
+        }
+        let Some(change) = &row.change else { return Ok(()) };
+        match row.action {
+            AuditAction::Intent | AuditAction::Retry => {
+                without_outcome.insert(change.to_string(), row.sequence);
+            }
+            AuditAction::Outcome => {
+                without_outcome.remove(change.as_str());
+            }
+            AuditAction::JobStarted
+            | AuditAction::JobResumed
+            | AuditAction::JobEnded
+            | AuditAction::Resolved
+            | AuditAction::PinDecrypted
+            | AuditAction::RecipientsStored
+            | AuditAction::RecipientsAccepted
+            | AuditAction::ScreenHidden
+            | AuditAction::ScreenShown
+            | AuditAction::Finding => {}
+        }
+        Ok(())
+    })?;
+    scanned.map_err(|error| CliError::machine("cannot read the audit log", &error))?;
+    if without_outcome.is_empty() {
+        return Ok(AuditTableFacts { who_width, ..AuditTableFacts::default() });
+    }
+    let sent = journal.sent_changes()?;
+    let is_over = |change: &&SentChange| change.state != RecordedState::Running;
+    let cut_off = sent.iter().filter(is_over).filter_map(|sent| without_outcome.remove(&sent.change.to_string()));
+    Ok(AuditTableFacts { cut_off: cut_off.collect(), who_width })
 }
 
 /// Prints the rows as they are read: the log may not fit in memory.

@@ -1,11 +1,13 @@
 //! `pindesk escrow`: lists and decrypts the encrypted PINs, and accepts changed recipients.
 //!
-//! Listing and decrypting need the escrow file alone: no config, no journal, no network. Only `open` shows a PIN. If there
-//! is a journal, it records who decrypts a PIN before the PIN is shown.
+//! Listing and decrypting need no config and no network. The escrow file is enough; a journal adds the PINs that only it
+//! has, the names of the numbers, and what became of each PIN. Only `open` shows a PIN. If there is a journal, it records
+//! who decrypts a PIN before the PIN is shown.
 
 mod ack;
 mod in_force;
 mod store;
+mod unopened;
 mod print;
 
 use std::io::{self, IsTerminal as _, Write as _};
@@ -95,7 +97,7 @@ pub(crate) fn run(
 fn list(args: &EscrowListArgs, state_dir: &Path, is_explicit: bool, global: &GlobalArgs) -> Result<ExitCode, CliError> {
     let rerun = RerunOptions::new(global);
     let store = EscrowStore::read(state_dir, is_explicit, &args.numbers, &rerun)?;
-    store.changes.iter().for_each(|change| change.warn_if_entries_differ(&rerun));
+    store.changes.iter().for_each(|change| change.warn_if_entries_differ(&store.known, &rerun));
     let printed = if args.json {
         print::list_json(&store)
     } else {
@@ -125,7 +127,7 @@ fn decrypt_pins(
     // A PIN that was never in force is not shown, and so not decrypted, unless it is asked for.
     let (hidden, shown): (Vec<_>, Vec<_>) =
         store.changes.iter().partition(|change| !args.all && change.was_never_set());
-    let decryptions: Vec<_> = shown.iter().flat_map(|change| change.decrypt(&identities)).collect();
+    let decryptions: Vec<_> = shown.iter().flat_map(|change| change.decrypt(&identities, &store.known)).collect();
     let decrypted = decryptions.iter().filter(|decryption| decryption.result.is_ok());
     record_decryptions(store.dir.as_ref(), decrypted.map(|decryption| decryption.entry))?;
     if !hidden.is_empty() && !global.quiet {

@@ -16,6 +16,7 @@ use clap::{Args, Subcommand};
 
 use crate::cli::arg_parsers;
 use crate::cli::args::GlobalArgs;
+use crate::cli::checked_job::CheckedJob;
 use crate::cli::checks::{self, ConfirmFlags, Unconfirmed};
 use crate::cli::confirm::{QuestionNotes, Selection};
 use crate::cli::discovery;
@@ -42,7 +43,8 @@ use crate::domain::number_arg::NumberArg;
 use crate::domain::pin::PinChoice;
 use crate::domain::pin_plan::PinPlan;
 use crate::domain::redact::redacted_path;
-use crate::journal::{JobDetail, JobNumber, JobStatus, JobSummary, PinSource};
+use crate::domain::standing::ChangeResult;
+use crate::journal::{JobDetail, JobNumber, JobStatus, JobSummary, JournalReader, PinSource, RecordedState};
 
 use check::{Checked, JobsCheckArgs};
 use report::JobsReportArgs;
@@ -114,8 +116,33 @@ pub(crate) fn run(
             report::print(args, &job, &known)
         }
         JobsCommand::Check(args) => check(args, &state_dir, overrides, env, global),
-        JobsCommand::Resume(args) => resume(args, &state_dir, overrides, env, global),
+        JobsCommand::Resume(args) => CheckedJob::run(check_rest(args, &state_dir, overrides, env, global)),
     }
+}
+
+/// The job, and the journal that has it.
+fn read_job(
+    state_dir: &Path,
+    is_explicit: bool,
+    id: JobId,
+    rerun: &RerunOptions,
+) -> Result<(JobDetail, JournalReader), CliError> {
+    let place = redacted_path(state_dir);
+    let Some(journal) = records::open_existing(state_dir, is_explicit)? else {
+        let missing = CliError::usage(format!("no job {id}: there are no jobs yet in {place}"));
+        return Err(missing.remedy("If the jobs are elsewhere, add: --state-dir DIR"));
+    };
+    match journal.job(id)? {
+        Some(job) => Ok((job, journal)),
+        None => {
+            Err(CliError::usage(format!("no job {id} in {place}"))
+                .remedy(format!("See {}.", rerun.command("jobs list"))))
+        }
+    }
+}
+
+fn find_job(state_dir: &Path, id: JobId, rerun: &RerunOptions) -> Result<JobDetail, CliError> {
+    read_job(state_dir, false, id, rerun).map(|(job, _)| job)
 }
 
 /// The job, and the numbers that the journal knows.
@@ -125,19 +152,7 @@ fn find_job_with_names(
     id: JobId,
     rerun: &RerunOptions,
 ) -> Result<(JobDetail, KnownNumbers), CliError> {
-    let place = redacted_path(state_dir);
-    let Some(journal) = records::open_existing(state_dir, is_explicit)? else {
-        let missing = CliError::usage(format!("no job {id}: there are no jobs yet in {place}"));
-        return Err(missing.remedy("If the jobs are elsewhere, add: --state-dir DIR"));
-    };
-    let job = journal.job(id)?.map(|job| (job, KnownNumbers::read(&journal)));
-    job.ok_or_else(|| {
-        CliError::usage(format!("no job {id} in {place}")).remedy(format!("See {}.", rerun.command("jobs list")))
-    })
-}
-
-fn find_job(state_dir: &Path, id: JobId, rerun: &RerunOptions) -> Result<JobDetail, CliError> {
-    find_job_with_names(state_dir, false, id, rerun).map(|(job, _)| job)
+    read_job(state_dir, is_explicit, id, rerun).map(|(job, journal)| (job, KnownNumbers::read(&journal)))
 }
 
 fn check(
@@ -180,9 +195,15 @@ fn require_profile(job: &JobSummary, profile: &Profile) -> Result<(), CliError> 
         .remedy(format!("Add: --profile {}", job.profile)))
 }
 
-/// Says which numbers are left out, because another job set a PIN there.
-fn warn_set_since(job: JobId, numbers: &[JobNumber], options: OutputOptions) {
-    let set_since = numbers.iter().filter(|number| number.is_set_since && number.is_left()).count();
+/// True if resuming sends a PIN to it, unless another job set one since; with `failed`, if Meta refused it for whatever
+/// reason.
+fn is_wanted(number: &JobNumber, failed: bool) -> bool {
+    number.is_left() || failed && number.state == RecordedState::Ended(ChangeResult::Failed)
+}
+
+/// Says how many numbers are left out, because another job set a PIN there.
+fn warn_set_since(job: JobId, numbers: &[JobNumber], failed: bool, options: OutputOptions) {
+    let set_since = numbers.iter().filter(|number| number.is_set_since && is_wanted(number, failed)).count();
     if set_since > 0 && !options.is_quiet {
         let numbers = table::numbers_label(set_since);
         eprint_line(&format!("pindesk: {numbers} left out: another job set a PIN there after job {job} began."));
@@ -191,17 +212,18 @@ fn warn_set_since(job: JobId, numbers: &[JobNumber], options: OutputOptions) {
 
 /// The numbers that resuming sends; with `failed`, all that Meta refused are among them.
 fn numbers_left(numbers: &[JobNumber], failed: bool) -> Vec<PhoneNumberId> {
-    let is_left = |number: &&JobNumber| number.is_resumable() || failed && number.has_failed();
+    let is_left = |number: &&JobNumber| !number.is_set_since && is_wanted(number, failed);
     numbers.iter().filter(is_left).map(|number| number.number).collect()
 }
 
-fn resume(
+/// Checks and confirms the rest of a job.
+fn check_rest(
     args: &JobsResumeArgs,
     state_dir: &Path,
     overrides: &Overrides,
     env: &Env,
     global: &GlobalArgs,
-) -> Result<ExitCode, CliError> {
+) -> Result<CheckedJob, CliError> {
     let id = JobId::new(args.job);
     let rerun = RerunOptions::new(global).with_pin_file(args.pin_file.as_deref()).with_replace(args.replace);
     let JobDetail { summary: job, numbers } = find_job(state_dir, id, &rerun)?;
@@ -209,8 +231,13 @@ fn resume(
         return Err(CliError::not_ready(format!("another process is working on job {id}")).nothing_sent());
     }
     if numbers_left(&numbers, args.failed).is_empty() {
-        warn_set_since(id, &numbers, OutputOptions::new(args.json, global));
-        return Ok(report_nothing_left(id, OutputOptions::new(args.json, global), global));
+        warn_set_since(id, &numbers, args.failed, OutputOptions::new(args.json, global));
+        return Ok(CheckedJob::NothingToSend(report_nothing_left(
+            id,
+            &numbers,
+            OutputOptions::new(args.json, global),
+            global,
+        )));
     }
     // The recorded outcomes are not needed while the rest is sent.
     drop(numbers);
@@ -224,9 +251,9 @@ fn resume(
     let numbers = find_job(state_dir, id, &rerun)?.numbers;
     let ids = numbers_left(&numbers, args.failed);
     let options = OutputOptions::new(args.json, global);
-    warn_set_since(id, &numbers, options);
+    warn_set_since(id, &numbers, args.failed, options);
     if ids.is_empty() {
-        return Ok(report_nothing_left(id, options, global));
+        return Ok(CheckedJob::NothingToSend(report_nothing_left(id, &numbers, options, global)));
     }
     checks::require_escrow_for_random(&pins, Selection::Many, records.has_escrow)?;
     let graph = graph.map_or_else(|| open_graph(&config.profile), Ok)?;
@@ -249,7 +276,8 @@ fn resume(
     let flags = ConfirmFlags { may_replace, confirm, unconfirmed, notes };
     checks::check_numbers(&config.profile, &pins, &numbers, Selection::Many, flags)?;
     let Some(session) = records.session else {
-        return dry_run::print(&numbers, &checks::expected_confirmation(Selection::Many, &numbers), &[], options);
+        let confirmation = checks::expected_confirmation(Selection::Many, &numbers);
+        return dry_run::print(&numbers, &confirmation, &[], options).map(CheckedJob::NothingToSend);
     };
     session.cache_numbers(&config.profile.name, &numbers);
     records::warn_unresolved(&session.report, &rerun);
@@ -257,16 +285,29 @@ fn resume(
     let plan = PinPlan { targets: run_job::require_targets(numbers)?, pins };
     let can_ask = unconfirmed == Unconfirmed::Ask;
     let confirmed = ConfirmedJob { profile, start, plan, graph, pace, session, concurrency, rerun, can_ask, early };
-    run_job::run(confirmed, runtime, options)
+    Ok(CheckedJob::Confirmed(Box::new(confirmed), runtime, options))
 }
 
-fn report_nothing_left(id: JobId, options: OutputOptions, global: &GlobalArgs) -> ExitCode {
+fn report_nothing_left(id: JobId, numbers: &[JobNumber], options: OutputOptions, global: &GlobalArgs) -> ExitCode {
     let mut results = ResultPrinter::new(options, Arc::default(), RerunOptions::new(global));
     if options.is_json {
         results.print_summary(id);
     }
     let show = results.rerun.command(&format!("jobs show {id}"));
     eprint_line(&format!("pindesk: every number of job {id} was sent already. See {show}."));
+    let is_in_doubt = |number: &JobNumber| number.state == RecordedState::Ended(ChangeResult::NoAnswer);
+    for (has_any, what, words) in [
+        (numbers.iter().any(is_in_doubt), "To check those in doubt", format!("jobs check {id}")),
+        (
+            numbers.iter().any(JobNumber::has_failed),
+            "To send those that failed again",
+            format!("jobs resume {id} --failed"),
+        ),
+    ] {
+        if has_any && !options.is_quiet {
+            eprint_line(&format!("{what}: {}", results.rerun.command(&words)));
+        }
+    }
     results.finish(ExitCode::Done, "Nothing was sent.")
 }
 

@@ -163,11 +163,11 @@ fn list(
             NumbersEvent::Page(numbers) => output.print_page(numbers),
             NumbersEvent::WabaFinished(_, Ok(())) => Ok(()),
             NumbersEvent::WabaFinished(waba, Err(failure)) => {
-                failures.add_waba(waba, &failure);
+                failures.add_waba(waba, failure);
                 Ok(())
             }
             NumbersEvent::NumberFailed(id, failure) => {
-                failures.add_number(id, &failure);
+                failures.add_number(id, failure);
                 Ok(())
             }
         };
@@ -181,6 +181,7 @@ fn list(
     if !global.quiet {
         failures.messages(waba_count).iter().for_each(|message| eprint_line(&format!("pindesk: {message}")));
     }
+    pauses::wait_until_told();
     let printed = output.finish(&failures.wabas).and_then(|mut numbers| {
         if args.json || args.csv {
             return Ok(());
@@ -288,9 +289,9 @@ fn read_shown_number(
             found @ Ok(_) => return found,
         }
     }
-    let explanation = Explanation::for_read_failure(&failure);
+    let explanation = Explanation::for_unread_number(&failure);
     let what = format!("number {} could not be read. {}", arg.label(), explanation.reason);
-    Err(CliError::new(code, what).remedies(explanation.advice))
+    Err(CliError::new(code, what).remedies(read_failure::steps_and_words(&explanation, &failure)))
 }
 
 fn print_fields(number: &Number) -> io::Result<()> {

@@ -13,6 +13,7 @@ use tokio::runtime::Runtime;
 use crate::cli::again::{self, RepeatedList};
 use crate::cli::arg_parsers;
 use crate::cli::args::GlobalArgs;
+use crate::cli::checked_job::CheckedJob;
 use crate::cli::checks::{self, ConfirmFlags, Unconfirmed};
 use crate::cli::confirm::{QuestionNotes, Selection};
 use crate::cli::discovery;
@@ -62,7 +63,7 @@ pindesk pin set NUMBER (--pin-file FILE | --random) [OPTIONS]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct PinSetArgs {
     /// Phone number ID, or the number itself: +44 7700 900001
-    #[arg(value_name = "NUMBER", group = "numbers", value_parser = parse_number)]
+    #[arg(value_name = "NUMBER", group = "numbers")]
     number: Option<NumberArg>,
     /// File of phone number IDs or numbers, one a line; - is standard input
     #[arg(long, value_name = "FILE", group = "numbers")]
@@ -105,11 +106,6 @@ pub(crate) struct PinSetArgs {
     without_sync: bool,
 }
 
-/// Parses the number of `pin set`, where a file may be meant.
-fn parse_number(text: &str) -> Result<NumberArg, String> {
-    text.parse().map_err(|error| format!("{error}. For a file of numbers: --from FILE"))
-}
-
 pub(crate) fn run(
     command: &PinCommand,
     overrides: &Overrides,
@@ -117,6 +113,11 @@ pub(crate) fn run(
     global: &GlobalArgs,
 ) -> Result<ExitCode, CliError> {
     let PinCommand::Set(args) = command;
+    CheckedJob::run(check(args, overrides, env, global))
+}
+
+/// Checks and confirms everything.
+fn check(args: &PinSetArgs, overrides: &Overrides, env: &Env, global: &GlobalArgs) -> Result<CheckedJob, CliError> {
     let mut requested = RequestedNumbers::from_args(args)?;
     if !requested.is_usable() {
         // The list is checked before the config, which only adds what is unknown in it.
@@ -158,7 +159,8 @@ pub(crate) fn run(
     checks::check_numbers(&config.profile, &pins, &numbers, selection, flags)?;
     let Some(session) = records.session else {
         let confirmation = checks::expected_confirmation(selection, &numbers);
-        return dry_run::print(&numbers, &confirmation, if is_repeated { &[again::OPTION] } else { &[] }, options);
+        let repeated: &[_] = if is_repeated { &[again::OPTION] } else { &[] };
+        return dry_run::print(&numbers, &confirmation, repeated, options).map(CheckedJob::NothingToSend);
     };
     // Later commands name the numbers of this job, without asking Meta.
     session.cache_numbers(&config.profile.name, &numbers);
@@ -168,7 +170,7 @@ pub(crate) fn run(
     let start = StartMode::New(JobOptions { note: args.note.clone(), send_first });
     let can_ask = unconfirmed == Unconfirmed::Ask;
     let confirmed = ConfirmedJob { profile, start, plan, graph, pace, session, concurrency, rerun, can_ask, early };
-    run_job::run(confirmed, runtime, options)
+    Ok(CheckedJob::Confirmed(Box::new(confirmed), runtime, options))
 }
 
 /// True if a dry run has to name `--again`. Without it, the operator is asked or refused where a job set numbers of the

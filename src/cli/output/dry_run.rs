@@ -15,6 +15,7 @@ use crate::cli::output::options::OutputOptions;
 use crate::cli::output::stdio::print_json;
 use crate::cli::output::table::{self, Cell, Column, Table};
 use crate::cli::output::tally::Tally;
+use crate::cli::pauses;
 use crate::cli::rerun::shell_quoted;
 use crate::domain::number::Number;
 use crate::domain::standing::ChangeResult;
@@ -38,6 +39,7 @@ pub(crate) fn print(
     added: &[&str],
     options: OutputOptions,
 ) -> Result<ExitCode, CliError> {
+    pauses::wait_until_told();
     let command = sending_command(env::args().skip(1), confirmation, added);
     let printed =
         if options.is_json { print_records(numbers, &command) } else { print_table(numbers, &command, options) };

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::cli::exit_code::ExitCode;
 use crate::cli::number_index::NumberIndex;
+use crate::cli::output::meta_fields::MetaFields;
 use crate::cli::output::names::{exact_names, name_cells};
 use crate::cli::output::options::OutputOptions;
 use crate::cli::output::result_fields::{
@@ -19,6 +20,7 @@ use crate::cli::output::result_fields::{
 use crate::cli::output::stdio::eprint_line;
 use crate::cli::output::table::{self, Cell, Column, Layout, TableStyle};
 use crate::cli::output::tally::Tally;
+use crate::cli::pauses;
 use crate::cli::rerun::RerunOptions;
 use crate::domain::change::{JobId, Progress};
 use crate::domain::json_text::{SCHEMA_VERSION, json_text};
@@ -27,7 +29,7 @@ use crate::domain::outcome::ApiError;
 use crate::domain::standing::ChangeResult;
 use crate::domain::text::{CleanText, plain_io_error, width};
 use crate::journal::RecordedState;
-use crate::policy::error_catalog::{Applied, Explanation};
+use crate::policy::error_catalog::{Applied, Explanation, meta_lines};
 
 /// A result as scripts see it, with Meta's texts exactly: for JSON only.
 #[derive(Debug, Serialize)]
@@ -39,22 +41,15 @@ pub(crate) struct ResultRecord<'a> {
     pub(crate) verified_name: Option<&'a str>,
     pub(crate) request: ChangeResult,
     pub(crate) changed: Option<bool>,
-    pub(crate) code: Option<i64>,
-    pub(crate) subcode: Option<i64>,
-    pub(crate) http_status: Option<u16>,
-    pub(crate) trace_id: Option<&'a str>,
-    /// Meta's words.
-    pub(crate) message: Option<&'a str>,
-    pub(crate) details: Option<&'a str>,
-    pub(crate) user_title: Option<&'a str>,
-    pub(crate) user_message: Option<&'a str>,
+    #[serde(flatten)]
+    pub(crate) meta: MetaFields<'a>,
     pub(crate) tries: u8,
     pub(crate) change: Option<String>,
     pub(crate) reason: &'a str,
     /// Only in the results of a command that sends: a job does not know the requests before it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) older_pin_in_doubt: bool,
-    pub(crate) advice: &'static [&'static str],
+    pub(crate) advice: &'a [&'static str],
 }
 
 impl<'a> ResultRecord<'a> {
@@ -68,14 +63,7 @@ impl<'a> ResultRecord<'a> {
             verified_name: None,
             request: result,
             changed: changed(result, Applied::Maybe),
-            code: None,
-            subcode: None,
-            http_status: None,
-            trace_id: None,
-            message: None,
-            details: None,
-            user_title: None,
-            user_message: None,
+            meta: MetaFields::default(),
             tries: 0,
             change: None,
             reason,
@@ -92,20 +80,9 @@ impl<'a> ResultRecord<'a> {
         Self { display_phone_number, verified_name, ..self }
     }
 
-    /// The record with what Meta reported, if it reported an error.
-    pub(crate) fn with_error(self, error: Option<&'a ApiError>) -> Self {
-        let Some(error) = error else { return self };
-        let original = |text: Option<&'a CleanText>| text.map(CleanText::original);
-        Self {
-            code: Some(error.code),
-            subcode: error.subcode,
-            trace_id: original(error.trace_id.as_ref()),
-            message: Some(error.message.original()),
-            details: original(error.details.as_ref()),
-            user_title: original(error.user_title.as_deref()),
-            user_message: original(error.user_message.as_deref()),
-            ..self
-        }
+    /// The record with what Meta reported last: the error, if it was one, and the HTTP status of the reply.
+    pub(crate) fn with_reply(self, error: Option<&'a ApiError>, http_status: Option<u16>) -> Self {
+        Self { meta: MetaFields { http_status, ..MetaFields::of(error) }, ..self }
     }
 }
 
@@ -141,23 +118,14 @@ pub(crate) fn result_row(
 /// How many reasons of local refusals are printed: those of many numbers can differ by a second each.
 const MAX_REFUSAL_REASONS: usize = 5;
 
+/// The word and the summary of a result, and what to do about it.
+type AdviceKind = (&'static str, String, Vec<&'static str>);
+
 /// Numbers with the same kind of result.
 struct AdviceGroup {
     count: usize,
-    steps: &'static [&'static str],
     /// Meta's words about the first of them, to which the steps can refer, or why pindesk refused it.
-    said: Option<String>,
-}
-
-/// Meta's words, for a person and for a ticket.
-fn meta_words(error: &ApiError) -> String {
-    let sentence = |name: &str, text: &CleanText| {
-        let end = if text.as_str().ends_with(['.', '!', '?']) { "" } else { "." };
-        format!("{name}: {text}{end}")
-    };
-    let details = error.details.as_ref().map(|details| sentence(" Details", details)).unwrap_or_default();
-    let trace = error.trace_id.as_ref().map(|trace| format!(" Trace ID: {trace}")).unwrap_or_default();
-    format!("{}{details}{trace}", sentence("Meta said", &error.message))
+    said: Vec<String>,
 }
 
 /// Prints results as they arrive.
@@ -172,7 +140,7 @@ pub(crate) struct ResultPrinter {
     index: NumberIndex,
     pub(crate) tally: Tally,
     /// What to do for each kind of result, and for how many numbers.
-    advice: BTreeMap<(&'static str, String), AdviceGroup>,
+    advice: BTreeMap<AdviceKind, AdviceGroup>,
     /// Why numbers were refused locally, and how many for each reason.
     refusals: BTreeMap<CleanText, usize>,
     /// For the commands that messages name.
@@ -200,10 +168,10 @@ impl ResultPrinter {
         }
         let refusal = local_refusal(&progress.state);
         if !explanation.advice.is_empty() {
-            let kind = (result.label(), explanation.summary.into_owned());
-            let refused = refusal.map(|reason| format!("Why it was not sent: {reason}."));
-            let said = refused.or_else(|| progress.state.api_error().map(meta_words));
-            let group = AdviceGroup { count: 0, steps: explanation.advice, said };
+            let kind = (result.label(), explanation.summary.into_owned(), explanation.advice);
+            let refused = refusal.map(|reason| vec![format!("Why it was not sent: {reason}.")]);
+            let said = refused.or_else(|| progress.state.api_error().map(meta_lines)).unwrap_or_default();
+            let group = AdviceGroup { count: 0, said };
             self.advice.entry(kind).or_insert(group).count += 1;
         } else if let Some(reason) = refusal {
             *self.refusals.entry(reason.clone()).or_default() += 1;
@@ -216,14 +184,13 @@ impl ResultPrinter {
         let number = self.index.position(&numbers, progress.number).map(|position| &numbers[position]);
         self.print_json(&ResultRecord {
             changed: changed(result, explanation.applied),
-            http_status: http_status(&progress.state),
             tries: attempts(&progress.state),
             change: progress.change.map(|change| change.to_string()),
             older_pin_in_doubt: has_older_pin_in_doubt(&progress.state),
-            advice: explanation.advice,
+            advice: &explanation.advice,
             ..ResultRecord::new(&progress.number, result, &explanation.reason)
                 .with_names(number)
-                .with_error(progress.state.api_error())
+                .with_reply(progress.state.api_error(), http_status(&progress.state))
         });
     }
 
@@ -241,6 +208,7 @@ impl ResultPrinter {
 
     /// Prints the summary.
     pub(crate) fn print_summary(&mut self, job: JobId) {
+        pauses::wait_until_told();
         if self.is_json {
             self.print_json(&self.tally.summary_record(Some(job)));
         } else {
@@ -250,11 +218,11 @@ impl ResultPrinter {
 
     /// Prints to standard error what to do about numbers that were not set.
     pub(crate) fn print_advice(&self, job: JobId) {
-        for ((label, summary), AdviceGroup { count, steps, said }) in &self.advice {
+        for ((label, summary, steps), AdviceGroup { count, said }) in &self.advice {
             // A summary may begin with the word of the result.
             let what = if summary.starts_with(label) { summary.clone() } else { format!("{label}: {summary}") };
             eprint_line(&format!("\npindesk: {}: {what}. What to do:", table::numbers_label(*count)));
-            for step in steps.iter().copied().chain(said.as_deref()) {
+            for step in steps.iter().copied().chain(said.iter().map(String::as_str)) {
                 eprint_line(&format!("  {step}"));
             }
         }

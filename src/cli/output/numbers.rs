@@ -8,10 +8,13 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::cli::output::meta_fields::MetaFields;
 use crate::domain::clock::UtcTime;
 use crate::domain::json_text::{SCHEMA_VERSION, write_json};
 use crate::domain::number::{Number, PhoneNumberId, TwoStep, Waba};
+use crate::domain::outcome::ReadFailure;
 use crate::numbers::record::{NumberHistory, write_csv_header, write_csv_row, write_json_line};
+use crate::policy::error_catalog::Explanation;
 use crate::policy::rotation::Rotation;
 
 #[derive(Serialize)]
@@ -25,7 +28,17 @@ struct NumbersSummary<'a> {
 #[derive(Serialize)]
 struct UnreadWaba<'a> {
     id: &'a str,
-    reason: &'a str,
+    reason: String,
+    #[serde(flatten)]
+    meta: MetaFields<'a>,
+}
+
+impl<'a> UnreadWaba<'a> {
+    fn new(waba: &'a Waba, failure: &'a ReadFailure) -> Self {
+        let error = if let ReadFailure::Api(error) = failure { Some(error) } else { None };
+        let reason = Explanation::for_unread_waba(failure).reason.into_owned();
+        Self { id: waba.id.as_str(), reason, meta: MetaFields::of(error) }
+    }
 }
 
 /// Which numbers are printed.
@@ -132,11 +145,10 @@ impl<'a> NumberPrinter<'a> {
 
     /// Ends the output. `unread` are the WABAs that could not be read, and why. Returns the numbers of a table, which is
     /// not printed yet.
-    pub(crate) fn finish(mut self, unread: &[(Arc<Waba>, String)]) -> io::Result<Vec<Number>> {
+    pub(crate) fn finish(mut self, unread: &[(Arc<Waba>, ReadFailure)]) -> io::Result<Vec<Number>> {
         match &mut self.writer {
             NumberWriter::Json(out) => {
-                let unread_wabas = unread.iter().map(|(waba, reason)| UnreadWaba { id: waba.id.as_str(), reason });
-                let unread_wabas = unread_wabas.collect();
+                let unread_wabas = unread.iter().map(|(waba, failure)| UnreadWaba::new(waba, failure)).collect();
                 let summary =
                     NumbersSummary { schema: SCHEMA_VERSION, event: "summary", total: self.total, unread_wabas };
                 write_json(&mut *out, &summary)?;

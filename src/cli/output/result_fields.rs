@@ -10,16 +10,6 @@ use crate::domain::text::CleanText;
 use crate::journal::RecordedState;
 use crate::policy::error_catalog::Applied;
 
-/// What the summary of a recorded job counts a number as.
-pub(crate) const fn recorded_result(state: RecordedState) -> ChangeResult {
-    match state {
-        RecordedState::NotStarted => ChangeResult::NotSent,
-        RecordedState::Running | RecordedState::Resolved => ChangeResult::NoAnswer,
-        RecordedState::Ended(result) => result,
-        RecordedState::NotApplied => ChangeResult::Failed,
-    }
-}
-
 /// The recorded state of a number, for people.
 pub(crate) const fn recorded_label(state: RecordedState) -> &'static str {
     match state {
@@ -59,11 +49,11 @@ pub(crate) fn http_status(state: &ChangeState) -> Option<u16> {
         ChangeState::Set(_) => Some(200),
         ChangeState::Failed(_, error) => Some(error.http_status),
         ChangeState::InDoubt(details) => details.http_status(),
+        ChangeState::NotSent(_, why) => why.api_error().map(|error| error.http_status),
         ChangeState::Queued
         | ChangeState::Sending { .. }
         | ChangeState::Waiting { .. }
         | ChangeState::Paused { .. }
-        | ChangeState::NotSent(..)
         | ChangeState::Resolved(..) => None,
     }
 }

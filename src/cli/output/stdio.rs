@@ -13,7 +13,8 @@ use crate::domain::json_text::json_text;
 
 /// Prints a message to standard error, wrapped on a terminal. A closed standard error is not a reason to fail.
 pub(crate) fn eprint_line(text: &str) {
-    writeln!(io::stderr(), "{}", wrapped_for_stderr(text)).ok();
+    // In one write, so that no other output and no `^C` comes before its line end.
+    io::stderr().write_all(format!("{}\n", wrapped_for_stderr(text)).as_bytes()).ok();
 }
 
 /// The message as standard error shows it: wrapped on a terminal, unchanged elsewhere.

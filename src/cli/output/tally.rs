@@ -12,7 +12,7 @@ use crate::domain::change::{ChangeState, JobId};
 use crate::domain::json_text::SCHEMA_VERSION;
 use crate::domain::outcome::SendFailure;
 use crate::domain::standing::{ChangeResult, NotApplied, NotSentReason};
-use crate::policy::error_catalog;
+use crate::journal::RecordedState;
 
 #[derive(Serialize)]
 struct JobSummaryRecord {
@@ -43,6 +43,9 @@ pub(crate) struct Tally {
     failure_code: ExitCode,
     /// Numbers that were not sent because the work was stopped.
     stopped: usize,
+    /// Numbers that were not sent because Meta refused another number for a reason that applies to them, too. The exit
+    /// code follows from that number.
+    refused_with_another: usize,
 }
 
 impl Default for Tally {
@@ -57,6 +60,7 @@ impl Default for Tally {
             older_pin_in_doubt: 0,
             failure_code: ExitCode::Done,
             stopped: 0,
+            refused_with_another: 0,
         }
     }
 }
@@ -74,6 +78,7 @@ impl Tally {
 
     pub(crate) fn add_change(&mut self, result: ChangeResult, state: &ChangeState) {
         self.add(result, 1);
+        self.resumable += usize::from(RecordedState::Ended(result).is_resumable(state.api_error()));
         match state {
             ChangeState::InDoubt(details) => {
                 self.older_pin_in_doubt += usize::from(details.newer_pin.is_some());
@@ -81,24 +86,20 @@ impl Tally {
                     &details.newer_pin,
                     Some(NotApplied::NotSent(NotSentReason::Failure(SendFailure::RefusedLocally(_))))
                 ));
-                self.resumable += usize::from(match &details.newer_pin {
-                    Some(NotApplied::Refused(error)) => error_catalog::is_cause_outside_number(error),
-                    Some(NotApplied::NotSent(_)) => true,
-                    None => false,
-                });
             }
             ChangeState::Failed(_, error) => {
-                self.resumable += usize::from(error_catalog::is_cause_outside_number(error));
                 self.add_failure(api_error_exit_code(error));
             }
-            ChangeState::NotSent(_, reason) => {
-                self.resumable += 1;
-                if *reason == NotSentReason::Stopped {
-                    self.stopped += 1;
-                } else {
-                    self.add_failure(not_sent_exit_code(reason));
-                }
-            }
+            ChangeState::NotSent(_, reason) => match reason {
+                NotSentReason::Stopped => self.stopped += 1,
+                NotSentReason::AppRefused(_) | NotSentReason::WabaRefused(_) => self.refused_with_another += 1,
+                NotSentReason::TokenRefused
+                | NotSentReason::TooManyInDoubt
+                | NotSentReason::UnknownRefusals(_)
+                | NotSentReason::Throttled(_)
+                | NotSentReason::Paused
+                | NotSentReason::Failure(_) => self.add_failure(not_sent_exit_code(reason)),
+            },
             ChangeState::Queued
             | ChangeState::Sending { .. }
             | ChangeState::Waiting { .. }
@@ -155,7 +156,8 @@ impl Tally {
     /// The exit code of the job. `signal` is the code of a signal that stopped it.
     pub(crate) fn exit_code(&self, signal: Option<ExitCode>, has_journal_failed: bool) -> ExitCode {
         let is_in_doubt = self.no_answer + self.older_pin_in_doubt > 0;
-        let stopped = if self.stopped > 0 { ExitCode::Failed } else { ExitCode::Done };
+        let is_cause_elsewhere = self.refused_with_another > 0 && self.failure_code == ExitCode::Done;
+        let stopped = if self.stopped > 0 || is_cause_elsewhere { ExitCode::Failed } else { ExitCode::Done };
         if has_journal_failed && !is_in_doubt {
             // The cause, and not the numbers that were not sent because of it.
             return ExitCode::NotReady;
@@ -173,12 +175,69 @@ const fn not_sent_exit_code(reason: &NotSentReason) -> ExitCode {
     match reason {
         NotSentReason::Failure(failure) if failure.is_without_connection() => ExitCode::NoConnection,
         NotSentReason::TooManyInDoubt => ExitCode::NoConnection,
-        NotSentReason::TokenRefused | NotSentReason::AppRefused(_) => ExitCode::NoAccess,
+        NotSentReason::TokenRefused => ExitCode::NoAccess,
         NotSentReason::Stopped
+        | NotSentReason::AppRefused(_)
         | NotSentReason::UnknownRefusals(_)
         | NotSentReason::Throttled(_)
         | NotSentReason::Paused
         | NotSentReason::WabaRefused(_)
         | NotSentReason::Failure(_) => ExitCode::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::change::Completion;
+    use crate::domain::clock::UtcTime;
+    use crate::domain::outcome::ApiError;
+    use crate::domain::text::CleanText;
+
+    const ENDED: Completion = Completion { attempts: 1, at: UtcTime::from_unix_seconds(1) };
+
+    fn failed(code: i64) -> ChangeState {
+        let error = ApiError {
+            http_status: 400,
+            code,
+            subcode: None,
+            message: CleanText::new(""),
+            details: None,
+            user_title: None,
+            user_message: None,
+            trace_id: None,
+            is_transient: false,
+        };
+        ChangeState::Failed(ENDED, error)
+    }
+
+    fn exit_code(states: &[ChangeState]) -> ExitCode {
+        let mut tally = Tally::default();
+        for state in states {
+            tally.add_change(state.result().expect("an end"), state);
+        }
+        tally.exit_code(None, false)
+    }
+
+    #[test]
+    fn the_exit_code_is_that_of_the_refusal_and_not_of_its_victims() {
+        let reason = CleanText::new("why");
+        let app = || ChangeState::NotSent(ENDED, NotSentReason::AppRefused(reason.clone()));
+        let waba = || ChangeState::NotSent(ENDED, NotSentReason::WabaRefused(reason.clone()));
+        let token = || ChangeState::NotSent(ENDED, NotSentReason::TokenRefused);
+        let cases = [
+            (vec![failed(190), token()], ExitCode::NoAccess),
+            (vec![failed(3), app()], ExitCode::NoAccess),
+            (vec![failed(12), app()], ExitCode::Failed),
+            (vec![waba(), failed(200)], ExitCode::NoAccess),
+            (vec![failed(131_005), waba()], ExitCode::NoAccess),
+            (vec![failed(368), waba()], ExitCode::Failed),
+            (vec![failed(131_031), failed(131_031), waba()], ExitCode::Failed),
+            (vec![failed(200), waba(), failed(133_010)], ExitCode::Failed),
+            (vec![waba()], ExitCode::Failed),
+        ];
+        for (states, expected) in cases {
+            assert_eq!(exit_code(&states), expected, "{states:?}");
+        }
     }
 }

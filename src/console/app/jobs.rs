@@ -100,17 +100,12 @@ impl App {
         }
     }
 
-    pub(super) fn jobs_read(&mut self, mut jobs: Option<Vec<JobSummary>>) {
-        let shared = &mut self.shared;
-        jobs.iter_mut().flatten().for_each(|job| shared.jobs.own.correct_status(job));
-        shared.jobs.list.set_summaries(jobs);
+    pub(super) fn jobs_read(&mut self, jobs: Option<Vec<JobSummary>>) {
+        self.shared.jobs.list.set_summaries(jobs);
     }
 
-    pub(super) fn job_read(&mut self, id: JobId, mut job: Option<JobDetail>) {
+    pub(super) fn job_read(&mut self, id: JobId, job: Option<JobDetail>) {
         let shared = &mut self.shared;
-        if let Some(job) = &mut job {
-            shared.jobs.own.correct_status(&mut job.summary);
-        }
         shared.jobs.open.set(id, job, shared.jobs.own.get(id));
     }
 

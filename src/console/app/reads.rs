@@ -64,7 +64,7 @@ impl App {
         match result {
             Ok(()) => self.shared.connection = Connection::Online,
             Err(failure) => {
-                let summary = Explanation::for_read_failure(&failure).summary;
+                let summary = Explanation::for_unread_waba(&failure).summary;
                 self.shared.messages.push(now.utc, format!("WABA {} could not be read: {summary}.", waba.label()));
                 self.shared.note_read_failure(&failure, now);
                 self.shared.refresh.unread_wabas.push((waba, failure));
@@ -135,7 +135,7 @@ impl App {
                 Vec::new()
             }
             Err(failure) => {
-                let summary = Explanation::for_read_failure(&failure).summary;
+                let summary = Explanation::for_unread_number(&failure).summary;
                 let label = self.label(&id);
                 self.shared.messages.forget_status(id);
                 self.shared.messages.push(now.utc, format!("{label} could not be read: {summary}."));
@@ -193,6 +193,6 @@ impl App {
     /// True if the screen was only hidden, and the numbers that were read before are still valid.
     fn is_hidden_with_fresh_data(&self) -> bool {
         let is_read = self.refresh.id > 0 && self.refresh.unread_wabas.is_empty();
-        matches!(self.page, Page::Hidden(_)) && is_read && !matches!(self.connection, Connection::TokenRefused { .. })
+        matches!(self.page, Page::Hidden(_)) && is_read && !matches!(self.connection, Connection::TokenRefused(_))
     }
 }

@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use super::batch_event::changed_candidate;
+use super::batch_event::{change_notice, changed_candidate};
 use super::confirm::refuse;
 use super::guard::{Guard, TYPED_AHEAD};
 use super::typed_digits::{Submission, TypedDigits};
@@ -16,7 +16,7 @@ use crate::console::input::key::Key;
 use crate::console::input::keymap::{ConfirmManyAction, KeyTable, table};
 use crate::console::many_pins::ManyPinsRequest;
 use crate::console::shared::Shared;
-use crate::domain::batch_plan::{BatchChange, Candidate, LeftOutReason, Obstacle};
+use crate::domain::batch_plan::Candidate;
 use crate::domain::change::ChangeState;
 use crate::domain::clock::TimePoint;
 use crate::domain::number::PhoneNumberId;
@@ -88,19 +88,10 @@ impl ConfirmManyPage {
     /// Updates a number, and asks again if that changes what was asked.
     fn update(&mut self, candidate: Candidate) {
         let label = candidate.number.label().to_owned();
-        let notice = match self.request.frozen.update(candidate) {
-            BatchChange::None => return,
-            BatchChange::LeftOut(reason) => {
-                self.lost += 1;
-                match self.lost {
-                    1 => format!("{label} is left out: {}. Count again.", reason_text(reason)),
-                    lost => format!("{} are left out, because they changed. Count again.", count_numbers(lost)),
-                }
-            }
-            BatchChange::Stronger => format!("A PIN may be set on {label} now. Count again."),
-            BatchChange::Renamed => format!("The name of {label} has changed. Count again."),
-        };
-        self.restart(Some(notice));
+        let change = self.request.frozen.update(candidate);
+        if let Some(notice) = change_notice(change, &label, &mut self.lost) {
+            self.restart(Some(notice));
+        }
     }
 
     /// Updates every number that no PIN may be sent to any longer.
@@ -132,7 +123,7 @@ impl ConfirmManyPage {
             Submission::Incomplete => "Type how many numbers first.",
             Submission::Wrong => "That is not the number. Nothing was sent.",
             Submission::TooManyWrong => {
-                shared.messages.push(now.utc, "Cancelled: the count was wrong 5 times. Nothing was sent.");
+                shared.messages.push(now.utc, "Canceled: the count was wrong 5 times. Nothing was sent.");
                 return Step::back();
             }
             Submission::Right => return self.start(shared, now),
@@ -165,19 +156,6 @@ impl ConfirmManyPage {
         let ManyPinsRequest { pins, draft, .. } = *self.request;
         let note = draft.note_text();
         Step::back().with(WorkCommand::StartJob { plan: PinPlan { targets, pins }, note, send_first })
-    }
-}
-
-/// Why a number is left out, after a colon.
-#[must_use]
-pub const fn reason_text(reason: LeftOutReason) -> &'static str {
-    match reason {
-        LeftOutReason::On => "a PIN is set now",
-        LeftOutReason::Unknown => "its status is unknown now",
-        LeftOutReason::Obstacle(Obstacle::BeingSent { elsewhere: true }) => "another pindesk is sending a PIN",
-        LeftOutReason::Obstacle(Obstacle::BeingSent { elsewhere: false }) => "a PIN is being sent",
-        LeftOutReason::Obstacle(Obstacle::InDoubt) => "it is in doubt",
-        LeftOutReason::Obstacle(Obstacle::NotListed) => "it is no longer listed",
     }
 }
 

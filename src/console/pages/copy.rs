@@ -11,7 +11,7 @@ use crate::domain::change::ChangeState;
 use crate::domain::clock::TimePoint;
 use crate::domain::number::{Number, PhoneNumberId};
 use crate::domain::text::CleanText;
-use crate::policy::error_catalog::Explanation;
+use crate::policy::error_catalog::{Explanation, meta_lines};
 
 /// The copy menu.
 #[derive(Debug)]
@@ -84,8 +84,7 @@ fn ticket_text(number: &Number, change: Option<&ChangeState>) -> String {
         let state = change.keyword().replace('-', " ");
         lines.push(format!("Last request: {state}{at}. {} {}", why.reason, why.applied.sentence()));
         if let Some(error) = change.api_error() {
-            lines.push(format!("Meta said: {} (HTTP {})", error.message, error.http_status));
-            lines.push(format!("Trace ID: {}", error.trace_id.as_ref().map_or("-", CleanText::as_str)));
+            lines.extend(meta_lines(error));
         }
     }
     lines.join("\n")

@@ -6,15 +6,19 @@ use std::time::{Duration, Instant};
 
 use super::PageBehavior;
 use crate::console::effect::{ScreenCommand, WorkCommand};
-use crate::console::go::{Destination, ResumeRequest, Step};
+use crate::console::go::{Destination, PathPurpose, Step};
 use crate::console::input::keymap::{FooterKey, JobAction, KeyTable, Motion, table};
+use crate::console::job_remainder::{JobRemainder, ResumeRequest};
 use crate::console::shared::{Connection, JobNumbers, JobPhase, JobRow, OwnJob, Shared};
 use crate::domain::change::JobId;
 use crate::domain::clock::TimePoint;
 use crate::domain::number::PhoneNumberId;
-use crate::domain::pin_plan::Targets;
-use crate::domain::text::format_count;
+use crate::domain::pin::PinChoice;
+use crate::domain::text::{count_numbers, format_count};
 use crate::journal::PinSource;
+
+/// How many numbers one key refreshes at most: each is a call that counts against the quota of its WABA.
+const MAX_REFRESHED_AT_ONCE: usize = 1_000;
 
 /// The page of a job.
 #[derive(Debug)]
@@ -51,11 +55,11 @@ impl JobPage {
         if shared.jobs.own.get(self.id).is_some() {
             return None;
         }
-        let is_elsewhere = shared.jobs.open.numbers().is_some_and(JobNumbers::is_running);
-        Some(if is_elsewhere {
-            format!("Another process works on job {}: only that one can pause or stop it.", self.id)
-        } else {
-            format!("Job {} is not running.", self.id)
+        Some(match shared.jobs.open.numbers().filter(|numbers| numbers.is_running()) {
+            Some(numbers) => {
+                format!("{} works on job {}: only that process can pause or stop it.", numbers.worker_label(), self.id)
+            }
+            None => format!("Job {} is not running.", self.id),
         })
     }
 
@@ -83,30 +87,30 @@ impl JobPage {
     fn ask_to_resume(self, shared: &mut Shared, now: TimePoint) -> Step<Self> {
         let Some(numbers) = shared.jobs.open.numbers() else { return Step::stay(self) };
         let (id, summary) = (self.id, numbers.summary());
-        let have_failed = numbers.left(false).next().is_none();
-        let began = summary.at;
+        let have_failed = numbers.left_count() == 0;
+        let (began, pin_source) = (summary.at, summary.pin_source);
         let (newer, left): (Vec<_>, Vec<_>) =
             numbers.left(have_failed).partition(|number| shared.is_set_since(&number.number, began));
         let set_since = newer.len() + numbers.set_since();
-        let left = left.into_iter().map(|number| shared.job_target(number)).collect();
+        let left: Vec<_> = left.into_iter().map(|number| shared.job_target(number)).collect();
         let is_of_profile = shared.session.profile.as_deref() == Some(summary.profile.as_str());
         let hint = if numbers.is_running() {
             format!("Job {id} is running. What it leaves can be sent when it has ended.")
         } else if !is_of_profile {
             format!("Job {id} belongs to profile {}.", summary.profile)
-        } else if summary.pin_source == PinSource::Given {
-            format!("The PIN of job {id} is not stored. Give it again: pindesk jobs resume {id} --pin-file FILE")
-        } else if !shared.has_escrow() {
+        } else if pin_source == PinSource::Random && !shared.has_escrow() {
             "Different PINs need a file to save them in. Set escrow.recipients in the config.".to_owned()
-        } else if let Some(targets) = Targets::new(left) {
+        } else if !left.is_empty() {
             let keys = shared.resend_keys_in_list();
-            let reason = targets.iter().find_map(|target| shared.new_pin_block_reason(&target.id, &keys, now));
-            return match reason {
-                Some(reason) => Step::blocked(self, reason, shared),
-                None => Step::open(
-                    self,
-                    Destination::ResumeJob(ResumeRequest { job: id, began, targets, have_failed, set_since }),
-                ),
+            let reason = left.iter().find_map(|number| shared.new_pin_block_reason(&number.id, &keys, now));
+            let remainder = JobRemainder::new(id, began, left, have_failed, set_since);
+            return match (reason, pin_source) {
+                (Some(reason), _) => Step::blocked(self, reason, shared),
+                (None, PinSource::Given) => Step::open(self, Destination::JobPin(Box::new(remainder))),
+                (None, PinSource::Random) => {
+                    let request = ResumeRequest { remainder, pins: PinChoice::Random };
+                    Step::open(self, Destination::ResumeJob(Box::new(request)))
+                }
             };
         } else if set_since > 0 {
             format!("Every number that job {id} left has a newer PIN. Nothing is left to send.")
@@ -118,17 +122,44 @@ impl JobPage {
 
     /// Reads the numbers with no answer: where two-step verification is still not set, nothing was applied.
     fn refresh_in_doubt(self, shared: &mut Shared) -> Step<Self> {
-        if let Connection::TokenRefused { .. } = shared.connection {
+        if let Connection::TokenRefused(_) = shared.connection {
             return Step::stay(self).with(ScreenCommand::ReadToken);
         }
-        let ids: Vec<_> = shared.jobs.open.numbers().into_iter().flat_map(JobNumbers::in_doubt).collect();
+        let mut ids: Vec<_> = shared.jobs.open.numbers().into_iter().flat_map(JobNumbers::in_doubt).collect();
+        let all = ids.len();
+        if all > MAX_REFRESHED_AT_ONCE {
+            ids.sort_by_cached_key(|id| shared.number(id).and_then(|number| number.read_at));
+            ids.truncate(MAX_REFRESHED_AT_ONCE);
+        }
+        let key = shared.keymap.key_label(&table::JOB, &JobAction::RefreshInDoubt);
         let hint = match ids.len() {
             0 => "No number of this job is in doubt.".to_owned(),
-            1 => "Refreshing 1 number.".to_owned(),
-            count => format!("Refreshing {} numbers.", format_count(count)),
+            count if count < all => {
+                let [count, all] = [count, all].map(format_count);
+                format!("Refreshing {count} of {all} numbers. Press {key} again for those that were read longest ago.")
+            }
+            count => format!("Refreshing {}.", count_numbers(count)),
         };
         shared.messages.set_hint(hint);
         ids.into_iter().fold(Step::stay(self), |step, id| step.with(shared.refresh_number(id)))
+    }
+
+    /// What some keys do now, for the footer.
+    fn footer_labels(&self, shared: &Shared) -> Vec<(JobAction, String)> {
+        let mut labels = Vec::new();
+        if shared.jobs.own.is_paused() || shared.jobs.own.get(self.id).is_some_and(OwnJob::is_held) {
+            labels.push((JobAction::PauseOrContinue, "go on".to_owned()));
+        }
+        if let Some(numbers) = shared.jobs.open.numbers() {
+            let resume = match numbers.left_count() {
+                0 => format!("retry {} failed", format_count(numbers.failed_count())),
+                left => format!("resume {}", format_count(left)),
+            };
+            let in_doubt = format_count(numbers.counts().get(JobPhase::NoAnswer));
+            labels.push((JobAction::Resume, resume));
+            labels.push((JobAction::RefreshInDoubt, format!("refresh {in_doubt} no answer")));
+        }
+        labels
     }
 
     fn move_cursor(&mut self, motion: Motion, shared: &Shared) {
@@ -175,6 +206,11 @@ impl PageBehavior for JobPage {
             },
             JobAction::RefreshInDoubt => self.refresh_in_doubt(shared),
             JobAction::Resume => self.ask_to_resume(shared, now),
+            JobAction::Report if shared.jobs.open.numbers().is_some() => {
+                let report = Destination::Path(PathPurpose::ReportJob(self.id));
+                Step::open(self, report)
+            }
+            JobAction::Report => self.refuse("The job was not read yet.".to_owned(), shared),
             JobAction::Move(motion) => {
                 self.move_cursor(motion, shared);
                 Step::stay(self)
@@ -183,13 +219,15 @@ impl PageBehavior for JobPage {
     }
 
     fn footer(&self, shared: &Shared) -> Vec<FooterKey> {
+        let key = |action| shared.keymap.key_label(&table::JOB, &action);
+        let labels: Vec<_> =
+            self.footer_labels(shared).into_iter().map(|(action, label)| (key(action), label)).collect();
         let keys = shared.keymap.footer(self.keys(shared), |action| self.is_available(action, shared));
-        let key = shared.keymap.key_label(&table::JOB, &JobAction::PauseOrContinue);
-        let waits = shared.jobs.own.is_paused() || shared.jobs.own.get(self.id).is_some_and(OwnJob::is_held);
-        let label = |footer: FooterKey| {
-            if waits && footer.key == key { FooterKey { label: "go on".into(), ..footer } } else { footer }
-        };
-        keys.map(label).collect()
+        keys.map(|footer| match labels.iter().find(|(key, _)| *key == footer.key) {
+            Some((_, label)) => FooterKey { label: label.clone().into(), ..footer },
+            None => footer,
+        })
+        .collect()
     }
 
     fn next_wake(&self, shared: &Shared, now: Instant) -> Option<Instant> {
@@ -203,7 +241,7 @@ impl PageBehavior for JobPage {
             JobAction::PauseOrContinue | JobAction::Stop => shared.jobs.own.get(self.id).is_some(),
             JobAction::Resume => {
                 let numbers = shared.jobs.open.numbers().filter(|numbers| !numbers.is_running());
-                numbers.is_some_and(|numbers| numbers.left(false).chain(numbers.left(true)).next().is_some())
+                numbers.is_some_and(|numbers| numbers.left_count() + numbers.failed_count() > 0)
             }
             JobAction::RefreshInDoubt => {
                 let numbers = shared.jobs.open.numbers();
@@ -212,6 +250,7 @@ impl PageBehavior for JobPage {
             JobAction::Move(_)
             | JobAction::Open
             | JobAction::ToggleFilter
+            | JobAction::Report
             | JobAction::Messages
             | JobAction::Help
             | JobAction::HideScreen

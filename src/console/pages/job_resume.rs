@@ -4,26 +4,32 @@
 
 use std::time::Instant;
 
-use super::PageBehavior;
+use super::batch_event::update_remainder;
 use super::guard::{Guard, TYPED_AHEAD};
 use super::typed_digits::{Submission, TypedDigits};
+use super::{PageBehavior, PageEvent};
 use crate::console::effect::WorkCommand;
-use crate::console::go::{ResumeRequest, Step};
+use crate::console::go::Step;
 use crate::console::input::key::Key;
 use crate::console::input::keymap::{JobResumeAction, KeyTable, table};
+use crate::console::job_remainder::ResumeRequest;
 use crate::console::shared::Shared;
 use crate::domain::change::ChangeState;
 use crate::domain::clock::TimePoint;
-use crate::domain::pin::PinChoice;
+use crate::domain::number::PhoneNumberId;
 use crate::domain::pin_plan::PinPlan;
 
 /// The question before a job is resumed.
 #[derive(Debug)]
 pub struct JobResumePage {
     /// The job and its numbers.
-    pub request: ResumeRequest,
+    pub request: Box<ResumeRequest>,
     /// The count so far.
     pub typed: TypedDigits,
+    /// What happened to the numbers while the question was open.
+    pub notice: Option<String>,
+    /// How many numbers were left out while the question was open.
+    lost: usize,
     /// The answer to the last key.
     answer: Option<&'static str>,
     guard: Guard,
@@ -32,8 +38,14 @@ pub struct JobResumePage {
 impl JobResumePage {
     /// Asks about these numbers.
     #[must_use]
-    pub fn new(request: ResumeRequest) -> Self {
-        Self { request, typed: TypedDigits::default(), answer: None, guard: Guard::default() }
+    pub fn new(request: Box<ResumeRequest>) -> Self {
+        Self { request, typed: TypedDigits::default(), notice: None, lost: 0, answer: None, guard: Guard::default() }
+    }
+
+    /// How many numbers get a PIN: what must be typed.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.request.remainder.count()
     }
 
     /// True while the field accepts no digits yet.
@@ -48,6 +60,14 @@ impl JobResumePage {
         self.answer.or_else(|| self.is_pausing(now).then_some(TYPED_AHEAD))
     }
 
+    /// Asks again about the numbers as they are now: no earlier key counts.
+    fn restart(&mut self, notice: Option<String>) {
+        self.guard = Guard::default();
+        self.typed.clear();
+        self.answer = None;
+        self.notice = notice.or(self.notice.take());
+    }
+
     fn accepts_key(&mut self, arrived: Instant) -> bool {
         let is_accepted = self.guard.accepts_key(arrived);
         self.answer = (!is_accepted).then_some(TYPED_AHEAD);
@@ -55,7 +75,7 @@ impl JobResumePage {
     }
 
     fn submit(mut self, shared: &mut Shared, now: TimePoint) -> Step<Self> {
-        let expected = self.request.targets.len().to_string();
+        let expected = self.count().to_string();
         self.answer = Some(match self.typed.submit(&mut self.guard, now.instant, &expected, 1) {
             Submission::Ignored(why) => why,
             Submission::Incomplete => "Type the count first.",
@@ -68,8 +88,13 @@ impl JobResumePage {
 
     /// Sends the numbers, unless that is no longer possible because something changed since the question.
     fn resume(self, shared: &mut Shared, now: TimePoint) -> Step<Self> {
-        let ResumeRequest { job, began, targets, .. } = self.request;
-        if targets.iter().any(|target| shared.is_set_since(&target.id, began)) {
+        let ResumeRequest { remainder, pins } = *self.request;
+        let job = remainder.job;
+        let Some(targets) = remainder.frozen().to_targets() else {
+            shared.messages.push(now.utc, "Nothing was sent. No number is left.");
+            return Step::back();
+        };
+        if targets.iter().any(|target| shared.is_set_since(&target.id, remainder.began)) {
             shared.messages.push(now.utc, "Nothing was sent. A PIN was set on some of them meanwhile: count again.");
             return Step::back();
         }
@@ -85,12 +110,12 @@ impl JobResumePage {
             shared.roster.set_change(target.id, ChangeState::Queued);
         }
         shared.messages.push(now.utc, format!("Job {job} goes on."));
-        Step::back().with(WorkCommand::ResumeJob { job, plan: PinPlan { targets, pins: PinChoice::Random } })
+        Step::back().with(WorkCommand::ResumeJob { job, plan: PinPlan { targets, pins } })
     }
 }
 
 fn cancel<P>(shared: &mut Shared, now: TimePoint) -> Step<P> {
-    shared.messages.push(now.utc, "Cancelled. Nothing was sent.");
+    shared.messages.push(now.utc, "Canceled. Nothing was sent.");
     Step::back()
 }
 
@@ -116,7 +141,8 @@ impl PageBehavior for JobResumePage {
     }
 
     fn on_unbound_key(mut self, key: Key, _shared: &mut Shared, now: TimePoint) -> Step<Self> {
-        if self.accepts_key(now.instant) && !self.typed.push_of_count(key, self.request.targets.len()) {
+        let count = self.count();
+        if self.accepts_key(now.instant) && !self.typed.push_of_count(key, count) {
             self.answer = Some("Type the count and Enter, or Esc to go back.");
         }
         Step::stay(self)
@@ -134,9 +160,17 @@ impl PageBehavior for JobResumePage {
     }
 
     fn on_covered(&mut self) {
-        self.guard = Guard::default();
-        self.typed.clear();
-        self.answer = None;
+        self.restart(None);
+    }
+
+    fn on_event(&mut self, event: &PageEvent<'_>, shared: &Shared) {
+        if let Some(notice) = update_remainder(&mut self.request.remainder, event, &mut self.lost, shared) {
+            self.restart(Some(notice));
+        }
+    }
+
+    fn on_hide(&mut self, shared: &mut Shared, now: TimePoint) {
+        shared.messages.push(now.utc, "The screen was hidden. Your input was discarded. Nothing was sent.");
     }
 
     fn next_wake(&self, _shared: &Shared, now: Instant) -> Option<Instant> {
@@ -144,6 +178,14 @@ impl PageBehavior for JobResumePage {
     }
 
     fn asks(&self) -> bool {
+        true
+    }
+
+    fn is_about(&self, id: &PhoneNumberId) -> bool {
+        self.request.remainder.frozen().get(id).is_some()
+    }
+
+    fn has_pane(&self) -> bool {
         true
     }
 }

@@ -222,7 +222,7 @@ impl ListPage {
     fn refresh_number(self, shared: &mut Shared) -> Step<Self> {
         match shared.select_under_cursor() {
             None => Step::stay(self),
-            Some(_) if matches!(shared.connection, Connection::TokenRefused { .. }) => {
+            Some(_) if matches!(shared.connection, Connection::TokenRefused(_)) => {
                 Step::stay(self).with(ScreenCommand::ReadToken)
             }
             Some(id) => {
@@ -233,7 +233,7 @@ impl ListPage {
     }
 
     fn refresh_all(mut self, has_asked: bool, shared: &mut Shared) -> Step<Self> {
-        if let Connection::TokenRefused { .. } = shared.connection {
+        if let Connection::TokenRefused(_) = shared.connection {
             return Step::stay(self).with(ScreenCommand::ReadToken);
         }
         let total = shared.roster.total();

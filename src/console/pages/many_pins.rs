@@ -8,17 +8,17 @@ use tui_input::Input;
 
 use super::batch_event::changed_candidate;
 use super::text_field::{PASTED_LINE_END, edit_text, insert_text};
-use super::{PageBehavior, PageEvent};
+use super::{PageBehavior, PageEvent, same_pin};
 use crate::console::go::{Destination, Step};
 use crate::console::input::key::Key;
 use crate::console::input::keymap::{KeyTable, ManyPinsAction, table};
 use crate::console::many_pins::{FIRST_ONE_ABOVE, FormRow, ManyPinsDraft, ManyPinsRequest, PinKind};
-use crate::console::pin_form::{PinField, PinForm, PinFormNote};
+use crate::console::pin_form::PinField;
 use crate::console::shared::{Environment, Shared};
 use crate::domain::batch_plan::FrozenBatch;
 use crate::domain::clock::TimePoint;
 use crate::domain::number::PhoneNumberId;
-use crate::domain::pin::{Pin, PinChoice, Weakness};
+use crate::domain::pin::PinChoice;
 
 /// Why different PINs cannot be chosen.
 const NEEDS_ESCROW: &str = "Different PINs need a file to save them in. Set escrow.recipients in the config, or choose \
@@ -42,7 +42,7 @@ impl ManyPinsPage {
         let is_live = shared.session.environment == Environment::Live;
         let sends_first = is_live && batch.candidates().len() > FIRST_ONE_ABOVE;
         let pin_kind = if shared.has_escrow() { PinKind::Random } else { PinKind::Same };
-        Self::reopen(ManyPinsDraft::new(batch, empty_pin_form(shared), pin_kind, sends_first))
+        Self::reopen(ManyPinsDraft::new(batch, same_pin::empty_form(shared), pin_kind, sends_first))
     }
 
     /// The form as it was left.
@@ -76,7 +76,7 @@ impl ManyPinsPage {
             (FormRow::Pins, PinKind::Random) => self.draft.pin_kind = PinKind::Same,
             (FormRow::Pins, PinKind::Same) if shared.has_escrow() => {
                 self.draft.pin_kind = PinKind::Random;
-                self.draft.pin_form = empty_pin_form(shared);
+                self.draft.pin_form = same_pin::empty_form(shared);
             }
             (FormRow::Pins, PinKind::Same) => self.answer = Some(NEEDS_ESCROW),
             (FormRow::Replace, _) => self.draft.toggle_replace(),
@@ -115,8 +115,7 @@ impl ManyPinsPage {
                 None
             }
             PinKind::Same => {
-                let pin = self.draft.pin_form.submit();
-                let pin = pin.filter(|pin| !self.refuse_end_of_a_number(pin, frozen, shared));
+                let pin = same_pin::submit(&mut self.draft.pin_form, frozen, shared);
                 if pin.is_none() {
                     self.draft.row = FormRow::Pin;
                 }
@@ -124,21 +123,6 @@ impl ManyPinsPage {
             }
         }
     }
-
-    /// Refuses a PIN that is the end of one of the numbers, as the form of that number would: another one is typed.
-    fn refuse_end_of_a_number(&mut self, pin: &Pin, frozen: &FrozenBatch, shared: &Shared) -> bool {
-        let is_end = |display: Option<&str>| pin.weakness(display) == Some(Weakness::NumberSuffix);
-        let is_refused = frozen.targets().any(|candidate| is_end(candidate.number.original_display()));
-        if is_refused {
-            self.draft.pin_form = empty_pin_form(shared);
-            self.draft.pin_form.set_note(PinFormNote::Refused(Weakness::NumberSuffix));
-        }
-        is_refused
-    }
-}
-
-fn empty_pin_form(shared: &Shared) -> PinForm {
-    PinForm::new(None, shared.session.show_pin_for)
 }
 
 impl PageBehavior for ManyPinsPage {
@@ -158,7 +142,7 @@ impl PageBehavior for ManyPinsPage {
         match action {
             ManyPinsAction::Continue => return self.submit(shared),
             ManyPinsAction::Cancel => {
-                shared.messages.push(now.utc, "Cancelled. Nothing was sent.");
+                shared.messages.push(now.utc, "Canceled. Nothing was sent.");
                 return Step::back();
             }
             ManyPinsAction::ShowList => {

@@ -93,7 +93,7 @@ impl NumberPage {
     }
 
     fn refresh(self, shared: &mut Shared) -> Step<Self> {
-        if let Connection::TokenRefused { .. } = shared.connection {
+        if let Connection::TokenRefused(_) = shared.connection {
             return Step::stay(self).with(ScreenCommand::ReadToken);
         }
         shared.hint_refresh(&self.id);

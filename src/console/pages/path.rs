@@ -69,10 +69,12 @@ impl PathPage {
         if path.as_os_str().is_empty() {
             return Err("Type the path of a file.");
         }
+        let format = ExportFormat::of_path(&path).ok_or("End the path with .csv or .json.");
         match &self.purpose {
             PathPurpose::LoadNumbers => Ok(WorkCommand::ReadNumberList(path)),
+            PathPurpose::ReportJob(job) => Ok(WorkCommand::ReportJob { format: format?, path, job: *job }),
             PathPurpose::Export { ids, .. } => {
-                let format = ExportFormat::of_path(&path).ok_or("End the path with .csv or .json.")?;
+                let format = format?;
                 let numbers = ids.iter().filter_map(|id| shared.number(id)).collect();
                 Ok(WorkCommand::ExportNumbers { path, format, numbers })
             }

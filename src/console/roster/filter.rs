@@ -9,6 +9,7 @@ use std::sync::Arc;
 use hashbrown::HashSet;
 use memchr::memmem;
 
+use super::Roster;
 use super::change_states::ChangeStates;
 use super::filter_words::{
     FilterKey, NumberState, SplitWord, TURNED_OFF, closest_key, request_keyword, split_word, state_of_phrase,
@@ -137,6 +138,27 @@ impl FilterMatches {
 
     pub(super) fn is_first(&self, slot: u32) -> bool {
         self.first.as_ref().is_some_and(|first| first[slot as usize])
+    }
+}
+
+impl Roster {
+    /// Which of these numbers match a filter, whatever the rows of the list are filtered by. Numbers without a row match
+    /// only an empty filter.
+    ///
+    /// # Errors
+    /// An invalid filter.
+    pub fn numbers_that_match<'a>(
+        &self,
+        text: &str,
+        numbers: impl Iterator<Item = &'a PhoneNumberId>,
+    ) -> Result<HashSet<PhoneNumberId>, FilterError> {
+        let filter = Filter::parse(text)?;
+        let matches = self.matching_rows(&filter);
+        let is_match = |id: &PhoneNumberId| {
+            let slot = self.store.slot(id);
+            filter.is_empty() || slot.is_some_and(|slot| matches.contains(slot))
+        };
+        Ok(numbers.filter(|id| is_match(id)).copied().collect())
     }
 }
 

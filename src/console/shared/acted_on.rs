@@ -23,6 +23,7 @@ impl Shared {
             WorkCommand::RefreshAll { .. }
             | WorkCommand::ReadNumberList(_)
             | WorkCommand::ExportNumbers { .. }
+            | WorkCommand::ReportJob { .. }
             | WorkCommand::AcceptRecipients
             | WorkCommand::ReadHistory(_)
             | WorkCommand::ReadCallsLeft(_)

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use super::Shared;
 use crate::domain::batch_plan::{Batch, Candidate, Obstacle};
 use crate::domain::change::ChangeState;
-use crate::domain::clock::UtcTime;
+use crate::domain::clock::{TimePoint, UtcTime};
 use crate::domain::number::{Number, PhoneNumberId, TwoStep};
 
 impl Shared {
@@ -48,10 +48,15 @@ impl Shared {
                 return Some(Obstacle::BeingSent { elsewhere: self.sent_elsewhere.contains(&number.id) });
             }
             Some(ChangeState::InDoubt(_)) => return Some(Obstacle::InDoubt),
-            Some(
-                ChangeState::Set(_) | ChangeState::Failed(..) | ChangeState::NotSent(..) | ChangeState::Resolved(..),
-            )
-            | None => {}
+            // A note does not recall a request that is on its way.
+            Some(ChangeState::Resolved(..)) => {
+                let allowed_from = self.in_doubt_list.late_arrival(&number.id);
+                let is_early = |from: TimePoint| self.last_update.is_some_and(|now| now.instant < from.instant);
+                if allowed_from.is_some_and(is_early) {
+                    return Some(Obstacle::MayStillArrive);
+                }
+            }
+            Some(ChangeState::Set(_) | ChangeState::Failed(..) | ChangeState::NotSent(..)) | None => {}
         }
         let is_listed = self.roster.get(&number.id).is_some() && !self.is_unlisted(number);
         (!is_listed).then_some(Obstacle::NotListed)

@@ -155,10 +155,8 @@ impl Shared {
                 return Some(BlockReason::JournalUnavailable);
             }
         }
-        match self.connection {
-            Connection::TokenRefused { code, reason } => {
-                Some(BlockReason::TokenRefused(TokenProblem::Refused { code, reason }))
-            }
+        match &self.connection {
+            Connection::TokenRefused(error) => Some(BlockReason::TokenRefused(TokenProblem::Refused(error.clone()))),
             Connection::Offline { .. } => Some(BlockReason::Offline),
             Connection::Unknown | Connection::Online => None,
         }

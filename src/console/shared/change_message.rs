@@ -70,7 +70,7 @@ impl Shared {
             ChangeState::Set(completion) => {
                 return self.messages.end_change(id, now.utc, format!("{label} set at {}.", completion.at), true);
             }
-            ChangeState::Failed(_, error) => format!("{label} failed: {}.", error_catalog::lookup(error).summary),
+            ChangeState::Failed(_, error) => format!("{label} failed: {}.", error_catalog::lookup(error).summary()),
             ChangeState::NotSent(_, why) => format!("{label} not sent: {}.", Explanation::for_not_sent(why).summary),
             ChangeState::Resolved(_, DoubtEnd { how: Resolution::NoPinInForce, .. }) => {
                 format!("{label} resolved: two-step is still not set, so nothing was applied.")

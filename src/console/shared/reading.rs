@@ -9,7 +9,6 @@ use crate::domain::clock::{TimePoint, UtcTime};
 use crate::domain::number::{Number, PhoneNumberId, WabaId};
 use crate::domain::outcome::{ApiError, ReadFailure};
 use crate::domain::standing::NotSentReason;
-use crate::domain::text::CleanText;
 use crate::domain::token_info::TokenInfo;
 use crate::policy::error_catalog::{self, ErrorScope, TOKEN_PERMISSIONS};
 
@@ -96,11 +95,9 @@ impl Shared {
 
     /// Updates the connection after an error that Graph reported.
     pub(in crate::console) fn note_api_error(&mut self, error: &ApiError) {
-        let entry = error_catalog::lookup(error);
-        if entry.scope == ErrorScope::Token {
-            let (code, reason) = (error.code, explains_refusal(error).then_some(entry.reason));
-            self.connection = Connection::TokenRefused { code, reason };
-            self.new_token_problem = Some(TokenProblem::Refused { code, reason });
+        if error_catalog::lookup(error).scope == ErrorScope::Token {
+            self.connection = Connection::TokenRefused(Box::new(error.clone()));
+            self.new_token_problem = Some(TokenProblem::Refused(Box::new(error.clone())));
         }
     }
 
@@ -114,19 +111,11 @@ impl Shared {
     fn set_offline(&mut self, now: TimePoint) {
         let since = match &self.connection {
             Connection::Offline { since, .. } => *since,
-            Connection::Unknown | Connection::Online | Connection::TokenRefused { .. } => now.utc,
+            Connection::Unknown | Connection::Online | Connection::TokenRefused(_) => now.utc,
         };
         let retry_at = now.plus(RETRY_INTERVAL);
         self.connection = Connection::Offline { since, retry_at };
         self.messages
             .push(now.utc, format!("Offline: {} does not answer. Next try at {}.", self.session.host, retry_at.utc));
     }
-}
-
-/// False if Meta said only that the access token is not valid. It may then be mistyped, expired or revoked.
-fn explains_refusal(error: &ApiError) -> bool {
-    const INVALID_TOKEN_CODES: [i64; 3] = [0, 102, 190];
-    let bare = ApiError { subcode: None, message: CleanText::new(""), details: None, ..error.clone() };
-    !INVALID_TOKEN_CODES.contains(&error.code)
-        || error_catalog::lookup(&bare).reason != error_catalog::lookup(error).reason
 }

@@ -11,7 +11,7 @@ use crate::domain::ascii::is_readable_in_ascii;
 use crate::domain::clock::{TimePoint, UtcTime};
 use crate::domain::number::{Number, PhoneNumberId, Waba};
 use crate::domain::operator::OperatorName;
-use crate::domain::outcome::ReadFailure;
+use crate::domain::outcome::{ApiError, ReadFailure};
 use crate::domain::text::CleanText;
 use crate::policy::rotation::Rotation;
 
@@ -112,12 +112,7 @@ pub enum Connection {
         retry_at: TimePoint,
     },
     /// Meta refused the access token. Nothing more is sent with it.
-    TokenRefused {
-        /// Graph's error code.
-        code: i64,
-        /// Why, in a sentence; `None` if Meta said only that it is not valid.
-        reason: Option<&'static str>,
-    },
+    TokenRefused(Box<ApiError>),
 }
 
 /// The status of journal and escrow: without them nothing is sent.

@@ -38,6 +38,7 @@ pub(super) const fn reason_label(reason: LeftOutReason) -> &'static str {
         LeftOutReason::Obstacle(Obstacle::BeingSent { elsewhere: false }) => "being sent",
         LeftOutReason::Obstacle(Obstacle::BeingSent { elsewhere: true }) => "being sent by another pindesk",
         LeftOutReason::Obstacle(Obstacle::InDoubt) => "in doubt",
+        LeftOutReason::Obstacle(Obstacle::MayStillArrive) => "its last request may still arrive",
         LeftOutReason::Obstacle(Obstacle::NotListed) => "no longer listed",
     }
 }

@@ -166,9 +166,14 @@ fn add_last_request(sheet: &mut Sheet, change: &ChangeState, now: Instant, utc_n
             let summary = Explanation::for_change(change).map(|explanation| explanation.summary).unwrap_or_default();
             sheet.styled_field("Last request", &format!("{summary}, {}", end.at.format_date_time()), role);
         }
+        ChangeState::Waiting { .. } => {
+            sheet.styled_field("Last request", &text, role);
+            if let Some(explanation) = Explanation::for_change(change) {
+                sheet.field("Reason", &explanation.reason);
+            }
+        }
         ChangeState::Queued
         | ChangeState::Sending { .. }
-        | ChangeState::Waiting { .. }
         | ChangeState::Paused { .. }
         | ChangeState::Failed(..)
         | ChangeState::NotSent(..)

@@ -2,11 +2,14 @@
 //!
 //! They do not retry anything: the app does.
 
+use super::meta_words::add_meta_words;
 use super::sheet::Sheet;
 use crate::console::app::App;
 use crate::console::input::keymap::{ListAction, TokenAction, WelcomeAction, table};
 use crate::console::shared::TokenProblem;
 use crate::console::theme::Role;
+use crate::domain::outcome::{ApiError, ReadFailure};
+use crate::policy::error_catalog::{self, Explanation, Situation};
 
 pub(super) fn welcome(app: &App) -> Sheet {
     let mut sheet = Sheet::new(app, "Welcome");
@@ -30,7 +33,7 @@ pub(super) fn welcome(app: &App) -> Sheet {
 pub(super) fn token(app: &App, problem: &TokenProblem) -> Sheet {
     match problem {
         TokenProblem::Missing(reason) => missing_token(app, reason),
-        TokenProblem::Refused { code, reason } => refused_token(app, *code, *reason),
+        TokenProblem::Refused(error) => refused_token(app, error),
     }
 }
 
@@ -97,25 +100,18 @@ pub(super) fn nothing_named(app: &App) -> Sheet {
     sheet
 }
 
-fn refused_token(app: &App, code: i64, reason: Option<&str>) -> Sheet {
+fn refused_token(app: &App, error: &ApiError) -> Sheet {
     let mut sheet = Sheet::new(app, "Access token refused");
-    sheet.styled_text(&format!("Meta does not accept this access token ({code})."), Role::Strong);
-    sheet.text(reason.unwrap_or("It may be mistyped, expired or revoked."));
+    let explanation = Explanation::for_error(error, Situation::Configuring);
+    sheet.styled_text(&explanation.reason, Role::Strong);
     sheet.optional_blank_line();
-    let source = &app.session().token_source;
-    let [first_step, second_step] = if reason.is_some() {
-        [
-            "Create a new access token for the system user in Meta Business settings.".to_owned(),
-            format!("Save it where the config says: {source}"),
-        ]
-    } else {
-        [
-            format!("Check that the whole access token is there: {source}"),
-            "If it is, create a new one for the system user in Meta Business settings, and save it there.".to_owned(),
-        ]
-    };
     let press_step = format!("Press {}.", retry_key(app));
-    sheet.numbered_steps("To do", [first_step.as_str(), &second_step, &press_step]);
+    // The key reads the access token again, and not the config.
+    let last_step = Some(&*press_step).filter(|_| !error_catalog::lookup(error).changes_config);
+    sheet.numbered_steps("To do", explanation.advice.iter().copied().chain(last_step));
+    sheet.optional_blank_line();
+    sheet.field("Token source", &app.session().token_source);
+    add_meta_words(&mut sheet, error);
     sheet.optional_blank_line();
     sheet.text("pindesk sends nothing more with the old one.");
     sheet
@@ -146,10 +142,14 @@ pub(super) fn no_numbers(app: &App) -> Sheet {
     }
     let mut sheet = Sheet::new(app, "Numbers could not be read");
     for (waba, failure) in &progress.unread_wabas {
-        let explanation = crate::policy::error_catalog::Explanation::for_read_failure(failure);
+        let explanation = Explanation::for_unread_waba(failure);
         sheet.field(waba.label(), &explanation.reason);
         sheet.optional_blank_line();
         sheet.numbered_steps("To do", explanation.advice.iter().copied());
+        if let ReadFailure::Api(error) = failure {
+            sheet.optional_blank_line();
+            add_meta_words(&mut sheet, error);
+        }
         sheet.optional_blank_line();
     }
     sheet.key_hint(&retry, "try again");

@@ -30,6 +30,10 @@ pub(super) fn add_status(
     let symbol = theme.symbol(StatusSymbol::NoAnswer);
     sheet.styled_text(&format!("{symbol} The {which_pin} may or may not be set."), Role::Uncertain);
     sheet.text(&explanation.reason);
+    if !explanation.cause_steps.is_empty() {
+        sheet.optional_blank_line();
+        sheet.numbered_steps("To do", explanation.cause_steps.iter().copied());
+    }
     sheet.optional_blank_line();
     sheet.styled_field("PIN stored", pin_location(details), pin_location_role(details));
     sheet.optional_blank_line();

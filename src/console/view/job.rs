@@ -83,11 +83,15 @@ fn missing_label(app: &App) -> String {
 
 /// Draws which numbers are shown.
 fn paint_filter(job: &JobNumbers, page: &JobPage, canvas: &mut Canvas<'_>, y: u16) {
-    let count = format_count(job.len(page.shows_all));
+    let not_sent = job.shown_not_sent();
+    let [all, others, unsent] = [job.len(true), job.len(false) - not_sent, not_sent].map(format_count);
     let (label, rest) = match (page.shows_all, job.is_running()) {
-        (true, _) => ("All numbers", format!(" ({count})")),
-        (false, true) => ("Needs attention", format!(": failed, no answer, retrying ({count})")),
-        (false, false) => ("Needs attention", format!(": failed, no answer ({count})")),
+        (true, _) => ("All numbers", format!(" ({all})")),
+        (false, true) => ("Needs attention", format!(": failed, no answer, retrying ({others})")),
+        (false, false) if not_sent > 0 => {
+            ("Needs attention", format!(": failed, no answer ({others}), then not sent ({unsent})"))
+        }
+        (false, false) => ("Needs attention", format!(": failed, no answer ({others})")),
     };
     let x = canvas.put(0, y, label, Role::Strong);
     canvas.put(x, y, &rest, Role::Plain);
@@ -166,7 +170,8 @@ fn activity_label(app: &App, job: &JobNumbers, activity: JobActivity) -> String 
             return format!("{back}: back, the job goes on. If SSH drops, it stops safely and can be resumed.");
         }
         JobActivity::PausedByOperator => {
-            return format!("You paused sending. {} continues.", key(JobAction::PauseOrContinue));
+            let key = key(JobAction::PauseOrContinue);
+            return format!("You paused sending: every job of this console waits. {key} continues.");
         }
         JobActivity::Held => {
             let others = format_count(job.counts().open());
@@ -174,7 +179,9 @@ fn activity_label(app: &App, job: &JobNumbers, activity: JobActivity) -> String 
             return format!("Look at the result. {send} goes on with {others}, {stop} ends the job.");
         }
         JobActivity::Limited => "Nothing to do: after each pause pindesk sends 1 PIN first, then the rest.",
-        JobActivity::RunningElsewhere => "Another process works on this job. Only that process can pause or stop it.",
+        JobActivity::RunningElsewhere => {
+            return format!("{} works on this job. Only that process can pause or stop it.", job.worker_label());
+        }
         JobActivity::Ended(JobStatus::Interrupted) => {
             let is_read = !job.is_running();
             let count = if is_read { job.summary().resumable } else { job.counts().get(JobPhase::NotSent) };

@@ -221,7 +221,8 @@ fn times_label(app: &App, job: &JobNumbers, own: Option<&OwnJob>, activity: JobA
     }
     let left =
         own.and_then(|own| time_left(own, activity, now)).map_or(String::new(), |left| format!("About {left}. "));
-    let elsewhere = if activity == JobActivity::RunningElsewhere { " Another process works on it." } else { "" };
+    let is_elsewhere = activity == JobActivity::RunningElsewhere;
+    let elsewhere = if is_elsewhere { format!(" {} works on it.", job.worker_label()) } else { String::new() };
     let goes_on = app.own_jobs().limits().iter().map(|pause| pause.until.utc).min();
     let goes_on = goes_on.filter(|_| activity == JobActivity::Limited);
     let end = goes_on.map_or_else(

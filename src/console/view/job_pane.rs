@@ -5,13 +5,13 @@
 use std::ops::Range;
 
 use super::canvas::Canvas;
+use super::meta_words::add_meta_words;
 use super::sheet::Sheet;
 use super::{details, job_row};
 use crate::console::app::App;
 use crate::console::shared::{JobPhase, JobRow, PAGE_WIDTH_BESIDE_PANE};
 use crate::console::theme::{Role, StatusSymbol};
 use crate::domain::number::WabaId;
-use crate::domain::text::CleanText;
 
 /// The number of columns between the separator of the pane and its text.
 const INDENT: u16 = 2;
@@ -29,9 +29,7 @@ pub(super) fn paint(app: &App, row: Option<&JobRow>, is_running: bool, canvas: &
     sheet.push_blank_line();
     add_outcome(&mut sheet, row, is_running, canvas);
     if let Some(error) = job_row::api_error(row) {
-        sheet.field("Meta said", error.message.as_str());
-        let trace = error.trace_id.as_ref().map_or("none", CleanText::as_str);
-        sheet.field("HTTP, trace ID", &format!("{}, {trace}", error.http_status));
+        add_meta_words(&mut sheet, error);
     }
     if let (None, Some(at)) = (&row.live, row.record.at) {
         sheet.field("Tries", &format!("{}, last {at}", row.record.attempts));

@@ -2,40 +2,43 @@
 
 use std::time::Instant;
 
+use super::question::escrow_keys;
 use super::sheet::Sheet;
 use crate::console::app::App;
 use crate::console::pages::job_resume::JobResumePage;
 use crate::console::theme::Role;
-use crate::domain::number::TwoStep;
-use crate::domain::text::format_count;
+use crate::domain::pin::PinChoice;
+use crate::domain::text::{count_numbers, format_count};
 
 pub(super) fn sheet(app: &App, page: &JobResumePage, now: Instant) -> Sheet {
-    let request = &page.request;
-    let (id, count) = (request.job, request.targets.len());
+    let remainder = &page.request.remainder;
+    let (id, count) = (remainder.job, page.count());
     let heading =
-        if request.have_failed { format!("Retry what failed in job {id}?") } else { format!("Resume job {id}?") };
+        if remainder.have_failed { format!("Retry what failed in job {id}?") } else { format!("Resume job {id}?") };
     let mut sheet = Sheet::for_question(app, heading);
-    let what = if count == 1 {
-        "1 number gets a new random PIN.".to_owned()
-    } else {
-        format!("{} numbers get a new random PIN each.", format_count(count))
+    let numbers = count_numbers(count);
+    let what = match (&page.request.pins, count) {
+        (PinChoice::Random | PinChoice::Drawn(_), 1) => format!("{numbers} gets a new random PIN."),
+        (PinChoice::Random | PinChoice::Drawn(_), _) => format!("{numbers} get a new random PIN each."),
+        (PinChoice::Fixed(_), 1) => format!("{numbers} gets the PIN that you typed."),
+        (PinChoice::Fixed(_), _) => format!("{numbers} get the PIN that you typed."),
     };
     sheet.add_sticky(|sheet| sheet.styled_text(&what, Role::Strong));
-    let keys = app.recording_status().escrow_keys().unwrap_or_default();
-    let openers = if keys == 1 { "1 key can open it".to_owned() } else { format!("{keys} keys can open it") };
-    sheet.optional_text(&format!(
-        "Each is saved to the escrow first ({openers}). Numbers that are set are not sent again."
-    ));
-    if request.set_since > 0 {
-        let others = format_count(request.set_since);
+    match escrow_keys(app) {
+        Some(keys) => sheet.optional_text(&format!(
+            "Each is saved to the escrow first ({keys} can open it). Numbers that are set are not sent again."
+        )),
+        None => sheet.styled_text("No escrow: save this PIN before you quit.", Role::Strong),
+    }
+    if remainder.set_since > 0 {
+        let others = format_count(remainder.set_since);
         sheet.text(&format!("Left out: {others}, because a PIN was set there after the job began."));
     }
     sheet.optional_blank_line();
-    let in_state = |state| request.targets.iter().filter(|target| target.two_step == state).count();
-    let (on, not_set, unknown) = (in_state(TwoStep::On), in_state(TwoStep::NotSet), in_state(TwoStep::Unknown));
-    let [on_label, not_set, unknown_label] = [on, not_set, unknown].map(format_count);
-    sheet.field("Two-step now", &format!("not set {not_set}, on {on_label}, unknown {unknown_label}"));
-    if on + unknown > 0 {
+    let tally = remainder.frozen().plan().two_step();
+    let [on, not_set, unknown] = [tally.on, tally.not_set, tally.unknown].map(format_count);
+    sheet.field("Two-step now", &format!("not set {not_set}, on {on}, unknown {unknown}"));
+    if tally.on + tally.unknown > 0 {
         sheet.optional_text("Where a PIN is set, it stops working at once. pindesk cannot undo this.");
     }
     sheet.blank_line();
@@ -45,8 +48,10 @@ pub(super) fn sheet(app: &App, page: &JobResumePage, now: Instant) -> Sheet {
         count.to_string().len(),
         page.is_pausing(now),
     );
-    if let Some(answer) = page.answer(now).filter(|_| app.hide_warning().is_none()) {
-        sheet.set_notice(answer, Role::Strong);
+    sheet.text(page.answer(now).unwrap_or_default());
+    sheet.keep_last_line_in_sight();
+    if let Some(notice) = page.notice.as_deref().filter(|_| app.hide_warning().is_none()) {
+        sheet.set_notice(notice, Role::Strong);
     }
     sheet
 }

@@ -213,9 +213,9 @@ fn paint_explanation(app: &App, canvas: &mut Canvas<'_>, y: u16) {
     let role = if warning.is_some() { Role::Strong } else { Role::Plain };
     let notice = warning.or(news);
     let lines = if app.is_compact() {
-        [notice.or_else(|| job.map(summary_text)), None]
+        [notice.or_else(|| job.map(|job| summary_text(app, job))), None]
     } else {
-        [job.map(summary_text), notice.or_else(|| job.map(origin_text))]
+        [job.map(|job| summary_text(app, job)), notice.or_else(|| job.map(origin_text))]
     };
     for (y, (line, role)) in (y..).zip(lines.into_iter().zip([Role::Plain, role])) {
         canvas.put_within(0, y, canvas.width().into(), line.as_deref().unwrap_or_default(), role);
@@ -223,7 +223,7 @@ fn paint_explanation(app: &App, canvas: &mut Canvas<'_>, y: u16) {
 }
 
 /// What became of a job, and what is left.
-fn summary_text(job: &JobSummary) -> String {
+fn summary_text(app: &App, job: &JobSummary) -> String {
     let ended = |result| job.count(RecordedState::Ended(result));
     let in_flight = job.count(RecordedState::Running);
     let left = match job.status {
@@ -243,9 +243,12 @@ fn summary_text(job: &JobSummary) -> String {
         .map(|(count, what)| format!("{} {what}", format_count(*count)))
         .collect();
     let state = match job.status {
-        JobStatus::Running => "is running",
-        JobStatus::Finished => "is finished",
-        JobStatus::Interrupted => "was cut short",
+        JobStatus::Running if app.own_jobs().get(job.id).is_some() => "is running here".to_owned(),
+        JobStatus::Running => {
+            job.worker.as_ref().map_or_else(|| "is running".to_owned(), |worker| format!("is running ({worker})"))
+        }
+        JobStatus::Finished => "is finished".to_owned(),
+        JobStatus::Interrupted => "was cut short".to_owned(),
     };
     let counts = if counts.is_empty() { "every number was set".to_owned() } else { counts.join(", ") };
     format!("Job {} {state}: {counts}.", job.id)

@@ -3,6 +3,7 @@
 //! It counts nothing itself: the roster does.
 
 use ratatui::layout::Position;
+use tui_input::Input;
 
 use super::canvas::{Canvas, skip_columns};
 use super::status;
@@ -124,10 +125,15 @@ fn put_selection(app: &App, canvas: &mut Canvas<'_>, y: u16) -> usize {
 /// Draws the filter being typed. Returns the position of the cursor.
 fn paint_filter_input(app: &App, page: &FilterPage, canvas: &mut Canvas<'_>, y: u16) -> Position {
     let columns = put_shown(app, canvas, y, page.is_active()).saturating_sub(2);
+    put_filter_input(&page.input, canvas, y, columns)
+}
+
+/// Draws a filter being typed in as many columns. Returns the position of the cursor.
+pub(super) fn put_filter_input(input: &Input, canvas: &mut Canvas<'_>, y: u16, columns: usize) -> Position {
     let x = canvas.put(0, y, "/", Role::Strong) + 1;
-    let scroll = page.input.visual_scroll(columns.saturating_sub(1));
-    canvas.put_within(x, y, columns, &skip_columns(page.input.value(), scroll), Role::Plain);
-    let column = page.input.visual_cursor().saturating_sub(scroll);
+    let scroll = input.visual_scroll(columns.saturating_sub(1));
+    canvas.put_within(x, y, columns, &skip_columns(input.value(), scroll), Role::Plain);
+    let column = input.visual_cursor().saturating_sub(scroll);
     Position { x: x + u16::try_from(column).unwrap_or(0), y }
 }
 

@@ -99,9 +99,10 @@ fn add_choices(sheet: &mut Sheet, app: &App, draft: &ManyPinsDraft) {
 
 fn add_note_field(sheet: &mut Sheet, draft: &ManyPinsDraft) {
     let is_current = draft.row == FormRow::Note;
-    // The marker, the label and the brackets.
+    // The marker and the label.
     let start = if sheet.is_compact() { 18 } else { 20 };
-    let columns = sheet.text_width().saturating_sub(start).max(8);
+    // The brackets, and the place behind the text.
+    let columns = sheet.text_width().saturating_sub(start + 3).max(8);
     let scroll = draft.note.visual_scroll(columns);
     let shown = skip_columns(draft.note.value(), scroll);
     let shown = crate::domain::text::truncate(&shown, columns);

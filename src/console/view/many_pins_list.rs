@@ -2,13 +2,16 @@
 //!
 //! It does not scroll: the page does.
 
+use ratatui::layout::Position;
+
 use super::PaintResult;
 use super::batch::{reason_in_list, row_text};
 use super::canvas::Canvas;
+use super::list_head::put_filter_input;
 use crate::console::app::App;
 use crate::console::pages::many_pins_list::ManyPinsListPage;
 use crate::console::theme::Role;
-use crate::domain::text::{count_numbers, format_count};
+use crate::domain::text::{CleanText, count_numbers, format_count, width};
 
 /// A line of the page.
 enum ListLine {
@@ -18,11 +21,13 @@ enum ListLine {
 }
 
 pub(super) fn paint(app: &App, page: &ManyPinsListPage, canvas: &mut Canvas<'_>) -> PaintResult {
-    let count = count_numbers(page.frozen.plan().count());
-    let left_out = page.frozen.plan().left_out();
+    let plan = page.frozen().plan();
+    let (count, left_out) = (count_numbers(plan.count()), plan.left_out());
     let right = if left_out == 0 { String::new() } else { format!("{} left out", format_count(left_out)) };
     canvas.draw_rule(1, &[(&format!("{count}, as they will be sent"), Role::Strong)], &right);
-    let (top, indent) = if app.is_compact() { (2, 0) } else { (3, 2) };
+    let has_filter = page.is_typing || page.is_filtered();
+    let (top, indent) = if app.is_compact() { (if has_filter { 3 } else { 2 }, 0) } else { (3, 2) };
+    let text_cursor = has_filter.then(|| paint_filter(page, canvas)).filter(|_| page.is_typing);
     let rows = top..canvas.height().saturating_sub(2);
     let total = page.line_count();
     // The window may have grown since the last key.
@@ -35,22 +40,36 @@ pub(super) fn paint(app: &App, page: &ManyPinsListPage, canvas: &mut Canvas<'_>)
             ListLine::Blank => indent,
         };
     }
-    canvas.draw_page_end(app, (first, below), None);
-    PaintResult { cursor: Some(ratatui::layout::Position { x: 0, y: top }), max_scroll: 0 }
+    let error = page.error();
+    canvas.draw_page_end(app, (first, below), error.as_deref().map(|error| (error, Role::Plain)));
+    PaintResult { cursor: Some(text_cursor.unwrap_or(Position { x: 0, y: top })), max_scroll: 0 }
+}
+
+/// Draws the filter, and how many numbers it shows. Returns where the text cursor is while it is typed.
+fn paint_filter(page: &ManyPinsListPage, canvas: &mut Canvas<'_>) -> Position {
+    let plan = page.frozen().plan();
+    let (targets, left_out) = page.shown();
+    let shown = format!("{} of {}", format_count(targets + left_out), format_count(plan.count() + plan.left_out()));
+    canvas.put_right(2, &shown, Role::Plain);
+    let columns = usize::from(canvas.width()).saturating_sub(width(&shown) + 2);
+    if page.is_typing {
+        return put_filter_input(&page.filter, canvas, 2, columns);
+    }
+    let x = canvas.put(0, 2, "/", Role::Strong) + 1;
+    canvas.put_within(x, 2, columns.saturating_sub(2), CleanText::new(page.filter.value()).as_str(), Role::Plain);
+    Position { x: 0, y: 2 }
 }
 
 /// The lines from one on.
 fn lines(page: &ManyPinsListPage, first: usize, is_compact: bool) -> impl Iterator<Item = ListLine> {
-    let targets = page.frozen.targets();
-    let skipped = first.saturating_sub(targets.len());
-    let targets = targets.skip(first).map(|candidate| {
+    let (targets, left_out) = page.shown();
+    let skipped = first.saturating_sub(targets);
+    let targets = page.targets().skip(first).map(|candidate| {
         let waba = candidate.number.waba.as_ref().map_or(String::new(), |waba| format!("   {}", waba.label()));
         ListLine::Text(format!("{}{waba}", row_text(candidate)))
     });
-    let left_out = page.frozen.left_out();
-    let has_left_out = left_out.len() > 0;
-    let headings = [ListLine::Blank, ListLine::Heading("Left out")].into_iter().filter(move |_| has_left_out);
-    let left_out = left_out.map(move |(candidate, reason)| {
+    let headings = [ListLine::Blank, ListLine::Heading("Left out")].into_iter().filter(move |_| left_out > 0);
+    let left_out = page.left_out().map(move |(candidate, reason)| {
         // A small window has no room for the name, too.
         let what = if is_compact { candidate.number.label().to_owned() } else { row_text(candidate) };
         ListLine::Text(format!("{what}   {}", reason_in_list(reason)))

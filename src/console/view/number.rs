@@ -5,6 +5,7 @@
 
 use std::time::Instant;
 
+use super::meta_words::add_meta_words;
 use super::question::add_last_set;
 use super::sheet::Sheet;
 use super::{details, in_doubt};
@@ -52,7 +53,9 @@ pub(super) fn sheet(app: &App, theme: Theme, id: PhoneNumberId, now: Instant) ->
             return sheet;
         }
     };
-    add_meta_error(&mut sheet, change);
+    if let Some(error) = change.and_then(ChangeState::api_error) {
+        add_meta_words(&mut sheet, error);
+    }
     if let Some(completion) = completion {
         if completion.attempts > 0 {
             in_doubt::add_tries(&mut sheet, app, completion);
@@ -89,21 +92,6 @@ fn with_outcome(mut sheet: Sheet, theme: Theme, state: &ChangeState) -> Sheet {
     }
     sheet.blank_line();
     sheet
-}
-
-fn add_meta_error(sheet: &mut Sheet, change: Option<&ChangeState>) {
-    if let Some(error) = change.and_then(ChangeState::api_error) {
-        sheet.field("Meta said", error.message.as_str());
-        if let Some(details) = &error.details {
-            sheet.field("Details", details.as_str());
-        }
-        let code = match error.subcode {
-            Some(subcode) => format!("{}/{subcode}", error.code),
-            None => error.code.to_string(),
-        };
-        sheet.field("Code, HTTP", &format!("{code}, {}", error.http_status));
-        sheet.field("Trace ID", error.trace_id.as_ref().map_or("none", CleanText::as_str));
-    }
 }
 
 fn add_keys(sheet: &mut Sheet, app: &App, table: &KeyTable<NumberAction>) {

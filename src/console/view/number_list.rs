@@ -26,6 +26,7 @@ pub(super) fn path(app: &App, page: &PathPage) -> Sheet {
             let noun = if ids.len() == 1 { "number" } else { "numbers" };
             format!("Export {} {what} {noun}", format_count(ids.len()))
         }
+        PathPurpose::ReportJob(job) => format!("Export a report of job {job}"),
     };
     let mut sheet = Sheet::for_question(app, heading);
     match &page.purpose {
@@ -34,8 +35,13 @@ pub(super) fn path(app: &App, page: &PathPage) -> Sheet {
         }
         PathPurpose::Export { .. } => {
             sheet.text("A new file that ends with .csv or .json: what Meta reports of each number, and its last request, without PINs.");
-            sheet.optional_text("Only you can read it. A file that exists is not replaced.");
         }
+        PathPurpose::ReportJob(_) => {
+            sheet.text("A new file that ends with .csv or .json: what became of each number of the job, and why, without PINs.");
+        }
+    }
+    if page.purpose != PathPurpose::LoadNumbers {
+        sheet.optional_text("Only you can read it. A file that exists is not replaced.");
     }
     sheet.optional_blank_line();
     let label = "File: ";

@@ -100,7 +100,7 @@ pub(super) fn connection_label(app: &App, theme: &Theme) -> (String, Role) {
         Connection::Unknown => plain("connecting"),
         Connection::Online => plain("online"),
         Connection::Offline { since, .. } => wrong(&format!("OFFLINE since {}", since.format_hour_minute())),
-        Connection::TokenRefused { .. } => wrong("access token refused"),
+        Connection::TokenRefused(_) => wrong("access token refused"),
     }
 }
 

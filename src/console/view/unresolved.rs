@@ -63,7 +63,7 @@ fn add_header(sheet: &mut Sheet, app: &App) {
     let key = app.keymap().key_label(&table::LIST, &ListAction::ShowInDoubt);
     sheet.text(&format!(
         "A PIN was sent to each of these numbers, or may have been. It is not known whether it is in force. A number \
-         stays here until Meta confirms a PIN or the doubt is resolved. Press {key} in the list to return here."
+         stays here until Meta confirms a PIN or the doubt is resolved. To see it later, press {key} in the list."
     ));
     sheet.blank_line();
     let heading = format!(

@@ -193,6 +193,7 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
             WorkCommand::ReadJob(job) => self.wanted_jobs.want_job(job),
             WorkCommand::ReadNumberList(path) => self.read_number_list(path),
             WorkCommand::ExportNumbers { path, format, numbers } => self.export_numbers(path, format, numbers),
+            WorkCommand::ReportJob { path, format, job } => self.report_job(path, format, job),
         }
     }
 

@@ -11,6 +11,7 @@ use rustix::fs::OFlags;
 
 use crate::domain::number::Number;
 use crate::domain::text::{CleanText, plain_io_error};
+use crate::journal::JobDetail;
 use crate::numbers::list::{MAX_LIST_BYTES, NumberList};
 use crate::numbers::record::{ExportFormat, ExportedNumbers, NumberHistory};
 
@@ -46,8 +47,27 @@ pub(super) fn export(
     numbers: &[Number],
     history: Option<&NumberHistory>,
 ) -> Result<ExportedNumbers, CleanText> {
-    let path = expand_home(path);
     let nothing = NumberHistory::default();
+    write_new_file(path, |out| format.write(out, numbers, history.unwrap_or(&nothing)))?;
+    Ok(ExportedNumbers { count: numbers.len(), has_history: history.is_some() })
+}
+
+/// Writes what became of the numbers of a job to such a file. `known` are the numbers whose names are known, sorted by ID.
+/// The error is a sentence for the operator.
+pub(super) fn report_job(
+    path: &Path,
+    format: ExportFormat,
+    job: &JobDetail,
+    known: &[Number],
+) -> Result<ExportedNumbers, CleanText> {
+    let find = |id| known.binary_search_by_key(&id, |number| number.id).ok().map(|position| &known[position]);
+    write_new_file(path, |out| format.write_job(out, job, find))?;
+    Ok(ExportedNumbers { count: job.numbers.len(), has_history: true })
+}
+
+/// Writes to a new file that only its owner can read, and removes it if that fails.
+fn write_new_file(path: &Path, write: impl FnOnce(BufWriter<&File>) -> io::Result<()>) -> Result<(), CleanText> {
+    let path = expand_home(path);
     let refuse = |error: &io::Error| {
         CleanText::new(&if error.kind() == io::ErrorKind::AlreadyExists {
             "A file with this name exists already: choose another name.".to_owned()
@@ -56,14 +76,11 @@ pub(super) fn export(
         })
     };
     let file = File::options().write(true).create_new(true).mode(OWNER_ONLY).open(&path).map_err(|e| refuse(&e))?;
-    let written =
-        format.write(BufWriter::new(&file), numbers, history.unwrap_or(&nothing)).and_then(|()| file.sync_all());
-    written.map_err(|error| {
+    write(BufWriter::new(&file)).and_then(|()| file.sync_all()).map_err(|error| {
         // Half of the numbers would look like all of them.
         std::fs::remove_file(&path).ok();
         refuse(&error)
-    })?;
-    Ok(ExportedNumbers { count: numbers.len(), has_history: history.is_some() })
+    })
 }
 
 /// The path with the home directory in place of `~`, as operators type it for a shell.

@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::domain::text::CleanText;
 
@@ -18,6 +20,7 @@ fn the_reasons_to_leave_a_number_out_are_a_table() {
         Obstacle::BeingSent { elsewhere: false },
         Obstacle::BeingSent { elsewhere: true },
         Obstacle::InDoubt,
+        Obstacle::MayStillArrive,
         Obstacle::NotListed,
     ];
     for obstacle in obstacles {
@@ -110,4 +113,73 @@ fn what_makes_a_frozen_batch_stronger_is_told() {
     let mut renamed = candidate(3, TwoStep::NotSet, None);
     renamed.number.name = Some(CleanText::new("Another shop"));
     assert_eq!(frozen.update(renamed), BatchChange::Renamed);
+}
+
+#[test]
+fn a_number_that_stays_left_out_has_its_newest_reason() {
+    let mut frozen = FrozenBatch::new(mixed(), false);
+    assert_eq!(frozen.update(candidate(1, TwoStep::On, Some(Obstacle::MayStillArrive))), BatchChange::None);
+    assert_eq!(frozen.update(candidate(2, TwoStep::On, None)), BatchChange::None);
+    let late = LeftOutReason::Obstacle(Obstacle::MayStillArrive);
+    let counts: Vec<_> = frozen.plan().left_out_counts().collect();
+    assert_eq!(counts, [(LeftOutReason::On, 1), (LeftOutReason::Unknown, 1), (late, 1)]);
+}
+
+#[test]
+fn a_waba_has_one_share_whatever_its_name() {
+    let mut renamed = candidate(3, TwoStep::NotSet, None);
+    renamed.number.waba = Some(Arc::new(Waba { name: Some(CleanText::new("Example")), ..(*waba(0)).clone() }));
+    let batch = Batch::new(vec![candidate(0, TwoStep::NotSet, None), renamed]);
+    let counts: Vec<_> = batch.plan(false).wabas().iter().map(|share| share.numbers).collect();
+    assert_eq!(counts, [2]);
+}
+
+type Counts = (TwoStepTally, usize, Vec<(Option<WabaId>, usize)>, Vec<(LeftOutReason, usize)>);
+
+/// The plan's counts, made from its numbers.
+fn counted(frozen: &FrozenBatch) -> Counts {
+    let (mut two_step, mut hidden) = (TwoStepTally::default(), 0);
+    let (mut wabas, mut reasons) = (BTreeMap::new(), BTreeMap::new());
+    for candidate in frozen.targets() {
+        *two_step.count_mut(candidate.number.two_step) += 1;
+        hidden += usize::from(candidate.is_hidden);
+        *wabas.entry(waba_id(candidate.number.waba.as_ref())).or_default() += 1;
+    }
+    frozen.left_out().for_each(|(_, reason)| *reasons.entry(reason).or_default() += 1);
+    (two_step, hidden, wabas.into_iter().collect(), reasons.into_iter().collect())
+}
+
+fn any_candidate() -> impl Strategy<Value = Candidate> {
+    let two_step = prop::sample::select(vec![TwoStep::NotSet, TwoStep::On, TwoStep::Unknown]);
+    let obstacle = prop::sample::select(vec![None, None, Some(Obstacle::InDoubt), Some(Obstacle::MayStillArrive)]);
+    (0..8_usize, two_step, obstacle, 0..4_usize, any::<bool>()).prop_map(
+        |(index, two_step, obstacle, of, is_hidden)| {
+            let mut candidate = candidate(index, two_step, obstacle);
+            candidate.number.waba = (of < 3).then(|| waba(of));
+            Candidate { is_hidden, ..candidate }
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn the_counts_of_a_plan_are_those_of_its_numbers(
+        first in prop::collection::vec(any_candidate(), 0..12),
+        updates in prop::collection::vec(any_candidate(), 0..24),
+        replaces: bool,
+    ) {
+        let mut frozen = FrozenBatch::new(Batch::new(first), replaces);
+        for update in updates {
+            frozen.update(update);
+            let plan = frozen.plan();
+            let mut wabas: Vec<_> =
+                plan.wabas().iter().map(|share| (waba_id(share.waba.as_ref()), share.numbers)).collect();
+            wabas.sort_unstable();
+            let kept = (plan.two_step(), plan.hidden(), wabas, plan.left_out_counts().collect::<Vec<_>>());
+            prop_assert_eq!(kept, counted(&frozen));
+        }
+        let batch = frozen.into_batch();
+        let again = Batch::new(batch.candidates().to_vec());
+        prop_assert_eq!((batch.two_step(), batch.hidden()), (again.two_step(), again.hidden()));
+    }
 }

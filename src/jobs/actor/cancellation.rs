@@ -18,7 +18,7 @@ impl JobsActor {
     pub(super) fn cancel_all(&mut self, why: &NotSentReason) {
         // Nothing is left to ask about.
         self.question = None;
-        self.starts.cancel(why);
+        self.starts.cancel(why, |_| true);
         self.cancel(why, |_| true);
     }
 
@@ -34,6 +34,8 @@ impl JobsActor {
 
     /// Cancels the queued numbers and pending retries of a job. Requests in flight continue.
     pub(super) fn cancel_job(&mut self, job: JobId, why: &NotSentReason) {
+        // Its resumption may not be recorded yet.
+        self.starts.cancel(why, |start| start.resumed == Some(job));
         for running in self.running.values().filter(|running| running.change.job == job) {
             running.cancel.send_replace(Some(why.clone()));
         }
@@ -63,6 +65,7 @@ impl JobsActor {
     /// Reports a queued number as not sent that has no change yet.
     pub(super) fn report_unstarted(&mut self, job: JobId, number: PhoneNumberId, why: NotSentReason) {
         self.busy.remove(&number);
+        self.end_number(job, false);
         let state = self.not_sent_state(number, self.progress.finished_now(0), why);
         self.progress.send_state(job, None, number, state);
     }
@@ -70,6 +73,9 @@ impl JobsActor {
     pub(super) fn handle_notice(&mut self, notice: Notice) {
         match notice {
             Notice::Answered { outcome, waba, stop_scope, generation } => {
+                if let (Outcome::Confirmed, Some(waba)) = (&outcome, waba) {
+                    self.suspect_wabas.remove(&waba);
+                }
                 self.cancel_stop_scope(&outcome, waba, stop_scope, generation);
                 if let Some(why) = self.breaker.record_outcome(&outcome) {
                     self.stop_or_ask(&why);
@@ -88,16 +94,21 @@ impl JobsActor {
     ) {
         match scope {
             StopScope::Nothing => {}
-            StopScope::Waba => {
-                self.cancel(&NotSentReason::WabaRefused(refusal_summary(outcome)), |other| {
-                    other.is_some() && other == waba
-                });
+            StopScope::Waba => self.cancel_waba(waba, outcome),
+            StopScope::WabaIfRepeated => {
+                if waba.is_some_and(|waba| !self.suspect_wabas.insert(waba)) {
+                    self.cancel_waba(waba, outcome);
+                }
             }
             // The refusal of an old access token says nothing about the token that replaced it.
             StopScope::App | StopScope::Token if generation != self.client.borrow().generation => {}
             StopScope::App => self.cancel_all(&NotSentReason::AppRefused(refusal_summary(outcome))),
             StopScope::Token => self.cancel_all(&NotSentReason::TokenRefused),
         }
+    }
+
+    fn cancel_waba(&mut self, waba: Option<WabaId>, outcome: &Outcome) {
+        self.cancel(&NotSentReason::WabaRefused(refusal_summary(outcome)), |other| other.is_some() && other == waba);
     }
 
     /// Publishes the first failure of the journal, and then cancels everything because of it. Ignores later failures.
@@ -111,5 +122,5 @@ impl JobsActor {
 
 /// Why Meta refused a request, in a few words.
 fn refusal_summary(outcome: &Outcome) -> CleanText {
-    outcome.api_error().map(|error| CleanText::new(error_catalog::lookup(error).summary)).unwrap_or_default()
+    outcome.api_error().map(|error| CleanText::new(error_catalog::lookup(error).summary())).unwrap_or_default()
 }

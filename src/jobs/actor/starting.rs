@@ -31,13 +31,17 @@ impl JobsActor {
     /// Queues the numbers of the jobs that are recorded now, and reports those of the others as not sent.
     pub(super) fn handle_jobs_recorded(&mut self, results: Vec<Result<JobId, RecordError>>) {
         for (start, result) in self.starts.end_recording().into_iter().zip(results) {
-            let JobStart { plan, options, cancelled, reply, .. } = start;
+            let JobStart { plan, resumed, options, cancelled, reply } = start;
             match (&result, cancelled) {
                 (Ok(job), None) => {
+                    self.open_jobs.start(*job, plan.targets.len(), resumed.is_some());
                     let first_place = self.queue.reserve_places(plan.targets.len());
                     self.enqueue_job(RecordedJob { id: *job, plan, first_place }, options.send_first);
                 }
-                (Ok(job), Some(why)) => self.report_unqueued(Some(*job), plan, &why),
+                (Ok(job), Some(why)) => {
+                    self.record_job_end(*job);
+                    self.report_unqueued(Some(*job), plan, &why);
+                }
                 (Err(error), _) => {
                     if let RecordError::JournalFailed(reason) = error {
                         self.handle_journal_failure(reason.clone());
@@ -68,6 +72,7 @@ impl JobsActor {
             drop(planned);
             let change = refusal.change;
             self.recorder.record_refusal(refusal);
+            self.end_number(job, true);
             return self.report_refused(Some(job), Some(change), number, finished, why);
         }
         self.busy.insert(number);
@@ -81,6 +86,20 @@ impl JobsActor {
             self.progress.send_state(job, None, number, state);
         }
         self.queue.push(QueueItem::Planned(planned));
+    }
+
+    /// A number of a job ended, and the journal has its outcome or not. Records the end of the job with its last number.
+    pub(super) fn end_number(&mut self, job: JobId, has_outcome: bool) {
+        if self.open_jobs.end_number(job, has_outcome) {
+            self.record_job_end(job);
+        }
+    }
+
+    /// Records that this process works on a job no longer, unless it is about to end itself, or cannot record.
+    fn record_job_end(&self, job: JobId) {
+        if !self.is_shutting_down && self.journal_failure.borrow().is_none() {
+            self.recorder.record_job_end(job);
+        }
     }
 
     /// Why no new PIN may be sent to this number now.

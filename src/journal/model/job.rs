@@ -3,6 +3,7 @@
 //! This module does not decide the state of a number.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use super::{PinSource, ReplySummary};
 use crate::domain::change::{ChangeId, JobId};
@@ -38,6 +39,23 @@ pub struct JobSummary {
     pub resumable: usize,
     /// Whether the job still runs.
     pub status: JobStatus,
+    /// The process that works on it: the one that started or resumed it. `None` if none does.
+    pub worker: Option<JobWorker>,
+}
+
+/// The process that works on a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobWorker {
+    /// The operator who started it, and its host.
+    pub name: OperatorName,
+    /// The process ID on that host.
+    pub pid: u32,
+}
+
+impl fmt::Display for JobWorker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, process {}", self.name, self.pid)
+    }
 }
 
 impl JobSummary {
@@ -120,17 +138,32 @@ pub enum RecordedState {
 }
 
 impl RecordedState {
-    /// True if a resumed job sends a PIN to a number in this state, with this standing.
-    pub(in crate::journal) fn is_resumable(self, standing: Option<&Standing>) -> bool {
+    /// What a summary of results counts a number in this state as.
+    #[must_use]
+    pub const fn counted_as(self) -> ChangeResult {
+        match self {
+            Self::NotStarted => ChangeResult::NotSent,
+            Self::Running | Self::Resolved => ChangeResult::NoAnswer,
+            Self::Ended(result) => result,
+            Self::NotApplied => ChangeResult::Failed,
+        }
+    }
+
+    /// True if a resumed job sends a PIN to a number in this state. `error` is what Meta reported, if it refused the
+    /// last one.
+    #[must_use]
+    pub fn is_resumable(self, error: Option<&ApiError>) -> bool {
         match self {
             Self::NotStarted | Self::NotApplied | Self::Ended(ChangeResult::NotSent) => true,
-            Self::Ended(ChangeResult::Failed) => match standing {
-                Some(Standing::Failed(error)) => error_catalog::is_cause_outside_number(error),
-                Some(Standing::Set | Standing::NotSent(_) | Standing::InDoubt(_)) | None => false,
-            },
+            Self::Ended(ChangeResult::Failed) => error.is_some_and(error_catalog::is_cause_outside_number),
             Self::Running | Self::Ended(ChangeResult::Set | ChangeResult::NoAnswer) | Self::Resolved => false,
         }
     }
+}
+
+/// What Meta reported, if it refused the PIN of a change that is left with this.
+pub(in crate::journal) fn refusal(standing: Option<&Standing>) -> Option<&ApiError> {
+    if let Some(Standing::Failed(error)) = standing { Some(error) } else { None }
 }
 
 /// The newest request of a number, in any job.
@@ -156,9 +189,9 @@ pub struct JobSet {
 }
 
 impl JobNumber {
-    /// True if a resumed job sends a PIN to it: if none was sent, if the one that was sent was certainly not applied, or if
-    /// Meta refused the last one because of the access token, a permission or too many calls. False for other numbers that failed or are in doubt, because an operator
-    /// must check them first.
+    /// True if a resumed job sends a PIN to it: if none was sent, if the one that was sent was certainly not applied, or
+    /// if Meta refused the last one because of the access token, a permission or too many calls. False for other numbers
+    /// that failed or are in doubt, because an operator must check them first.
     #[must_use]
     pub fn is_resumable(&self) -> bool {
         !self.is_set_since && self.is_left()
@@ -167,10 +200,11 @@ impl JobNumber {
     /// True if a resumed job would send a PIN to it, if no other job had set one since.
     #[must_use]
     pub fn is_left(&self) -> bool {
-        self.state.is_resumable(self.standing.as_ref())
+        self.state.is_resumable(refusal(self.standing.as_ref()))
     }
 
-    /// True if Meta refused its last PIN, for whatever reason. A resumed job may send a new one if the operator asks for it.
+    /// True if Meta refused its last PIN, for whatever reason. A resumed job may send a new one if the operator asks for
+    /// it.
     #[must_use]
     pub fn has_failed(&self) -> bool {
         !self.is_set_since && self.state == RecordedState::Ended(ChangeResult::Failed)

@@ -145,7 +145,7 @@ pub(in crate::journal) fn note_resolves(change: ChangeId, saw: &[ChangeId], is_o
 }
 
 /// Whether a job still runs. `resumable` is how many numbers are left to send. `is_active` tells whether a live process
-/// started it or works on one of its numbers, and `is_resumed` whether a process that resumed it is alive.
+/// that started it has not ended its work, or works on one of its numbers; `is_resumed` the same of one that resumed it.
 pub(in crate::journal) fn job_status(
     counts: &HashMap<RecordedState, usize>,
     resumable: usize,

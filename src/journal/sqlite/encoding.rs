@@ -4,6 +4,7 @@ use crate::domain::change::Resolution;
 use crate::domain::outcome::ApiError;
 use crate::domain::standing::{NotSentReason, Standing};
 use crate::domain::text::CleanText;
+use crate::journal::audit::THROTTLED_OUTCOME;
 use crate::journal::model::{OutcomeRecord, ReplySummary};
 
 /// The keyword of a resolution, in the rows and in the audit log.
@@ -17,7 +18,7 @@ pub(super) const fn resolution_kind(resolution: Resolution) -> &'static str {
 /// The keyword of an outcome in the audit log. A throttled request has its own, because it is no attempt.
 pub(super) const fn outcome_keyword(record: &OutcomeRecord) -> &'static str {
     match &record.standing {
-        Standing::NotSent(NotSentReason::Throttled(_)) if record.will_retry => "throttled",
+        Standing::NotSent(NotSentReason::Throttled(_)) if record.will_retry => THROTTLED_OUTCOME,
         Standing::Set | Standing::Failed(_) | Standing::NotSent(_) | Standing::InDoubt(_) => {
             record.standing.result().as_str()
         }

@@ -1,6 +1,6 @@
 //! Reads the encrypted PINs of the journal with the state of each change. It never writes or decrypts.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Row};
 
 use super::change_facts;
 use super::columns::{parse_column, waba_column};
@@ -29,17 +29,22 @@ pub(super) fn all(db: &Connection, dir: &StateDir) -> Result<Vec<EncryptedPin>, 
 pub(super) fn sent_changes(db: &Connection, dir: &StateDir) -> Result<Vec<SentChange>, StorageError> {
     let states = change_facts::states(db, &mut LiveRuns::new(dir))?;
     let mut statement = db.prepare(
-        "SELECT c.change, c.number, t.at FROM changes c
+        "SELECT c.change, c.number, t.at, coalesce((
+            SELECT at FROM outcomes WHERE change = c.change AND seq > coalesce(t.seq, c.seq) ORDER BY seq DESC LIMIT 1
+        ), t.at) FROM changes c
         LEFT JOIN tries t ON t.seq = (SELECT max(seq) FROM tries WHERE change = c.change)
         ORDER BY coalesce(t.seq, c.seq)",
     )?;
+    let time = |row: &Row<'_>, column| {
+        Ok::<_, rusqlite::Error>(row.get::<_, Option<u32>>(column)?.map(UtcTime::from_unix_seconds))
+    };
     let mut rows = statement.query([])?;
     let mut changes = Vec::new();
     while let Some(row) = rows.next()? {
         let change = parse_column(row, 0)?;
         let state = states.get(&change).copied().unwrap_or(RecordedState::Ended(ChangeResult::NoAnswer));
-        let last_attempt_at = row.get::<_, Option<u32>>(2)?.map(UtcTime::from_unix_seconds);
-        changes.push(SentChange { change, number: parse_column(row, 1)?, state, last_attempt_at });
+        let (last_attempt_at, ended_at) = (time(row, 2)?, time(row, 3)?);
+        changes.push(SentChange { change, number: parse_column(row, 1)?, state, last_attempt_at, ended_at });
     }
     Ok(changes)
 }

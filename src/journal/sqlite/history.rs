@@ -64,6 +64,7 @@ fn describe(row: &AuditRow, retried: Option<&Standing>) -> Option<String> {
         AuditAction::PinDecrypted => Some("decrypted from escrow".to_owned()),
         AuditAction::JobStarted
         | AuditAction::JobResumed
+        | AuditAction::JobEnded
         | AuditAction::Intent
         | AuditAction::Retry
         | AuditAction::RecipientsStored

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, Row, params};
 
 use super::change_facts::{FACTS_COLUMN_COUNT, FACTS_COLUMNS, FACTS_JOIN, is_run_alive, read_facts};
 use super::columns::{parse_column, waba_column};
@@ -12,11 +12,12 @@ use super::encoding::{outcome_reason, reply_summary};
 use crate::domain::change::JobId;
 use crate::domain::clock::UtcTime;
 use crate::domain::operator::OperatorName;
+use crate::domain::standing::Standing;
 use crate::domain::text::CleanText;
 use crate::journal::audit::AuditRow;
 use crate::journal::error::StorageError;
 use crate::journal::model::{
-    JobDetail, JobNumber, JobOperator, JobSet, JobStatus, JobSummary, PinSource, RecordedState,
+    JobDetail, JobNumber, JobOperator, JobSet, JobStatus, JobSummary, JobWorker, PinSource, RecordedState, refusal,
 };
 use crate::journal::rules::change_state;
 use crate::journal::run_lock::LiveRuns;
@@ -28,7 +29,8 @@ pub(super) fn summaries(db: &Connection, dir: &StateDir) -> Result<Vec<JobSummar
     const START: usize = FACTS_COLUMN_COUNT + 4;
     let mut runs = LiveRuns::new(dir);
     let mut statement = db.prepare(&format!(
-        "SELECT f.last, f.doubted, f.confirmed, f.settled, f.run, f.is_started, count(f.job), f.refusal, f.set_since, {JOB_COLUMNS}
+        "SELECT f.last, f.doubted, f.confirmed, f.settled, f.run,
+            f.is_started, count(f.job), f.refusal, f.set_since, {JOB_COLUMNS}
         FROM jobs j LEFT JOIN (
             SELECT n.job, r.change IS NOT NULL AS is_started, {FACTS_COLUMNS}, {REFUSAL_COLUMN}, {SET_SINCE_COLUMN}
             {}) f ON f.job = j.job
@@ -48,14 +50,14 @@ pub(super) fn summaries(db: &Connection, dir: &StateDir) -> Result<Vec<JobSummar
             let is_alive = is_run_alive(row, 0, &mut runs)?;
             let state = if is_started { read_facts(row, 0)?.state(is_alive) } else { RecordedState::NotStarted };
             let count: u32 = row.get(FACTS_COLUMN_COUNT + 1)?;
-            let refusal: Option<String> = row.get(FACTS_COLUMN_COUNT + 2)?;
-            let standing = refusal.and_then(|refusal| serde_json::from_str(&refusal).ok());
+            let detail: Option<String> = row.get(FACTS_COLUMN_COUNT + 2)?;
+            let standing: Option<Standing> = detail.and_then(|detail| serde_json::from_str(&detail).ok());
             let is_set_since = row.get::<_, Option<bool>>(FACTS_COLUMN_COUNT + 3)?.unwrap_or(false);
-            let is_resumable = !is_set_since && state.is_resumable(standing.as_ref());
+            let is_resumable = !is_set_since && state.is_resumable(refusal(standing.as_ref()));
             tally.add(state, usize::try_from(count).unwrap_or(usize::MAX), is_resumable, is_alive);
         }
     }
-    Ok(jobs.into_iter().map(JobTally::finish).collect())
+    jobs.into_iter().map(|tally| tally.finish(db)).collect()
 }
 
 /// One job; `None` if no job has this ID.
@@ -76,7 +78,7 @@ pub(super) fn detail(db: &Connection, mut runs: LiveRuns<'_>, id: JobId) -> Resu
         tally.add(number.state, 1, number.is_resumable(), is_alive);
         numbers.push(number);
     }
-    Ok(Some(JobDetail { summary: tally.finish(), numbers }))
+    Ok(Some(JobDetail { summary: tally.finish(db)?, numbers }))
 }
 
 /// The PINs that Meta confirmed to jobs since a time, oldest first.
@@ -100,9 +102,12 @@ const SET_SINCE_COLUMN: &str = "
     EXISTS (SELECT 1 FROM outcomes s WHERE s.number = n.number AND s.kind = 'set' AND s.job IS NOT n.job
         AND s.seq > (SELECT seq FROM jobs WHERE job = n.job)) AS set_since";
 
-/// The columns of a job `j`, and the runs that resumed it.
-const JOB_COLUMNS: &str =
-    "j.job, j.at, j.profile, j.pins, j.run, (SELECT group_concat(run) FROM resumptions WHERE job = j.job),
+/// The columns of a job `j`. The run that started it, and the runs that resumed it, only while they have not ended their
+/// work on it.
+const JOB_COLUMNS: &str = "j.job, j.at, j.profile, j.pins,
+    (SELECT j.run WHERE NOT EXISTS (SELECT 1 FROM job_ends e WHERE e.job = j.job AND e.run = j.run)),
+    (SELECT group_concat(p.run) FROM resumptions p WHERE p.job = j.job AND NOT EXISTS (
+        SELECT 1 FROM job_ends e WHERE e.job = p.job AND e.run = p.run AND e.seq > p.seq)),
     j.note, (SELECT row FROM audit WHERE seq = j.seq)";
 
 /// The planned numbers `n`, each with the change `r` that has the latest record of the number in the job. With a job,
@@ -126,10 +131,12 @@ fn numbers_sql(job: Option<JobId>) -> String {
 /// A job whose numbers are being counted.
 struct JobTally {
     summary: JobSummary,
-    /// True if a live process started it or works on one of its numbers.
+    /// True if a live process that started it has not ended its work, or if a live one works on one of its numbers.
     is_active: bool,
-    /// True if a process that resumed it is alive.
+    /// True if a live process that resumed it has not ended its work.
     is_resumed: bool,
+    /// The live run that resumed or started it and has not ended its work.
+    worker: Option<String>,
 }
 
 impl JobTally {
@@ -140,22 +147,40 @@ impl JobTally {
         self.is_active |= is_alive;
     }
 
-    fn finish(self) -> JobSummary {
+    fn finish(self, db: &Connection) -> Result<JobSummary, StorageError> {
         let status =
             change_state::job_status(&self.summary.counts, self.summary.resumable, self.is_active, self.is_resumed);
-        JobSummary { status, ..self.summary }
+        let run = self.worker.filter(|_| status == JobStatus::Running);
+        let worker = run.map(|run| read_worker(db, self.summary.id, &run)).transpose()?;
+        Ok(JobSummary { status, worker, ..self.summary })
     }
+}
+
+/// The process of a run that works on a job. Its operator is the one of the row that it wrote when it started or resumed
+/// the job.
+fn read_worker(db: &Connection, job: JobId, run: &str) -> Result<JobWorker, StorageError> {
+    let mut statement = db.prepare_cached(
+        "SELECT pid, (SELECT row FROM audit WHERE seq = coalesce(
+            (SELECT max(seq) FROM resumptions WHERE job = ?1 AND run = ?2), (SELECT seq FROM jobs WHERE job = ?1)))
+        FROM runs WHERE run = ?2",
+    )?;
+    Ok(statement.query_row(params![job.get(), run], |row| {
+        Ok(JobWorker { pid: row.get(0)?, name: job_operator(&row.get::<_, String>(1)?).name })
+    })?)
 }
 
 /// Reads [`JOB_COLUMNS`], which start at a column.
 fn read_job(row: &Row<'_>, start: usize, runs: &mut LiveRuns<'_>) -> Result<JobTally, StorageError> {
-    let (profile, pins, run): (String, String, String) =
-        (row.get(start + 2)?, row.get(start + 3)?, row.get(start + 4)?);
+    let (profile, pins): (String, String) = (row.get(start + 2)?, row.get(start + 3)?);
+    let started_by: Option<String> = row.get(start + 4)?;
     let resumed_by: Option<String> = row.get(start + 5)?;
-    let mut is_resumed = false;
+    let mut worker = None;
     for run in resumed_by.iter().flat_map(|runs| runs.split(',')) {
-        is_resumed |= runs.is_alive(run)?;
+        if runs.is_alive(run)? {
+            worker = Some(run.to_owned());
+        }
     }
+    let is_resumed = worker.is_some();
     let summary = JobSummary {
         id: JobId::new(row.get(start)?),
         at: UtcTime::from_unix_seconds(row.get(start + 1)?),
@@ -167,8 +192,11 @@ fn read_job(row: &Row<'_>, start: usize, runs: &mut LiveRuns<'_>) -> Result<JobT
         resumable: 0,
         // Known when all of its numbers are counted.
         status: JobStatus::Interrupted,
+        worker: None,
     };
-    Ok(JobTally { summary, is_active: runs.is_alive(&run)?, is_resumed })
+    let is_active = started_by.as_ref().map_or(Ok(false), |run| runs.is_alive(run))?;
+    let worker = worker.or_else(|| started_by.filter(|_| is_active));
+    Ok(JobTally { summary, is_active, is_resumed, worker })
 }
 
 /// Who confirmed a job, by its row in the audit log. An altered row may name no operator.

@@ -1,4 +1,5 @@
-//! Records the start of a job, and its resumption: by one process at a time, and only for resumable numbers.
+//! Records the start of a job, its resumption, and the end of the work on it: by one process at a time, and only for
+//! resumable numbers.
 //!
 //! The operator confirmed the remaining numbers as they were read earlier, so the transaction that records the
 //! resumption checks them again. It never sends anything.
@@ -85,6 +86,17 @@ impl JournalTx<'_> {
             .prepare_cached("INSERT INTO resumptions (seq, job, run, at) VALUES (?1, ?2, ?3, ?4)")?
             .execute(params![seq, job.get(), self.run_id(), at.unix_seconds()])?;
         Ok(Ok(()))
+    }
+
+    /// Records that this process works on a job no longer, so that another one may resume it.
+    pub(super) fn end_job(&mut self, job: JobId) -> Result<(), StorageError> {
+        let at = self.now.utc;
+        let entry = AuditEntry { job: Some(job), ..AuditEntry::default() };
+        let seq = self.add_audit_row(AuditAction::JobEnded, at, entry)?;
+        self.db
+            .prepare_cached("INSERT INTO job_ends (seq, job, run, at) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![seq, job.get(), self.run_id(), at.unix_seconds()])?;
+        Ok(())
     }
 }
 

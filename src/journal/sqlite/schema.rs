@@ -28,12 +28,13 @@ const MAX_CHECKED_BYTES: u64 = 16 << 20;
 const STATEMENT_CACHE_SIZE: usize = 48;
 
 /// Each step migrates the database from the previous version to its own. The first step creates all tables.
-const MIGRATIONS: [(i64, &str); 3] = [
+const MIGRATIONS: [(i64, &str); 4] = [
     (1, include_str!("schema.sql")),
     // The newest outcome of each number.
     (2, "CREATE INDEX outcomes_of_number ON outcomes (number, seq)"),
     // What the operator noted about a job.
     (3, "ALTER TABLE jobs ADD COLUMN note TEXT"),
+    (4, include_str!("schema_job_ends.sql")),
 ];
 
 /// The value with which SQLite reports `synchronous = FULL`.

@@ -25,6 +25,7 @@ use crate::journal::run_lock::RunLock;
 pub(in crate::journal) enum WriteOp {
     StartJob(JobPlan),
     ResumeJob { job: JobId, numbers: Vec<PhoneNumberId> },
+    EndJob(JobId),
     RecordIntent(Intent),
     RecordRetry { change: ChangeId, number: PhoneNumberId, attempt: u8 },
     RecordOutcome(OutcomeRecord),
@@ -93,6 +94,7 @@ impl JournalTx<'_> {
                     return Ok(Err(refused));
                 }
             }
+            WriteOp::EndJob(job) => self.end_job(*job)?,
             WriteOp::RecordIntent(intent) => {
                 let facts = self.facts_of_intent(intent)?;
                 if let Err(refusal) = send::check(&facts) {

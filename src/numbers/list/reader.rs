@@ -17,6 +17,12 @@ const ID_COLUMN: &str = "phone_number_id";
 /// What separates the columns: a comma, or what spreadsheets write where the comma separates decimals.
 const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
 
+/// Fewer columns than `numbers list --csv` has, and more than a note beside an ID.
+const MIN_TABLE_COLUMNS: usize = 3;
+
+/// More digits than a PIN, and fewer than an ID has.
+const MIN_ID_DIGITS: usize = 10;
+
 /// The line of an entry, from 1, with its number or why there is none.
 pub(super) type ListEntry = (usize, Result<NumberArg, String>);
 
@@ -36,6 +42,7 @@ pub(super) fn read_entries(bytes: &[u8]) -> Result<Vec<ListEntry>, TextProblem> 
     }
     match lines.peek().and_then(|(at, line)| Some((*at, delimiter_of_heading(line)?))) {
         Some((at, delimiter)) => Ok(read_csv(bytes, at, delimiter)),
+        None if lines.peek().is_some_and(|(_, line)| is_table_row(line)) => Err(TextProblem::CsvWithoutHeading),
         None => Ok(lines.map(|(at, line)| (at, parse_number(line))).collect()),
     }
 }
@@ -45,6 +52,15 @@ fn delimiter_of_heading(line: &[u8]) -> Option<u8> {
     let has_id_column =
         |delimiter: &u8| line.split(|byte| byte == delimiter).any(|cell| unquoted(cell) == ID_COLUMN.as_bytes());
     DELIMITERS.into_iter().find(has_id_column)
+}
+
+/// True for a row of several columns, one of which is an ID.
+fn is_table_row(line: &[u8]) -> bool {
+    let is_id = |cell: &[u8]| cell.len() >= MIN_ID_DIGITS && cell.iter().all(u8::is_ascii_digit);
+    DELIMITERS.iter().any(|delimiter| {
+        let cells = || line.split(|byte| byte == delimiter).map(unquoted);
+        cells().count() >= MIN_TABLE_COLUMNS && cells().any(is_id)
+    })
 }
 
 fn unquoted(cell: &[u8]) -> &[u8] {
@@ -124,8 +140,9 @@ fn parse_id(text: &[u8]) -> Result<NumberArg, String> {
     Ok(NumberArg::Id(id))
 }
 
-const NOT_A_NUMBER: &str = "neither a phone number ID nor a phone number";
-const CSV_CURE: &str = ". It has a comma: is it CSV? pindesk reads the CSV of numbers list --csv";
+/// What is wrong with a line of no known form. The start of the line may follow.
+pub(super) const NOT_A_NUMBER: &str = "neither a phone number ID nor a phone number";
+const CSV_CURE: &str = ". If it is CSV, the first line must name the column phone_number_id";
 
 /// How much of a line a message shows: enough to find it.
 const MAX_SHOWN_CHARS: usize = 20;
@@ -136,7 +153,7 @@ fn parse_number(text: &[u8]) -> Result<NumberArg, String> {
     let not_a_number = || {
         let start: String = text.chars().take(MAX_SHOWN_CHARS).collect();
         let start = if may_have_secret(text) { String::new() } else { format!(": '{}'", CleanText::new(&start)) };
-        let cure = if text.contains(',') { CSV_CURE } else { "" };
+        let cure = if text.contains([',', ';', '\t']) { CSV_CURE } else { "" };
         format!("{NOT_A_NUMBER}{start}{cure}")
     };
     match text.parse::<PhoneNumberId>() {
@@ -152,6 +169,7 @@ fn may_be_in_display_number(problem: TextProblem) -> bool {
         TextProblem::Separators => true,
         TextProblem::Invisible { place, .. } => place == "inside",
         TextProblem::Utf16
+        | TextProblem::CsvWithoutHeading
         | TextProblem::Json
         | TextProblem::Quoted
         | TextProblem::Assignment
@@ -202,6 +220,20 @@ mod tests {
         for csv in ["name;phone_number_id\nx;7\n", "\"phone_number_id\"\t\"name\"\n\"7\"\tx\n", "phone_number_id\n7\n"]
         {
             assert_eq!(read(csv), [entry(2, "7")], "{csv:?}");
+        }
+    }
+
+    #[test]
+    fn rows_without_their_heading_are_named_for_what_they_are() {
+        for rows in [
+            "1,200000000000001,100000000000001,us-retail,+1 212-555-0101\n",
+            "# ours\n\n1;200000000000001;us-retail\n",
+            "\"1\"\t\"200000000000001\"\t\"us-retail\"\n",
+        ] {
+            assert_eq!(read_entries(rows.as_bytes()).err(), Some(TextProblem::CsvWithoutHeading), "{rows}");
+        }
+        for list in ["200000000000001\n1,200000000000002,x\n", "200000000000001,Acme\n", "200,000,000,000,001\n"] {
+            assert_eq!(read_entries(list.as_bytes()).err(), None, "{list}");
         }
     }
 
@@ -258,13 +290,17 @@ mod tests {
             ("Acme Retail Mill Road", "neither a phone number ID nor a phone number: 'Acme Retail Mill Roa'"),
             (
                 "name,number",
-                "neither a phone number ID nor a phone number: 'name,number'. It has a comma: is it CSV? pindesk reads the CSV \
-                 of numbers list --csv",
+                "neither a phone number ID nor a phone number: 'name,number'. If it is CSV, the first line must name the column \
+                 phone_number_id",
             ),
             (
                 "Acme,409726",
-                "neither a phone number ID nor a phone number. It has a comma: is it CSV? pindesk reads the CSV of numbers list \
-                 --csv",
+                "neither a phone number ID nor a phone number. If it is CSV, the first line must name the column phone_number_id",
+            ),
+            (
+                "number;name",
+                "neither a phone number ID nor a phone number: 'number;name'. If it is CSV, the first line must name the column \
+                 phone_number_id",
             ),
         ];
         for (line, expected) in cases {

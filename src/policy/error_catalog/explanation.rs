@@ -5,13 +5,15 @@
 use std::borrow::Cow;
 
 use crate::domain::change::{ChangeState, DoubtEnd, InDoubtDetails, Resolution};
+use crate::domain::number::TwoStep;
 use crate::domain::outcome::{ApiError, DoubtReason, ObjectKind, ReadFailure, SendFailure};
 use crate::domain::standing::{Doubt, DoubtCause, NotApplied, NotSentReason};
 use crate::domain::text::CleanText;
+use crate::policy::error_catalog::entry::RESOLVE_DOUBT;
 use crate::policy::error_catalog::foreign_words::{
     self, CERTIFICATE_NAME_STEPS, CHECK_NETWORK_STEPS, REFRESH_LATER_STEPS, TLS_HANDSHAKE_STEPS,
 };
-use crate::policy::error_catalog::{CatalogEntry, ErrorScope, lookup, table};
+use crate::policy::error_catalog::{CatalogEntry, Situation, Words, lookup};
 
 /// Whether a request changed anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -46,18 +48,39 @@ pub struct Explanation {
     /// Whether anything was changed.
     pub applied: Applied,
     /// What to do, one step each; empty if there is nothing to do.
-    pub advice: &'static [&'static str],
+    pub advice: Vec<&'static str>,
+    /// The steps among them that remove the cause, for a page that offers the others as keys.
+    pub cause_steps: &'static [&'static str],
 }
 
 impl Explanation {
+    fn new(summary: impl Into<Cow<'static, str>>, reason: impl Into<Cow<'static, str>>, applied: Applied) -> Self {
+        Self { summary: summary.into(), reason: reason.into(), applied, advice: Vec::new(), cause_steps: &[] }
+    }
+
+    fn with_advice(self, advice: &[&'static str]) -> Self {
+        Self { advice: advice.to_vec(), ..self }
+    }
+
+    /// Explains an error of Meta in this situation.
+    #[must_use]
+    pub fn for_error(error: &ApiError, situation: Situation) -> Self {
+        let Words { summary, reason, steps, next } = lookup(error).words(situation, error);
+        let (first, applied): (&[&str], _) = match situation {
+            Situation::InDoubt => (KEEP_PIN, Applied::Maybe),
+            Situation::Waiting
+            | Situation::GaveUp
+            | Situation::ReadingWaba
+            | Situation::ReadingNumber
+            | Situation::Configuring => (&[], Applied::No),
+        };
+        Self { cause_steps: steps, ..Self::new(summary, reason, applied).with_advice(&[first, steps, next].concat()) }
+    }
+
     /// Explains a refusal by Meta, which proves that nothing was changed.
     #[must_use]
     pub fn for_refusal(error: &ApiError) -> Self {
-        Self::from_entry(lookup(error), Applied::No)
-    }
-
-    fn from_entry(entry: &'static CatalogEntry, applied: Applied) -> Self {
-        Self { summary: entry.summary.into(), reason: entry.reason.into(), applied, advice: entry.advice }
+        Self::for_error(error, Situation::GaveUp)
     }
 
     /// Explains a number in doubt.
@@ -65,28 +88,34 @@ impl Explanation {
     pub fn for_number_in_doubt(details: &InDoubtDetails) -> Self {
         match &details.newer_pin {
             Some(newer_pin) => Self::for_older_pin(newer_pin),
-            None => Self::for_doubt(&details.doubt),
+            None => Self::for_doubt(&details.doubt).after(details.two_step_before),
         }
+    }
+
+    /// The explanation of a doubt about a PIN that may have replaced another.
+    fn after(self, two_step_before: TwoStep) -> Self {
+        if two_step_before == TwoStep::NotSet {
+            return self;
+        }
+        let advice = [KEEP_BOTH_PINS, self.cause_steps, RESOLVE_REPLACEMENT].concat();
+        Self { advice, ..self }
     }
 
     /// Explains a number whose last request changed nothing, but whose older PIN is in doubt.
     fn for_older_pin(newer_pin: &NotApplied) -> Self {
-        let (summary, what) = match newer_pin {
+        let (summary, what, steps): (_, _, &'static [&'static str]) = match newer_pin {
             NotApplied::Refused(error) => (
                 "refused, and an older PIN is in doubt",
-                format!("Meta refused the last request: {}.", lookup(error).summary),
+                format!("Meta refused the last request: {}.", lookup(error).summary()),
+                lookup(error).steps(),
             ),
             NotApplied::NotSent(why) => {
-                ("not sent, and an older PIN is in doubt", Self::not_sent_sentence("The last request", why))
+                ("not sent, and an older PIN is in doubt", Self::not_sent_sentence("The last request", why), &[])
             }
         };
-        Self {
-            summary: summary.into(),
-            reason: format!("{what} It changed nothing, but the older PIN of the request before it is in doubt.")
-                .into(),
-            applied: Applied::Maybe,
-            advice: RESOLVE_OLDER_PIN_STEPS,
-        }
+        let reason = format!("{what} It changed nothing, but the older PIN of the request before it is in doubt.");
+        let advice = [KEEP_OLDER_PIN, steps, &RESOLVE_DOUBT[..1]].concat();
+        Self { cause_steps: steps, ..Self::new(summary, reason, Applied::Maybe).with_advice(&advice) }
     }
 
     /// Explains a change that may have been applied.
@@ -96,23 +125,22 @@ impl Explanation {
         let (what, refusal) = match last_retry {
             None => return explanation,
             Some(NotApplied::Refused(error)) => {
-                (format!("Meta refused a repeat: {}.", lookup(error).summary), Some(lookup(error)))
+                (format!("Meta refused a repeat: {}.", lookup(error).summary()), Some(lookup(error)))
             }
             Some(NotApplied::NotSent(why)) => (Self::not_sent_sentence("A repeat", why), None),
         };
-        // A refused token must be replaced before the doubt can be resolved.
-        let advice =
-            refusal.filter(|entry| entry.scope == ErrorScope::Token).map_or(explanation.advice, |entry| entry.advice);
+        // What refuses a repeat also refuses what would resolve the doubt.
+        let steps = refusal.map_or(explanation.cause_steps, CatalogEntry::steps);
         Self {
             reason: format!("{} {what} That proves nothing about the first one.", explanation.reason).into(),
-            advice,
+            advice: [KEEP_PIN, steps, RESOLVE_DOUBT].concat(),
+            cause_steps: steps,
             ..explanation
         }
     }
 
     /// Explains an attempt that may have been applied.
     fn for_doubt_cause(cause: &DoubtCause) -> Self {
-        let mut advice = RESOLVE_DOUBT_STEPS;
         let (summary, reason): (Cow<'static, str>, Cow<'static, str>) = match cause {
             DoubtCause::Attempt(reason) => match reason {
                 DoubtReason::TimedOut { waited } => (
@@ -128,14 +156,7 @@ impl Explanation {
                         }
                     },
                 ),
-                DoubtReason::ServerError(error) => {
-                    let entry = lookup(error);
-                    // A refused token must be replaced before the doubt can be resolved.
-                    if entry.scope == ErrorScope::Token {
-                        advice = entry.advice;
-                    }
-                    (entry.summary.into(), entry.reason.into())
-                }
+                DoubtReason::ServerError(error) => return Self::for_error(error, Situation::InDoubt),
                 DoubtReason::UnexpectedReply { http_status, form } => (
                     reason.to_string().into(),
                     format!("The request was sent. {}", foreign_words::reply_sentence(*http_status, form)).into(),
@@ -153,7 +174,7 @@ impl Explanation {
                 "Only the escrow file has this PIN. It is unknown whether it was sent.".into(),
             ),
         };
-        Self { summary, reason, applied: Applied::Maybe, advice }
+        Self::new(summary, reason, Applied::Maybe).with_advice(&[KEEP_PIN, RESOLVE_DOUBT].concat())
     }
 
     /// Says that a request was not sent. The text of a local refusal is complete: it says from when the request can be
@@ -191,7 +212,7 @@ impl Explanation {
                 (detail.to_string().into(), format!("The request was refused here: {detail}."), &[])
             }
         };
-        Self { summary, reason: reason.into(), applied: Applied::No, advice }
+        Self::new(summary, reason, Applied::No).with_advice(advice)
     }
 
     /// Explains a PIN that was not sent.
@@ -207,23 +228,19 @@ impl Explanation {
             NotSentReason::TokenRefused => (
                 "stopped: Meta refused the access token",
                 "Meta refused the access token before this number's turn came.".into(),
-                table::REPLACE_TOKEN_STEPS,
+                FIX_CAUSE_STEPS,
             ),
             NotSentReason::AppRefused(detail) => (
-                "stopped: Meta refuses all requests of this app",
-                format!("Meta refused another number for a reason that holds for the whole app: {detail}.").into(),
-                FIX_APP_STEPS,
+                "stopped: Meta would refuse every request",
+                format!("Meta refused another number for a reason that holds for every request: {detail}.").into(),
+                FIX_CAUSE_STEPS,
             ),
             NotSentReason::UnknownRefusals(code) => (
                 "stopped: Meta refuses one number after another",
-                format!("Meta refused several numbers in a row with code {code}, which this tool does not know.")
-                    .into(),
+                format!("Meta refused several numbers in a row with code {code}, which pindesk does not know.").into(),
                 FIX_UNKNOWN_STEPS,
             ),
-            NotSentReason::Throttled(error) => {
-                let CatalogEntry { summary, reason, .. } = lookup(error);
-                (summary, (*reason).into(), RESUME_JOB_STEPS)
-            }
+            NotSentReason::Throttled(error) => return Self::for_error(error, Situation::GaveUp),
             NotSentReason::Paused => (
                 "paused before it was sent",
                 "The calls that Meta allows in an hour were used up before this number's turn came.".into(),
@@ -233,7 +250,7 @@ impl Explanation {
                 "stopped: Meta refuses all numbers of this WABA",
                 format!("Meta refused another number of this WABA for a reason that holds for all of them: {detail}.")
                     .into(),
-                FIX_WABA_STEPS,
+                FIX_CAUSE_STEPS,
             ),
             NotSentReason::TooManyInDoubt => (
                 "stopped: no sure answers came",
@@ -241,71 +258,66 @@ impl Explanation {
                 FIX_CONNECTION_STEPS,
             ),
         };
-        Self { summary: summary.into(), reason, applied: Applied::No, advice }
+        Self::new(summary, reason, Applied::No).with_advice(advice)
     }
 
-    /// Explains a read that failed. A read never changes anything.
+    /// Explains why a WABA could not be read. A read never changes anything.
     #[must_use]
-    pub fn for_read_failure(failure: &ReadFailure) -> Self {
-        match failure {
-            ReadFailure::Api(error) => Self::for_refusal(error),
-            ReadFailure::NotSent(failure) => Self::for_send_failure(failure),
-            ReadFailure::NoAnswer => Self {
-                summary: "no answer".into(),
-                reason: "Meta did not answer in time.".into(),
-                applied: Applied::No,
-                advice: REFRESH_LATER_STEPS,
-            },
-            ReadFailure::UnexpectedReply { http_status, form } => Self {
-                summary: failure.to_string().into(),
-                reason: foreign_words::reply_sentence(*http_status, form).into(),
-                applied: Applied::No,
-                advice: foreign_words::steps_after_reply(failure, form),
-            },
-            ReadFailure::WrongKind { expected, node_type } => Self {
-                summary: failure.to_string().into(),
-                reason: wrong_kind_sentence(*expected, node_type.as_ref().map(CleanText::as_str)).into(),
-                applied: Applied::No,
-                advice: FIX_ID_STEPS,
-            },
-            ReadFailure::IncompleteList(defect) => Self {
-                summary: failure.to_string().into(),
-                reason: format!("The list is incomplete: {defect}.").into(),
-                applied: Applied::No,
-                advice: REFRESH_LATER_STEPS,
-            },
-        }
+    pub fn for_unread_waba(failure: &ReadFailure) -> Self {
+        Self::for_read_failure(failure, Situation::ReadingWaba)
     }
 
-    /// Explains the end of a change; `None` while it is in progress.
+    /// Explains why a number could not be read.
+    #[must_use]
+    pub fn for_unread_number(failure: &ReadFailure) -> Self {
+        Self::for_read_failure(failure, Situation::ReadingNumber)
+    }
+
+    fn for_read_failure(failure: &ReadFailure, situation: Situation) -> Self {
+        let (reason, advice): (Cow<'static, str>, _) = match failure {
+            ReadFailure::Api(error) => return Self::for_error(error, situation),
+            ReadFailure::NotSent(failure) => return Self::for_send_failure(failure),
+            ReadFailure::NoAnswer => ("Meta did not answer in time.".into(), REFRESH_LATER_STEPS),
+            ReadFailure::UnexpectedReply { http_status, form } => (
+                foreign_words::reply_sentence(*http_status, form).into(),
+                foreign_words::steps_after_reply(failure, form),
+            ),
+            ReadFailure::WrongKind { expected, node_type } => {
+                (wrong_kind_sentence(*expected, node_type.as_ref().map(CleanText::as_str)).into(), FIX_ID_STEPS)
+            }
+            ReadFailure::IncompleteList(defect) => {
+                (format!("The list is incomplete: {defect}.").into(), REFRESH_LATER_STEPS)
+            }
+        };
+        Self::new(failure.to_string(), reason, Applied::No).with_advice(advice)
+    }
+
+    /// Explains the end of a change, or why it waits; `None` while there is nothing to explain.
     #[must_use]
     pub fn for_change(state: &ChangeState) -> Option<Self> {
         match state {
+            ChangeState::Waiting { in_doubt, error: Some(error), .. } => {
+                let applied = if *in_doubt { Applied::Maybe } else { Applied::No };
+                Some(Self { applied, ..Self::for_error(error, Situation::Waiting) })
+            }
             ChangeState::Queued
             | ChangeState::Sending { .. }
-            | ChangeState::Waiting { .. }
+            | ChangeState::Waiting { error: None, .. }
             | ChangeState::Paused { .. } => None,
-            ChangeState::Set(_) => Some(Self {
-                summary: "set".into(),
-                reason: "Meta confirmed the new PIN.".into(),
-                applied: Applied::Yes,
-                advice: &[],
-            }),
+            ChangeState::Set(_) => Some(Self::new("set", "Meta confirmed the new PIN.", Applied::Yes)),
             ChangeState::Failed(_, error) => Some(Self::for_refusal(error)),
             ChangeState::NotSent(_, reason) => Some(Self::for_not_sent(reason)),
             ChangeState::InDoubt(details) => Some(Self::for_number_in_doubt(details)),
-            ChangeState::Resolved(_, DoubtEnd { how: Resolution::NoPinInForce, .. }) => Some(Self {
-                summary: "resolved: no PIN is in force".into(),
-                reason: "Two-step verification was still not set 2 minutes after the last try.".into(),
-                applied: Applied::No,
-                advice: &[],
-            }),
-            ChangeState::Resolved(_, DoubtEnd { how: Resolution::Manual, .. }) => Some(Self {
-                summary: "resolved: checked manually".into(),
-                reason: "An operator checked this number and left a note.".into(),
-                applied: Applied::Maybe,
-                advice: &[],
-            }),
+            ChangeState::Resolved(_, DoubtEnd { how: Resolution::NoPinInForce, .. }) => Some(Self::new(
+                "resolved: no PIN is in force",
+                "Two-step verification was still not set 2 minutes after the last try.",
+                Applied::No,
+            )),
+            ChangeState::Resolved(_, DoubtEnd { how: Resolution::Manual, .. }) => Some(Self::new(
+                "resolved: checked manually",
+                "An operator checked this number and left a note.",
+                Applied::Maybe,
+            )),
         }
     }
 }
@@ -325,16 +337,16 @@ const FIX_ID_STEPS: &[&str] = &[
     "Correct the ID, in the config if it stands there.",
 ];
 
-const RESOLVE_DOUBT_STEPS: &[&str] = &[
-    "Keep the PIN.",
-    "Set a PIN again 2 minutes after the last try: then it is known.",
-    "Or read the status then. Still not set: nothing was changed.",
-    "On now, and not set before: this request set it, or someone else did.",
-];
+const KEEP_PIN: &[&str] = &["Keep the PIN."];
 
-const RESOLVE_OLDER_PIN_STEPS: &[&str] = &[
-    "Keep the older PIN: the newer one is not in force.",
-    "Set a PIN again 2 minutes after the last try: then it is known.",
+const KEEP_OLDER_PIN: &[&str] = &["Keep the older PIN: the newer one is not in force."];
+
+const KEEP_BOTH_PINS: &[&str] = &["Keep this PIN and the former one: either may be in force."];
+
+/// The status is on before and after, so it does not tell which PIN is in force.
+const RESOLVE_REPLACEMENT: &[&str] = &[
+    "Set a PIN again 2 minutes after the last try, or later: then it is known.",
+    "Reading the status does not tell which one: it is on either way.",
 ];
 
 const FIX_TLS_STEPS: &[&str] = &[
@@ -345,122 +357,21 @@ const FIX_TLS_STEPS: &[&str] = &[
 
 const RESUME_JOB_STEPS: &[&str] = &["Resume the job, or set the PIN of this number again."];
 
-const FIX_APP_STEPS: &[&str] = &[
-    "Open a number that failed: its page says what to do.",
+const FIX_CAUSE_STEPS: &[&str] = &[
+    "See the number that Meta refused: it says what to do.",
     "Then resume the job, or set the PIN of this number again.",
 ];
 
 const FIX_UNKNOWN_STEPS: &[&str] = &[
-    "Open a number that failed. Give Meta's words and the trace ID to support.",
-    "Then resume the job, or set the PIN of this number again.",
-];
-
-const FIX_WABA_STEPS: &[&str] = &[
-    "Open the number of this WABA that failed: its page says what to do.",
+    "Give support Meta's words and the trace ID of a number that it refused.",
     "Then resume the job, or set the PIN of this number again.",
 ];
 
 const FIX_CONNECTION_STEPS: &[&str] = &[
-    "Open a number without an answer: its page says why.",
+    "See a number without an answer: it says why.",
     "Check the network and the proxy of this server.",
     "Then resume the job, or set the PIN of this number again.",
 ];
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::domain::outcome::ReplyForm;
-    use crate::domain::text::width;
-
-    fn api_error(http_status: u16, code: i64) -> ApiError {
-        ApiError {
-            http_status,
-            code,
-            subcode: None,
-            message: CleanText::default(),
-            details: None,
-            user_title: None,
-            user_message: None,
-            trace_id: None,
-            is_transient: false,
-        }
-    }
-
-    #[test]
-    fn every_step_fits_its_place() {
-        let steps = [
-            RESOLVE_DOUBT_STEPS,
-            RESOLVE_OLDER_PIN_STEPS,
-            FIX_TLS_STEPS,
-            RESUME_JOB_STEPS,
-            FIX_ID_STEPS,
-            FIX_APP_STEPS,
-            FIX_UNKNOWN_STEPS,
-            FIX_WABA_STEPS,
-            FIX_CONNECTION_STEPS,
-        ];
-        for step in steps.into_iter().flatten() {
-            assert!(width(step) <= 74, "{step}");
-            assert!(!step.contains('!'), "{step}");
-        }
-    }
-
-    #[test]
-    fn each_doubt_has_its_own_reason_and_keeps_the_pin() {
-        let doubts = [
-            DoubtReason::TimedOut { waited: Duration::from_secs(30) }.into(),
-            DoubtReason::ConnectionLost { after: Duration::from_secs(12) }.into(),
-            DoubtReason::ServerError(api_error(503, 2)).into(),
-            DoubtReason::UnexpectedReply { http_status: 502, form: ReplyForm::Unrecognized }.into(),
-            DoubtReason::SuccessNotTrue.into(),
-            DoubtCause::ProcessEnded,
-            DoubtCause::EscrowOnly,
-        ];
-        let explanations = doubts.map(|cause| Explanation::for_doubt(&Doubt::from(cause)));
-        for (index, explanation) in explanations.iter().enumerate() {
-            assert_eq!(explanation.applied, Applied::Maybe);
-            assert_eq!(explanation.advice[0], "Keep the PIN.");
-            assert!(width(&explanation.summary) <= 48, "{}", explanation.summary);
-            let is_unique = explanations[..index].iter().all(|other| other.reason != explanation.reason);
-            assert!(is_unique, "{}", explanation.reason);
-        }
-        assert_eq!(explanations[0].summary, "sent, no answer in 30 s");
-    }
-
-    #[test]
-    fn an_older_pin_in_doubt_differs_from_the_last_pin() {
-        let refused_here =
-            SendFailure::RefusedLocally(CleanText::new("an earlier PIN could still take effect until 14:02:40 UTC"));
-        let explanations = [
-            NotApplied::Refused(api_error(400, 133_010)),
-            NotApplied::NotSent(NotSentReason::Stopped),
-            NotApplied::NotSent(refused_here.into()),
-        ]
-        .map(|last| Explanation::for_older_pin(&last));
-        assert_eq!(
-            explanations.each_ref().map(|explanation| explanation.reason.as_ref()),
-            [
-                "Meta refused the last request: the number is not registered. It changed nothing, but the older PIN of \
-                 the request before it is in doubt.",
-                "The last request was not sent: stopped before it was sent. It changed nothing, but the older PIN of \
-                 the request before it is in doubt.",
-                "The last request was refused here: an earlier PIN could still take effect until 14:02:40 UTC. It \
-                 changed nothing, but the older PIN of the request before it is in doubt.",
-            ]
-        );
-        for explanation in explanations {
-            assert_eq!((explanation.applied, explanation.advice), (Applied::Maybe, RESOLVE_OLDER_PIN_STEPS));
-            assert!(width(&explanation.summary) <= 48, "{}", explanation.summary);
-        }
-    }
-
-    #[test]
-    fn a_request_that_was_not_sent_changed_nothing() {
-        let explanation =
-            Explanation::for_send_failure(&SendFailure::NoConnection(CleanText::new("connection refused")));
-        assert_eq!(explanation.reason, "There is no connection to Meta: connection refused.");
-        assert_eq!(explanation.applied, Applied::No);
-    }
-}
+mod tests;

@@ -137,6 +137,21 @@ async fn no_other_status_proves_anything() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_trace_id_comes_from_the_header_if_the_body_has_none() {
+    let with_body = |body: &str| {
+        send_text(&format!(
+            "HTTP/1.1 400 Bad\r\nX-FB-Trace-ID: HdrEAAJBfaketoken\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        ))
+    };
+    let own = r#"{"error":{"message":"m","code":100,"fbtrace_id":"AbC"}}"#;
+    for (body, trace) in [(&*error_body(100), "Hdr[token]"), (own, "AbC")] {
+        let expected = ApiError { trace_id: Some(CleanText::new(trace)), ..api_error(400, 100) };
+        assert_eq!(run_script(vec![with_body(body)]).await.0, Outcome::Refused(expected), "{trace}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_error_keeps_every_text_cleaned_and_no_secret() {
     let full = r#"{"error":{"message":"(#100) PIN 409726\u001b[2J of EAAJBfaketoken","type":"OAuthException","code":100,
         "error_subcode":2388092,"is_transient":false,"error_user_title":"No\u202e","error_user_msg":"PIN 409726","error_data":{"messaging_product":"whatsapp",
@@ -153,8 +168,23 @@ async fn an_error_keeps_every_text_cleaned_and_no_secret() {
     assert_eq!(run_script(vec![json_response(400, full)]).await.0, Outcome::Refused(expected));
     let cases = [
         (r#""error_data":"plain""#, ApiError { details: Some(CleanText::new("plain")), ..api_error(400, 100) }),
-        (r#""error_data":[7],"error_subcode":"x","fbtrace_id":7"#, api_error(400, 100)),
+        (
+            r#""error_data":[7],"error_subcode":"x","fbtrace_id":7"#,
+            ApiError { details: Some(CleanText::new("7")), ..api_error(400, 100) },
+        ),
         (r#""error_data":{"details":{}}"#, api_error(400, 100)),
+        (r#""error_data":{"messaging_product":"whatsapp"}"#, api_error(400, 100)),
+        (
+            r#""error_data":{"messaging_product":"whatsapp","blame_field_specs":[["pin","409726"]],"is_new":true}"#,
+            ApiError {
+                details: Some(CleanText::new("blame_field_specs: pin, [PIN], is_new: true")),
+                ..api_error(400, 100)
+            },
+        ),
+        (
+            r#""error_data":{"details":{"wait":3600,"pin":409726}}"#,
+            ApiError { details: Some(CleanText::new("wait: 3600, pin: [PIN]")), ..api_error(400, 100) },
+        ),
         (r#""is_transient":null"#, api_error(400, 100)),
     ];
     for (more, expected) in cases {

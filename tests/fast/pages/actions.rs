@@ -11,6 +11,7 @@ use pindesk::domain::text::CleanText;
 use pindesk::journal::JobStatus;
 
 use super::job::{open_sample_job, start_sample_job};
+use super::job_resume::open_job_with_one_pin;
 use super::jobs::sample_jobs;
 use crate::support::app_fixture::{AppFixture, ONE_ATTEMPT, PIN, READING_TIME, number_id, recording_with_escrow};
 
@@ -91,9 +92,11 @@ fn console_in(mode: Mode) -> AppFixture {
         | Mode::ManyPinsNote
         | Mode::ConfirmMany
         | Mode::ManyPinsList
+        | Mode::ManyPinsListFilter
         | Mode::Jobs
         | Mode::Job
         | Mode::JobStop
+        | Mode::JobPin
         | Mode::JobResume => loaded(SMALL),
     };
     // Row 1 has rows above and below it.
@@ -197,6 +200,9 @@ fn console_in(mode: Mode) -> AppFixture {
             // More lines than the window shows.
             console.open_many_pins(0..30).press('l');
         }
+        Mode::ManyPinsListFilter => {
+            console.open_many_pins(0..30).press('l').press('/');
+        }
         Mode::Jobs => {
             console.press('b').update(Msg::JobsRead(Some(sample_jobs(20))));
         }
@@ -205,6 +211,9 @@ fn console_in(mode: Mode) -> AppFixture {
         }
         Mode::JobStop => {
             start_sample_job(&mut console).press('x');
+        }
+        Mode::JobPin => {
+            open_job_with_one_pin(&mut console).press('t');
         }
         Mode::JobResume => {
             open_sample_job(&mut console, JobStatus::Finished).press('t');
@@ -220,19 +229,22 @@ fn prepare(console: &mut AppFixture, mode: Mode, action: &str) {
         (Mode::List, "clear-filter") => {
             console.press('/').type_text("Acme").key(Key::Enter);
         }
-        (Mode::Filter | Mode::ResolutionNote | Mode::ManyPinsNote | Mode::Path, "clear-field") => {
+        (
+            Mode::Filter | Mode::ResolutionNote | Mode::ManyPinsNote | Mode::ManyPinsListFilter | Mode::Path,
+            "clear-field",
+        ) => {
             console.type_text("Acme");
         }
         (Mode::Filter, "complete-word") => {
             console.type_text("re");
         }
-        (Mode::PinForm | Mode::ManyPinsPin, "clear-field" | "delete-digit" | "show-pin") => {
+        (Mode::PinForm | Mode::ManyPinsPin | Mode::JobPin, "clear-field" | "delete-digit" | "show-pin") => {
             console.type_text("40");
         }
-        (Mode::PinForm, "previous-field") => {
+        (Mode::PinForm | Mode::JobPin, "previous-field") => {
             console.key(Key::Tab);
         }
-        (Mode::PinForm | Mode::ManyPinsPin, "continue") => {
+        (Mode::PinForm | Mode::ManyPinsPin | Mode::JobPin, "continue") => {
             console.type_text(PIN).type_text(PIN);
         }
         (Mode::ConfirmReplace | Mode::ConfirmMany | Mode::JobResume, "clear-field" | "delete-digit") => {
@@ -250,6 +262,7 @@ fn prepare(console: &mut AppFixture, mode: Mode, action: &str) {
             | Mode::Copied
             | Mode::ListedNumbers
             | Mode::ManyPinsList
+            | Mode::ManyPinsListFilter
             | Mode::Jobs
             | Mode::Job,
             "up" | "page-up" | "first",

@@ -3,7 +3,11 @@
 use pindesk::console::effect::{Effect, ScreenCommand};
 use pindesk::console::input::key::Key;
 use pindesk::console::input::keymap::Mode;
+use pindesk::domain::change::ChangeState;
+use pindesk::domain::outcome::ApiError;
+use pindesk::domain::text::CleanText;
 
+use super::actions::refused;
 use crate::support::app_fixture::{AppFixture, recording_with_escrow, recording_without_escrow};
 
 #[test]
@@ -40,6 +44,29 @@ fn a_value_that_is_missing_leaves_the_menu_open() {
     console.open_recording(recording_with_escrow(), unresolved, &[]).key(Key::Enter).press('c').press('3');
     console.sees("pindesk does not know this value of the number.").assert_no_effects();
     assert_eq!(console.app.mode(), Mode::Copy);
+}
+
+#[test]
+fn the_page_and_the_ticket_have_all_words_of_meta() {
+    let mut console = AppFixture::loaded((80, 40), recording_with_escrow());
+    let ChangeState::Failed(at, error) = refused() else { panic!("a failed change") };
+    let text = |text| Some(Box::new(CleanText::new(text)));
+    let error = ApiError {
+        subcode: Some(2_388_001),
+        details: Some(CleanText::new("blame_field_specs: pin")),
+        user_title: text("Nicht möglich"),
+        user_message: text("לא ניתן"),
+        ..error
+    };
+    console.set_change_state(0, ChangeState::Failed(at, error)).open_number(0);
+    console.sees("Details blame_field_specs: pin").sees("Title Nicht moglich").sees("User message ?? ????");
+    console.sees("Code, HTTP 100/2388001, 400").press('c').press('4');
+    let Some(Effect::Screen(ScreenCommand::Copy(text))) = console.effects.last() else {
+        panic!("{:?}", console.effects)
+    };
+    let words = "\nMeta said: (#100) The PIN is not accepted\nDetails: blame_field_specs: pin\nTitle: Nicht möglich\n\
+                 User message: \u{2068}לא ניתן\u{2069}\nCode, HTTP: 100/2388001, 400\nTrace ID: none";
+    assert!(text.ends_with(words), "{text}");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use pindesk::console::app::Msg;
 use pindesk::console::effect::ScreenCommand;
 use pindesk::console::input::key::Key;
 use pindesk::console::input::keymap::Mode;
+use pindesk::console::shared::Size;
 use pindesk::domain::change::ChangeState;
 use pindesk::domain::outcome::ApiError;
 use pindesk::domain::text::CleanText;
@@ -162,14 +163,47 @@ fn a_new_access_token_leads_back_to_the_page_before() {
 }
 
 #[test]
+fn a_second_token_problem_leaves_no_page_of_the_first_below() {
+    let mut console = loaded();
+    let failed = || Msg::TokenRead(Err("The file is empty.".to_owned()));
+    console.set_change_state(0, ChangeState::Sending { attempt: 1, in_doubt: false }).update(failed());
+    assert_eq!(console.app.mode(), Mode::TokenOverPage);
+    // In a window that is too small for pages, Ctrl-C asks whether to quit.
+    let resized = |width, height| Msg::Resized(Size { width, height });
+    console.update(resized(1, 1)).key(Key::Ctrl('c')).update(resized(80, 24)).wait(READING_TIME).press('y');
+    console.update(failed());
+    console.wait(BETWEEN_INTERRUPTS).key(Key::Ctrl('c'));
+    assert_ne!(console.app.mode(), Mode::TokenOverPage);
+}
+
+#[test]
 fn a_refused_token_is_explained_only_if_meta_did() {
     let mut console = token_refused();
-    console.press('p').sees("Meta does not accept this access token (190). It may be mistyped, expired or revoked.");
+    console.press('p').sees("Meta refused the access token. It may be mistyped, expired or revoked.");
+    console.sees("To do 1 Check that the whole access token is where the config says.").sees("3 Press r.");
+    console.sees("Meta said refused").sees("Code, HTTP 190, 400");
     let mut console = loaded();
     let ChangeState::Failed(at, error) = refused(190) else { panic!("a failed change") };
     console.set_change_state(1, ChangeState::Failed(at, ApiError { subcode: Some(463), ..error }));
-    console.sees("Meta does not accept this access token (190). The access token has expired.");
+    console.sees("The access token has expired. To do 1 Make a new access token for the system user.");
     console.does_not_see("mistyped");
+}
+
+#[test]
+fn the_steps_for_a_refused_token_are_those_of_its_error() {
+    let cases = [
+        (190, Some(459), "m", "1 Log in at facebook.com as the owner of the token.", true),
+        (190, Some(492), "m", "1 In Meta Business settings, give the owner of the token its role back.", true),
+        (100, None, "Invalid appsecret_proof", "2 Save it in the file that app_secret_file names.", true),
+        (100, None, "appsecret_proof argument", "3 Restart a console that is open", false),
+    ];
+    for (code, subcode, message, step, has_key) in cases {
+        let mut console = loaded();
+        let ChangeState::Failed(at, error) = refused(190) else { panic!("a failed change") };
+        let error = ApiError { code, subcode, message: CleanText::new(message), ..error };
+        console.set_change_state(1, ChangeState::Failed(at, error)).sees(step);
+        assert_eq!(console.screen().contains("Press r."), has_key, "{message}");
+    }
 }
 
 #[test]

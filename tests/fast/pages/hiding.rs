@@ -140,7 +140,7 @@ fn requests_continue_and_only_their_count_is_shown() {
 fn neither_offline_nor_a_retry_wakes_a_hidden_screen() {
     let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
     let until = console.now.instant + Duration::from_secs(8);
-    console.set_change_state(0, ChangeState::Waiting { attempt: 2, until, in_doubt: true });
+    console.set_change_state(0, ChangeState::Waiting { attempt: 2, until, in_doubt: true, error: None });
     console.update(Msg::NumberRead { id: number_id(1), result: Err(ReadFailure::NoAnswer) }).sees("OFFLINE").press('z');
     assert_eq!(console.app.next_wake(console.now.instant), None);
     assert_eq!(console.app.update(Msg::TimerFired, console.now.plus(HIDE_AFTER)), []);

@@ -7,9 +7,12 @@ use pindesk::console::effect::WorkCommand;
 use pindesk::console::input::key::Key;
 use pindesk::domain::change::ChangeState;
 use pindesk::domain::clock::UtcTime;
+use pindesk::domain::outcome::ApiError;
 use pindesk::domain::text::CleanText;
 use pindesk::journal::HistoryEntry;
+use pindesk::policy::error_catalog::Explanation;
 
+use super::actions::refused;
 use crate::support::app_fixture::{
     AppFixture, ONE_ATTEMPT, READING_TIME, START_TIME, YESTERDAY, collapse_whitespace, number, number_id,
     recording_with_escrow,
@@ -72,11 +75,11 @@ fn the_history_of_a_change_in_progress_says_what_is_known() {
         (ChangeState::Queued, "Queued: not sent yet"),
         (ChangeState::Sending { attempt: 2, in_doubt: true }, "Sending: try 2, no answer yet"),
         (
-            ChangeState::Waiting { attempt: 2, until: until.instant, in_doubt: true },
+            ChangeState::Waiting { attempt: 2, until: until.instant, in_doubt: true, error: None },
             "Waiting for try 2: an earlier try got no answer",
         ),
         (
-            ChangeState::Waiting { attempt: 2, until: until.instant, in_doubt: false },
+            ChangeState::Waiting { attempt: 2, until: until.instant, in_doubt: false, error: None },
             "Waiting for try 2: nothing was applied so far",
         ),
         (ChangeState::Paused { until, in_doubt: true }, &paused),
@@ -92,6 +95,26 @@ fn the_history_of_a_change_in_progress_says_what_is_known() {
 }
 
 #[test]
+fn a_change_that_waits_says_what_meta_said_and_what_follows() {
+    let mut console = AppFixture::loaded((80, 36), recording_with_escrow());
+    let ChangeState::Failed(_, error) = refused() else { panic!("a failed change") };
+    let waiting = |http_status| ChangeState::Waiting {
+        attempt: 2,
+        until: console.now.instant + Duration::from_mins(1),
+        in_doubt: http_status == 500,
+        error: Some(Box::new(ApiError { http_status, code: 131_057, ..error.clone() })),
+    };
+    let (refused, in_doubt) = (waiting(400), waiting(500));
+    for (state, applied) in [(&refused, "Nothing was changed."), (&in_doubt, "The PIN may have been changed.")] {
+        let explanation = Explanation::for_change(state).expect("a reason");
+        assert_eq!(explanation.advice, ["pindesk sends the same PIN again by itself."]);
+        assert_eq!(explanation.applied.sentence(), applied);
+    }
+    console.set_change_state(0, refused).open_number(0);
+    console.sees("Reason The number is in maintenance at Meta. That normally takes a minute.");
+}
+
+#[test]
 fn a_try_that_ended_is_read_into_the_open_history() {
     let mut console = AppFixture::loaded((80, 36), recording_with_escrow());
     let until = console.now.plus(Duration::from_secs(3));
@@ -99,7 +122,7 @@ fn a_try_that_ended_is_read_into_the_open_history() {
         .open_number(0)
         .set_change_state(0, ChangeState::Sending { attempt: 1, in_doubt: false })
         .assert_no_effects();
-    let waiting = ChangeState::Waiting { attempt: 2, until: until.instant, in_doubt: false };
+    let waiting = ChangeState::Waiting { attempt: 2, until: until.instant, in_doubt: false, error: None };
     for state in [waiting.clone(), ChangeState::Paused { until, in_doubt: false }] {
         console.set_change_state(0, state).assert_effects([WorkCommand::ReadHistory(number_id(0))]);
     }

@@ -14,7 +14,7 @@ use pindesk::domain::number::PhoneNumberId;
 use pindesk::domain::outcome::{ApiError, DoubtReason};
 use pindesk::domain::standing::{NotSentReason, Standing};
 use pindesk::domain::text::CleanText;
-use pindesk::journal::{JobDetail, JobNumber, JobStatus, RecordedState, ReplySummary};
+use pindesk::journal::{JobDetail, JobNumber, JobStatus, JobSummary, RecordedState, ReplySummary};
 use pindesk::pace::Pause;
 use pindesk::policy::quota::{PauseCause, QuotaScope};
 
@@ -26,7 +26,7 @@ use crate::support::app_fixture::{
 
 pub(super) const JOB: JobId = JobId::new(7);
 
-fn refused() -> ApiError {
+pub(super) fn refused() -> ApiError {
     ApiError {
         http_status: 403,
         code: 200,
@@ -77,7 +77,17 @@ pub(super) fn sample_job(status: JobStatus, recorded_as: &[RecordedState]) -> Jo
         .into_iter()
         .filter(|(_, count)| *count > 0)
         .collect();
-    JobDetail { summary: job(JOB.get(), 60, status, &counts), numbers }
+    let resumable = numbers.iter().filter(|number| number.is_resumable()).count();
+    JobDetail { summary: JobSummary { resumable, ..job(JOB.get(), 60, status, &counts) }, numbers }
+}
+
+/// The same job, whose refused numbers were refused for their own reasons.
+pub(super) fn with_own_reasons(mut detail: JobDetail) -> JobDetail {
+    for number in detail.numbers.iter_mut().filter(|number| number.state == FAILED) {
+        number.standing = Some(Standing::Failed(ApiError { code: 131_009, ..refused() }));
+    }
+    detail.summary.resumable = detail.numbers.iter().filter(|number| number.is_resumable()).count();
+    detail
 }
 
 /// Opens job 7, which has this status and these numbers.
@@ -141,7 +151,7 @@ fn the_page_of_a_running_job_matches_its_snapshots() {
         }
         console.update(progress(30, ChangeState::Failed(ONE_ATTEMPT, refused()))).update(progress(31, SENDING));
         let until = console.now.instant + Duration::from_secs(8);
-        console.update(progress(32, ChangeState::Waiting { attempt: 2, until, in_doubt: true }));
+        console.update(progress(32, ChangeState::Waiting { attempt: 2, until, in_doubt: true, error: None }));
         let name = |what: &str| format!("job-{what}-{}x{}", size.0, size.1);
         assert_screen_snapshot(&name("running"), &console);
         let until = console.now.plus(Duration::from_mins(21));
@@ -179,7 +189,7 @@ fn a_job_of_another_process_is_read_again_when_it_changes() {
     let mut console = console((80, 24));
     let states = [SET, RecordedState::Running, RecordedState::NotStarted];
     open_job(&mut console, sample_job(JobStatus::Running, &states));
-    console.sees("Another process works on it.").sees("set 1 failed 0 no answer 0 sending 1 waiting 0 queued 1");
+    console.sees("bo@web2, process 4242, works on it.").sees("set 1 failed 0 no answer 0 sending 1 waiting 0 queued 1");
     console.update(Msg::JobsChanged(BTreeSet::from([JobId::new(6)]))).assert_no_effects();
     console.update(Msg::JobsChanged(BTreeSet::from([JOB]))).assert_effects([WorkCommand::ReadJob(JOB)]);
     console.update(Msg::JobRead(JOB, Some(sample_job(JobStatus::Running, &[SET, SET, RecordedState::Running]))));
@@ -257,7 +267,11 @@ fn the_page_of_a_job_is_drawn_at_every_size() {
 fn w_pauses_sending_and_continues() {
     let mut console = console((80, 24));
     start_sample_job(&mut console).press('w').assert_effects([WorkCommand::PauseSending]);
-    console.sees("-- paused --").sees("job 7 0 %, paused").sees("You paused sending. w continues.").sees("w go on");
+    console
+        .sees("-- paused --")
+        .sees("job 7 0 %, paused")
+        .sees("You paused sending: every job of this console waits. w continues.")
+        .sees("w go on");
     console.press('w').assert_effects([WorkCommand::ContinueSending]).sees("-- running --").sees("w pause");
 }
 
@@ -307,7 +321,7 @@ fn a_stopped_job_leaves_no_pause_behind() {
 fn the_question_before_a_stop_tells_what_stays_in_doubt() {
     let mut console = console_with_own_job((80, 24), 4);
     let until = console.now.instant + Duration::from_secs(8);
-    let waiting = |in_doubt| ChangeState::Waiting { attempt: 2, until, in_doubt };
+    let waiting = |in_doubt| ChangeState::Waiting { attempt: 2, until, in_doubt, error: None };
     console.update(progress(0, waiting(true))).update(progress(1, waiting(false))).update(progress(2, SENDING));
     console.sees("sending 1 waiting 2 queued 1").press('x').sees("2 of 4 numbers are not sent.");
     console.sees("Not sent again, and in doubt, because a request had no answer: 1.");
@@ -358,7 +372,7 @@ fn a_pause_ends_only_when_nothing_is_left_to_send() {
 #[test]
 fn a_job_of_another_process_is_neither_paused_nor_stopped() {
     for (status, hint) in [
-        (JobStatus::Running, "Another process works on job 7: only that one can pause or stop it."),
+        (JobStatus::Running, "bo@web2, process 4242, works on job 7: only that process can pause or stop it."),
         (JobStatus::Finished, "Job 7 is not running."),
     ] {
         let mut console = console((80, 24));
@@ -378,18 +392,6 @@ fn u_refreshes_the_numbers_with_no_answer() {
     console.press('u').assert_effects([refresh(0), refresh(2)]).sees("Refreshing 2 numbers.");
     console.update(Msg::JobRead(JOB, Some(sample_job(JobStatus::Finished, &[SET, SET, SET, SET]))));
     console.press('u').assert_no_effects().sees("No number of this job is in doubt.");
-}
-
-#[test]
-fn a_job_that_this_process_ended_is_not_running() {
-    let mut console = console_with_own_job((80, 24), 2);
-    let not_sent = ChangeState::NotSent(ONE_ATTEMPT, NotSentReason::Stopped);
-    console.update(progress(0, ChangeState::Set(ONE_ATTEMPT))).update(progress(1, not_sent));
-    // To the journal it runs as long as this process does.
-    let detail = sample_job(JobStatus::Running, &[SET, RecordedState::NotStarted]);
-    console.update(Msg::JobRead(JOB, Some(detail))).sees("not sent 1").does_not_see("nother process");
-    console.key(Key::Esc).update(Msg::JobsRead(Some(vec![job(JOB.get(), 60, JobStatus::Running, &[(SET, 2)])])));
-    console.does_not_see("running");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use pindesk::domain::change::JobId;
 use pindesk::domain::clock::UtcTime;
 use pindesk::domain::standing::ChangeResult;
 use pindesk::domain::text::CleanText;
-use pindesk::journal::{JobOperator, JobStatus, JobSummary, PinSource, RecordedState};
+use pindesk::journal::{JobOperator, JobStatus, JobSummary, JobWorker, PinSource, RecordedState};
 
 use super::snapshots::assert_screen_snapshot;
 use crate::support::app_fixture::{AppFixture, START_TIME, operator, recording_with_escrow};
@@ -29,6 +29,7 @@ pub(super) fn job(id: u32, seconds_ago: u32, status: JobStatus, counts: &[(Recor
         counts: counts.iter().copied().collect::<HashMap<_, _>>(),
         resumable: counts.iter().filter(|(state, _)| left.contains(state)).map(|(_, count)| count).sum(),
         status,
+        worker: (status == JobStatus::Running).then(|| JobWorker { name: operator("bo", "web2"), pid: 4_242 }),
     }
 }
 
@@ -86,7 +87,7 @@ fn the_list_of_jobs_matches_its_snapshots() {
 #[test]
 fn a_job_says_that_all_are_set_only_if_they_are() {
     let cases = [
-        (JobStatus::Running, RecordedState::Running, "Job 1 is running: 1 to go."),
+        (JobStatus::Running, RecordedState::Running, "Job 1 is running (bo@web2, process 4242): 1 to go."),
         (JobStatus::Finished, RecordedState::Resolved, "Job 1 is finished: 1 resolved."),
         (JobStatus::Finished, RecordedState::NotApplied, "Job 1 is finished: 1 not applied."),
         (JobStatus::Finished, SET, "Job 1 is finished: every number was set."),

@@ -189,7 +189,7 @@ fn a_status_is_marked_while_a_try_without_answer_may_arrive() {
     let until = console.now.plus(Duration::from_secs(3));
     let states = |in_doubt| {
         [
-            ChangeState::Waiting { attempt: 2, until: until.instant, in_doubt },
+            ChangeState::Waiting { attempt: 2, until: until.instant, in_doubt, error: None },
             ChangeState::Sending { attempt: 2, in_doubt },
             ChangeState::Paused { until, in_doubt },
         ]

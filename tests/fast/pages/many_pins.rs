@@ -9,7 +9,8 @@ use pindesk::console::go::Destination;
 use pindesk::console::input::decoder::PastedText;
 use pindesk::console::input::key::Key;
 use pindesk::console::input::keymap::Mode;
-use pindesk::domain::change::{ChangeId, ChangeState, JobId, LastSet, Progress, ProgressSource};
+use pindesk::domain::change::{ChangeId, ChangeState, DoubtEnd, JobId, LastSet, Progress, ProgressSource, Resolution};
+use pindesk::domain::clock::TimePoint;
 use pindesk::domain::number::{Number, TwoStep};
 use pindesk::domain::pin::{Pin, PinChoice};
 use pindesk::domain::pin_plan::{PinPlan, Targets};
@@ -76,6 +77,17 @@ fn the_form_leaves_out_what_must_not_be_sent() {
     console.sees("Set PINs for 1 number").sees("Left out 4 1 on, 1 being sent, 1 in doubt, 1 no longer listed");
     console.update(moved_elsewhere(3, SENDING)).sees("Set PINs for 0 numbers").sees("1 being sent by another pindesk");
     console.key(Key::Enter).sees("No number is left that a PIN can be sent to.").assert_no_effects();
+}
+
+#[test]
+fn a_resolved_doubt_is_left_out_while_its_request_may_arrive() {
+    let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
+    let allowed_from = TimePoint { instant: console.now.instant + Duration::from_mins(5), ..console.now };
+    let end = DoubtEnd { at: START_TIME, how: Resolution::Manual };
+    console.set_in_doubt(2, |details| details.new_pin_allowed_from = allowed_from);
+    console.set_change_state(2, ChangeState::Resolved(ONE_ATTEMPT, end));
+    console.open_many_pins(0..4).sees("Left out 2 1 on, 1 its last request may still arrive");
+    console.wait(Duration::from_mins(5)).update(Msg::RefreshFinished { refresh_id: 1 }).sees("Left out 1 1 on");
 }
 
 #[test]
@@ -166,7 +178,7 @@ fn any_separator_counts_and_a_wrong_number_does_not() {
     for wrong in ["4", "33", "30", "2"] {
         type_count(&mut console, wrong).sees("That is not the number. Nothing was sent.").assert_no_effects();
     }
-    type_count(&mut console, "4").sees("Cancelled: the count was wrong 5 times. Nothing was sent.").assert_no_effects();
+    type_count(&mut console, "4").sees("Canceled: the count was wrong 5 times. Nothing was sent.").assert_no_effects();
     assert_eq!(console.app.mode(), Mode::List);
     for right in [", 3", "3 ", "3,"] {
         let mut console = question((80, 24));
@@ -243,7 +255,7 @@ fn esc_returns_to_the_form_as_it_was_left() {
     let mut console = form((80, 24));
     console.key(Key::Up).type_text("TICKET-7").key(Key::Up).press(' ').key(Key::Enter).key(Key::Esc);
     console.sees("Note [TICKET-7]").sees("First [x] send 1").assert_no_effects();
-    console.key(Key::Esc).sees("Cancelled. Nothing was sent.");
+    console.key(Key::Esc).sees("Canceled. Nothing was sent.");
     assert_eq!(console.app.mode(), Mode::List);
 }
 
@@ -289,4 +301,35 @@ fn a_job_for_12_408_numbers_names_and_sends_them_all() {
     console.sees("uk-retail 12,408 calls").key(Key::Enter).sees("WABAs uk-retail 12,408").sees("more");
     type_count(&mut console, "12,408").sees("Starting a job for 12,408 numbers.");
     assert_eq!(console.app.queued_count(), 12_408);
+}
+
+#[test]
+fn the_whole_list_has_the_filter_of_the_number_list() {
+    let mut console = form((80, 24));
+    let number_3 = number(3).label().to_owned();
+    console.press('l').sees("3 numbers, as they will be sent").sees("Left out").press('/').type_text("two-step:on");
+    console.sees("/ two-step:on 1 of 4").does_not_see(&number_3).key(Key::Enter).sees("Left out");
+    assert_eq!(console.app.mode(), Mode::ManyPinsList);
+    // Esc is one step back: all numbers, the form.
+    console.key(Key::Esc).sees(&number_3).does_not_see("1 of 4").key(Key::Esc).sees("Set PINs for 3 numbers");
+    console.key(Key::Esc).sees(&number_3);
+}
+
+#[test]
+fn an_unknown_word_in_the_whole_list_is_not_applied() {
+    let mut console = form((80, 24));
+    console.press('l').press('/').type_text("colour:x").sees("Unknown word").sees("3 numbers, as they will be sent");
+    console.key(Key::Enter).sees("Unknown word");
+    assert_eq!(console.app.mode(), Mode::ManyPinsListFilter);
+    console.key(Key::Esc).does_not_see("Unknown word");
+    assert_eq!(console.app.mode(), Mode::ManyPinsList);
+}
+
+#[test]
+fn the_cursor_of_a_long_note_stays_in_the_window() {
+    for size in [(40, 10), (80, 24)] {
+        let mut console = form(size);
+        console.key(Key::BackTab).type_text("TICKET-123: ").type_text(&"the shop asked for it, ".repeat(4));
+        console.type_text("now").sees("now_]");
+    }
 }

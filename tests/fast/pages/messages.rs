@@ -67,7 +67,7 @@ fn a_change_that_ends_is_the_newest_message() {
 fn a_retry_counts_down() {
     let mut console = sending();
     let until = console.now.instant + Duration::from_millis(7_500);
-    console.set_change_state(0, ChangeState::Waiting { attempt: 2, until, in_doubt: true });
+    console.set_change_state(0, ChangeState::Waiting { attempt: 2, until, in_doubt: true, error: None });
     console.sees("Setting +1 555-010-0140: no answer yet, try 2 in 8 s.").wait(Duration::from_secs(6));
     console.sees("try 2 in 2 s.").set_change_state(0, ChangeState::Sending { attempt: 2, in_doubt: false });
     console.sees("Setting +1 555-010-0140: sending, try 2.").wait(Duration::from_secs(3)).sees("sending 3 s, try 2.");

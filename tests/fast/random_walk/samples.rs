@@ -1,17 +1,22 @@
 //! The numbers, PINs, errors and states that a walk draws from, each by an index.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use pindesk::console::shared::RecordingStatus;
 use pindesk::domain::change::{
-    ChangeState, Completion, DoubtEnd, InDoubtDetails, LATE_ARRIVAL_WINDOW, Resolution, SendHistory,
+    ChangeState, Completion, DoubtEnd, InDoubtDetails, JobId, LATE_ARRIVAL_WINDOW, Resolution, SendHistory,
 };
 use pindesk::domain::clock::{TimePoint, UtcTime};
 use pindesk::domain::number::{Number, PhoneNumberId, TwoStep, Waba};
+use pindesk::domain::operator::OperatorName;
 use pindesk::domain::outcome::{ApiError, DoubtReason, ListDefect, ObjectKind, ReadFailure, ReplyForm, SendFailure};
-use pindesk::domain::standing::{DoubtCause, NotApplied, NotSentReason};
+use pindesk::domain::standing::{ChangeResult, DoubtCause, NotApplied, NotSentReason, Standing};
 use pindesk::domain::text::CleanText;
+use pindesk::journal::{
+    JobDetail, JobNumber, JobOperator, JobStatus, JobSummary, JobWorker, PinSource, RecordedState, ReplySummary,
+};
 use pindesk::pace::Pause;
 use pindesk::policy::quota::{PauseCause, QuotaScope};
 
@@ -114,8 +119,8 @@ pub(super) fn change_state(index: usize, now: TimePoint) -> ChangeState {
     match index {
         0 => ChangeState::Queued,
         SENDING => ChangeState::Sending { attempt: 1, in_doubt: false },
-        2 => ChangeState::Waiting { attempt: 2, until, in_doubt: false },
-        3 => ChangeState::Waiting { attempt: 2, until, in_doubt: true },
+        2 => ChangeState::Waiting { attempt: 2, until, in_doubt: false, error: None },
+        3 => ChangeState::Waiting { attempt: 2, until, in_doubt: true, error: None },
         4 => ChangeState::Paused { until: now.plus(Duration::from_mins(20)), in_doubt: false },
         5 => ChangeState::Paused { until: now.plus(Duration::from_mins(20)), in_doubt: true },
         6 => ChangeState::Sending { attempt: 2, in_doubt: true },
@@ -176,4 +181,60 @@ fn in_doubt_state(
         is_in_escrow,
         new_pin_allowed_from: now.plus(LATE_ARRIVAL_WINDOW),
     }))
+}
+
+/// The only job of a walk. Its states are reported with this ID.
+pub(super) const JOB: JobId = JobId::new(1);
+
+pub(super) const JOB_STATUS_COUNT: usize = 3;
+pub(super) const RECORDED_STATE_COUNT: usize = 9;
+
+/// The job as the journal has it at this time: it began a minute before. `indices` are the states of its numbers.
+pub(super) fn job_detail(status: usize, indices: &[usize], is_given: bool, now: UtcTime) -> JobDetail {
+    let numbers: Vec<_> = indices.iter().enumerate().map(|(index, state)| job_number(index, *state, now)).collect();
+    let mut counts = HashMap::new();
+    for number in &numbers {
+        *counts.entry(number.state).or_default() += 1;
+    }
+    let name = OperatorName::new(1000, Some(&CleanText::new("bo")), None, &CleanText::new("web2"));
+    let summary = JobSummary {
+        id: JOB,
+        at: UtcTime::from_unix_seconds(now.unix_seconds() - 60),
+        profile: CleanText::new("acme"),
+        pin_source: if is_given { PinSource::Given } else { PinSource::Random },
+        operator: JobOperator { name: name.clone(), user: None, claimed_user: None },
+        note: None,
+        counts,
+        resumable: numbers.iter().filter(|number| number.is_resumable()).count(),
+        status: [JobStatus::Interrupted, JobStatus::Finished, JobStatus::Running][status],
+        worker: (status == 2).then_some(JobWorker { name, pid: 4_242 }),
+    };
+    JobDetail { summary, numbers }
+}
+
+fn job_number(index: usize, state: usize, now: UtcTime) -> JobNumber {
+    let no_answer = || Standing::in_doubt(DoubtReason::SuccessNotTrue);
+    let (state, standing) = match state {
+        0 => (RecordedState::NotStarted, None),
+        1 => (RecordedState::Running, None),
+        2 => (RecordedState::Ended(ChangeResult::Set), Some(Standing::Set)),
+        3 => (RecordedState::Ended(ChangeResult::Failed), Some(Standing::Failed(api_error(131_009, 400)))),
+        4 => (RecordedState::Ended(ChangeResult::Failed), Some(Standing::Failed(api_error(190, 401)))),
+        5 => (RecordedState::Ended(ChangeResult::NoAnswer), Some(no_answer())),
+        6 => (RecordedState::Ended(ChangeResult::NotSent), Some(Standing::NotSent(NotSentReason::Stopped))),
+        7 => (RecordedState::NotApplied, Some(no_answer())),
+        _ => (RecordedState::Resolved, Some(no_answer())),
+    };
+    JobNumber {
+        number: number_id(index),
+        waba: None,
+        state,
+        change: None,
+        at: standing.is_some().then_some(now),
+        attempts: u8::from(standing.is_some()),
+        standing,
+        reply: ReplySummary::default(),
+        reason: None,
+        is_set_since: false,
+    }
 }

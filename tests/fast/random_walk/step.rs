@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::samples::{
-    CHANGE_STATE_COUNT, ENDED, IN_DOUBT, LABELS, PAUSE_COUNT, PINS, READ_FAILURE_COUNT, RECORDING_STATUS_COUNT,
-    RESOLVED, SET,
+    CHANGE_STATE_COUNT, ENDED, IN_DOUBT, JOB_STATUS_COUNT, LABELS, PAUSE_COUNT, PINS, READ_FAILURE_COUNT,
+    RECORDED_STATE_COUNT, RECORDING_STATUS_COUNT, RESOLVED, SET,
 };
 
 /// What happens next. Numbers, failures and states are indices into the samples.
@@ -28,6 +28,16 @@ pub(super) enum WalkStep {
     OpenManyPins(Vec<usize>),
     /// Continues from that form, or types the count that its question asks for.
     SendMany,
+    /// Opens the job of the journal, or asks on its page to send what is left.
+    OpenJob,
+    /// This process starts or resumes the job with these numbers, and waits after so many of them.
+    JobStarted(Vec<usize>, Option<usize>),
+    /// The journal has the job with this status, and with the numbers in these states.
+    JobRecorded {
+        status: usize,
+        states: Vec<usize>,
+        is_given: bool,
+    },
     Paste(&'static str),
     Resize(u16, u16),
     Resume,
@@ -81,7 +91,7 @@ fn key() -> impl Strategy<Value = Key> {
         Key::Ctrl('s'),
     ];
     prop_oneof![
-        4 => select("pppyyynqsrumcdovg/?1234twwhhzlaiv  +ye".chars().collect::<Vec<_>>()).prop_map(Key::Char),
+        4 => select("pppyyynqsrumcdovg/?1234twwhhzlaiv  +yebxxf".chars().collect::<Vec<_>>()).prop_map(Key::Char),
         3 => select(named),
         1 => any::<char>().prop_filter("a key is no control character", |c| !c.is_control()).prop_map(Key::Char),
         1 => select(('0'..='9').collect::<Vec<_>>()).prop_map(Key::Char),
@@ -104,6 +114,11 @@ fn step() -> impl Strategy<Value = WalkStep> {
         2 => Just(WalkStep::TypeAhead),
         4 => proptest::collection::vec(0..LABELS.len(), 1..5).prop_map(WalkStep::OpenManyPins),
         10 => Just(WalkStep::SendMany),
+        8 => Just(WalkStep::OpenJob),
+        2 => (proptest::collection::vec(0..LABELS.len(), 1..5), proptest::option::of(1..3usize))
+            .prop_map(|(numbers, send_first)| WalkStep::JobStarted(numbers, send_first)),
+        4 => (0..JOB_STATUS_COUNT, proptest::collection::vec(0..RECORDED_STATE_COUNT, 1..LABELS.len()), any::<bool>())
+            .prop_map(|(status, states, is_given)| WalkStep::JobRecorded { status, states, is_given }),
         4 => select(vec![PINS[0], "409726\n", "y\r", "+1 555-010-0143", "two-step:on", "-not set", "\u{202e}x\u{7}", "", "200000000000001\r200000000000002\rx"])
             .prop_map(WalkStep::Paste),
         3 => (1u16..200, 1u16..60).prop_map(|(width, height)| WalkStep::Resize(width, height)),

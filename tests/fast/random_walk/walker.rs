@@ -1,8 +1,10 @@
 //! Applies a walk to the console and checks the invariants after each message, effect and frame.
 
 mod invariants;
+mod jobs;
 mod journal;
 mod pending_question;
+mod typing;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -10,7 +12,6 @@ use std::time::{Duration, Instant};
 
 use pindesk::console::app::{App, Msg};
 use pindesk::console::effect::{Effect, ScreenCommand, WorkCommand};
-use pindesk::console::go::Destination;
 use pindesk::console::input::decoder::PastedText;
 use pindesk::console::input::key::Key;
 use pindesk::console::input::keymap::{Keymap, Mode};
@@ -23,7 +24,7 @@ use pindesk::domain::clock::{TimePoint, UtcTime};
 use pindesk::domain::number::{PhoneNumberId, TwoStep, Waba};
 use pindesk::domain::pin::Pin;
 use pindesk::domain::text::CleanText;
-use pindesk::journal::HistoryEntry;
+use pindesk::journal::{HistoryEntry, JobDetail};
 use pindesk::numbers::list::NumberList;
 use pindesk::numbers::record::ExportedNumbers;
 use pindesk::policy::rotation::Rotation;
@@ -67,6 +68,10 @@ pub(super) struct Walker {
     /// The journal has a record that the screen is hidden, and none yet that it is shown again.
     is_hidden: bool,
     has_journal_failed: bool,
+    /// The job of the journal, once it has one.
+    recorded_job: Option<JobDetail>,
+    /// The job that `t` asked about last, with the numbers that it left then.
+    offered: Option<(JobId, HashSet<PhoneNumberId>)>,
     /// When the last key or paste arrived.
     last_input: Instant,
     pub(super) has_quit: bool,
@@ -120,6 +125,8 @@ impl Walker {
             in_doubt: HashSet::new(),
             is_hidden: false,
             has_journal_failed: false,
+            recorded_job: None,
+            offered: None,
             last_input: now.instant,
             has_quit: false,
         };
@@ -141,6 +148,9 @@ impl Walker {
                 self.press(Key::Char('y'));
                 return self.type_last_four(Duration::ZERO);
             }
+            WalkStep::OpenJob => return self.open_job(),
+            WalkStep::JobStarted(numbers, send_first) => Self::job_started(numbers, *send_first),
+            WalkStep::JobRecorded { status, states, is_given } => self.job_recorded(*status, states, *is_given),
             WalkStep::OpenManyPins(numbers) => return self.open_many_pins(numbers),
             WalkStep::SendMany => return self.send_many(),
             WalkStep::Paste(text) => return self.paste(text),
@@ -223,50 +233,6 @@ impl Walker {
         self.update(msg, None);
     }
 
-    fn type_pin(&mut self, digits: &str) {
-        let keys = digits.chars().chain(digits.chars()).map(Key::Char).chain([Key::Enter]);
-        if matches!(self.app.mode(), Mode::PinForm | Mode::ManyPinsPin) {
-            keys.for_each(|key| self.press(key));
-        }
-    }
-
-    fn use_random_pin(&mut self) {
-        if self.app.mode() == Mode::PinForm {
-            self.press(Key::Char('g'));
-            self.press(Key::Enter);
-        }
-    }
-
-    /// Opens the form for these numbers from the list, as a selection does.
-    fn open_many_pins(&mut self, numbers: &[usize]) {
-        if self.app.mode() == Mode::List && !self.has_quit {
-            let ids = numbers.iter().map(|index| number_id(*index)).collect();
-            self.app.open(Destination::ManyPinsForm(ids), self.now);
-        }
-    }
-
-    /// Continues from the form, or types the count that the question asks for.
-    fn send_many(&mut self) {
-        if let Page::ManyPins(_) = self.app.page() {
-            self.press(Key::Enter);
-        } else if let Page::ConfirmMany(page) = self.app.page() {
-            let digits = page.count().to_string();
-            digits.chars().for_each(|digit| self.press(Key::Char(digit)));
-            self.now = self.now.plus(TYPING_TIME);
-            self.press(Key::Enter);
-        }
-    }
-
-    /// Types the digits at once, and Enter after this time.
-    fn type_last_four(&mut self, pause: Duration) {
-        if let Page::Confirm(page) = self.app.page() {
-            let digits = page.target().last_four().digits;
-            digits.chars().for_each(|digit| self.press(Key::Char(digit)));
-            self.now = self.now.plus(pause);
-            self.press(Key::Enter);
-        }
-    }
-
     pub(super) fn press(&mut self, key: Key) {
         if self.has_quit {
             return;
@@ -274,7 +240,7 @@ impl Walker {
         let mode = self.app.mode();
         // The key that dismisses the warning does nothing else.
         let is_handled = self.app.hide_warning().is_none();
-        if is_handled && matches!(mode, Mode::PinForm | Mode::ManyPinsPin) && key == Key::Char('v') {
+        if is_handled && matches!(mode, Mode::PinForm | Mode::ManyPinsPin | Mode::JobPin) && key == Key::Char('v') {
             self.pin_shown_until = Some(self.now.instant + PIN_SHOWN_FOR);
         }
         self.record_input(Some(key));
@@ -321,6 +287,7 @@ impl Walker {
         if !matches!(&msg, Msg::RecordsOpened { .. } if *self.app.recording_status() != RecordingStatus::Opening) {
             self.track_in_doubt(&msg);
         }
+        let job_before = self.job_before();
         let has_token = matches!(msg, Msg::TokenRead(Ok(())));
         let is_refresh_end = matches!(msg, Msg::RefreshFinished { .. });
         let journal = self.before_journal_msg(&msg);
@@ -345,7 +312,21 @@ impl Walker {
                     assert!(question.was_quiet && question.numbers == [number]);
                     assert!(question.is_read && question.mode == Mode::ConfirmResolution);
                 }
-                Effect::Work(WorkCommand::ResumeJob { .. }) => panic!("no job was read, so none can be resumed"),
+                Effect::Work(WorkCommand::ResumeJob { job, plan }) => {
+                    self.check_resumed_job(job, &plan, key, &changes);
+                }
+                Effect::Work(WorkCommand::StopJob(job)) => self.check_stopped_job(job, key, &job_before),
+                Effect::Work(
+                    command @ (WorkCommand::SendHeld(_) | WorkCommand::PauseSending | WorkCommand::ContinueSending),
+                ) => self.check_pause_key(&command, key, &job_before),
+                Effect::Work(WorkCommand::ReadJobs) => {
+                    let summary = self.recorded_job.as_ref().map(|detail| detail.summary.clone());
+                    self.update(Msg::JobsRead(Some(summary.into_iter().collect())), None);
+                }
+                Effect::Work(WorkCommand::ReadJob(job)) => {
+                    let detail = self.recorded_job.clone().filter(|detail| detail.summary.id == job);
+                    self.update(Msg::JobRead(job, detail), None);
+                }
                 Effect::Work(WorkCommand::AcceptRecipients) => {
                     assert_eq!((key, was_quiet), (Some(Key::Char('y')), true), "not y after a quiet time");
                 }
@@ -371,6 +352,10 @@ impl Walker {
                     let exported = ExportedNumbers { count: numbers.len(), has_history: true };
                     self.update(Msg::NumbersExported { path, result: Ok(exported) }, None);
                 }
+                Effect::Work(WorkCommand::ReportJob { path, .. }) => {
+                    let exported = ExportedNumbers { count: 1, has_history: true };
+                    self.update(Msg::NumbersExported { path, result: Ok(exported) }, None);
+                }
                 Effect::Work(WorkCommand::ReadNumberList(path)) => {
                     let result = Ok(NumberList::parse(LIST_FILE));
                     self.update(Msg::NumberListRead { path, result }, None);
@@ -383,13 +368,7 @@ impl Walker {
                     | WorkCommand::ReadHistory(_)
                     | WorkCommand::ReadCallsLeft(_)
                     | WorkCommand::ReadRecentSets { .. }
-                    | WorkCommand::StopSending
-                    | WorkCommand::ReadJobs
-                    | WorkCommand::ReadJob(_)
-                    | WorkCommand::PauseSending
-                    | WorkCommand::ContinueSending
-                    | WorkCommand::SendHeld(_)
-                    | WorkCommand::StopJob(_),
+                    | WorkCommand::StopSending,
                 )
                 | Effect::Screen(
                     ScreenCommand::Copy(_) | ScreenCommand::Bell | ScreenCommand::Redraw | ScreenCommand::OpenDemo,
@@ -399,10 +378,12 @@ impl Walker {
         if !matches!(self.app.page(), Page::Quit(_) | Page::ShuttingDown { .. }) {
             self.shown_before_quit.clear();
         }
-        if !matches!(self.app.mode(), Mode::PinForm | Mode::ManyPinsPin) {
+        if !matches!(self.app.mode(), Mode::PinForm | Mode::ManyPinsPin | Mode::JobPin) {
             self.pin_shown_until = None;
         }
         self.track_question(is_refresh_end);
+        self.track_offer(job_before);
+        self.check_job_counts();
         self.check_cursor(cursor);
         self.check_selection(&selection_before, is_input);
         if let Some(Key::Char('p')) = key.filter(|_| list_before) {

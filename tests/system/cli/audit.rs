@@ -1,12 +1,14 @@
 //! `audit show` and `audit verify`: what they report of an intact, an edited and a truncated audit log.
 
 use std::fs;
+use std::process::Stdio;
+use std::time::Duration;
 
 use rusqlite::Connection;
 use serde_json::json;
 
 use super::{assert_refused, names_of, set_first_pin, set_one_pin};
-use crate::support::cli_fixture::CliFixture;
+use crate::support::cli_fixture::{CliFixture, wait_until_held};
 
 #[test]
 fn the_audit_shows_who_did_what_in_order() {
@@ -62,8 +64,52 @@ fn the_audit_table_has_words_for_people() {
     for none in [&["--who", "ana", "--until", "yesterday"][..], &["--until", "yesterday"]] {
         assert_eq!(shown(none), ["No entry matches."], "{none:?}");
     }
+    let reversed = ["audit", "show", "--since", "today", "--until", "yesterday"];
+    assert_refused(&cli, &reversed, 2, "pindesk: --until is before --since, so that no entry can match\n");
     let wide = shown(&["--wide"]);
     assert!(wide[4].ends_with(&id) && wide[4].starts_with("     4  "), "{wide:?}");
+}
+
+#[test]
+fn a_pause_and_a_killed_request_have_words_for_people() {
+    let fault = "[[fault]]\nevery = 1\ntimes = 1\nanswer = { code = 4, status = 400, retry_after = 1 }";
+    let cli = CliFixture::new(Duration::ZERO, fault);
+    let ids = cli.number_ids("not-set", 2);
+    assert_eq!(set_one_pin(&cli, &ids[0], &[]).code, Some(0));
+    let held = cli.simulator.hold_changes(0);
+    let digits = cli.last_four_digits(&ids[1]);
+    let mut command = cli.command(&["pin", "set", &ids[1], "--random", "--confirm", &digits]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the process starts");
+    wait_until_held(&held, 1);
+    let rows = || -> Vec<String> {
+        let shown = cli.run(&["audit", "show"]);
+        assert_eq!((shown.code, &*shown.stderr), (Some(0), ""), "{shown:?}");
+        shown.stdout.lines().map(|line| line.get(35..).unwrap_or(line).to_owned()).collect()
+    };
+    let numbers = [&ids[0], &ids[1]].map(|id| {
+        let [display, name] = names_of(&cli, id);
+        format!("{display:<17}  {name}")
+    });
+    let row = |what: &str, subject: &str| format!("{what:<15}  {subject}");
+    let mut expected = vec![
+        row("WHAT", "NUMBER AND NAME"),
+        row("job 1 started", "1 number, profile acme, PINs given"),
+        row("keys stored", cli.recipient()),
+        row("sending", &numbers[0]),
+        row("paused (4)", &numbers[0]),
+        row("sending again", &numbers[0]),
+        row("set", &numbers[0]),
+        row("job 2 started", "1 number, profile acme, PINs random"),
+        row("sending", &numbers[1]),
+        "8 entries.".to_owned(),
+    ];
+    assert_eq!(rows(), expected);
+    child.kill().expect("the process exists");
+    child.wait().expect("the process ends");
+    expected[8] = row("sent, no answer", &numbers[1]);
+    assert_eq!(rows(), expected);
+    let wide = cli.run(&["audit", "show", "--wide"]).stdout;
+    assert!(wide.contains(&format!("{}    the program that sent it ended before the answer\n", ids[1])), "{wide}");
 }
 
 #[test]

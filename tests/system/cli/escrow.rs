@@ -229,7 +229,7 @@ fn a_list_names_changes_whose_lines_differ() {
     let text = fs::read_to_string(&file).expect("the file is readable");
     fs::write(&file, text.replace(&id, "200000000009999")).expect("the file is written");
     let message = format!(
-        "pindesk: change {change}: 2 entries differ, and one is listed. To see those that can be decrypted: pindesk escrow open --identity FILE\n"
+        "pindesk: number 200000000009999, change {change}: 2 entries differ, and one is listed. To see those that can be decrypted: pindesk escrow open --identity FILE\n"
     );
     for arguments in [&["escrow", "list"][..], &["escrow", "list", "--json"]] {
         assert_eq!(cli.run(arguments).stderr, message);
@@ -309,8 +309,9 @@ fn two_pins_for_one_change_are_both_shown_as_a_failure() {
     assert_eq!(opened.code, Some(6), "{opened:?}");
     assert_eq!(shown(&opened), [(json!("135790"), json!("escrow_file")), (json!(PIN), json!("journal"))]);
     let change = opened.summary()["records"][0]["change"].as_str().expect("a change ID").to_owned();
+    let [display, name] = names_of(&cli, &id);
     let message = format!(
-        "pindesk: change {change}: 2 different PINs are encrypted for it, and only one was sent: the escrow \
+        "pindesk: {display} {name}, change {change}: 2 different PINs are encrypted for it, and only one was sent: the escrow \
          file or the journal was altered. All are shown.\n"
     );
     assert!(opened.stderr.starts_with(&message), "{opened:?}");

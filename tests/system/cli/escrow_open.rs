@@ -4,11 +4,12 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
+use age::secrecy::ExposeSecret as _;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use super::escrow::{fixture_with_one_pin, open_escrow, open_escrow_in_terminal, set_pin};
-use super::{assert_refused, names_of, set_one_pin};
+use super::{assert_refused, names_of, run_in_terminal, set_one_pin};
 use crate::support::cli_fixture::{CliFixture, PIN};
 
 #[test]
@@ -87,7 +88,7 @@ fn where_no_pin_is_in_force_the_last_one_is_named() {
     db.execute_batch("UPDATE numbers SET two_step = 'not_set', read_at = read_at + 60").expect("the rows are altered");
     let screen = open_escrow_in_terminal(&cli, &cli.state_path(""), &[]);
     assert!(screen.contains(&format!("{PIN}  no, off since  20")), "{screen}");
-    assert!(screen.contains("\noff since: it was set last, and then Meta said"), "{screen}");
+    assert!(screen.contains("\nno, off since: it was set last, and then Meta said"), "{screen}");
     assert_eq!(open_escrow(&cli, "key.txt", &["--json"]).summary()["records"][0]["in_force"], "no");
 }
 
@@ -101,4 +102,23 @@ fn a_number_without_a_pin_is_reported_as_a_failure() {
     let screen = open_escrow_in_terminal(&cli, &cli.state_path(""), &["200000000009999"]);
     assert_eq!(screen.trim_end(), message.trim_end(), "nothing says that there are no PINs at all");
     assert_refused(&cli, &["escrow", "list", "200000000009999"], 2, message);
+}
+
+#[test]
+fn a_wrong_key_names_the_numbers_that_it_cannot_open() {
+    let (cli, id) = fixture_with_one_pin();
+    let other = cli.number_ids("not-set", 1).remove(0);
+    assert_eq!(set_one_pin(&cli, &other, &[]).code, Some(0));
+    let key = age::x25519::Identity::generate().to_string();
+    let key = cli.write_file("wrong.txt", 0o600, key.expose_secret());
+    let open = ["escrow", "open", "--identity", &key];
+    let screen = run_in_terminal(&cli, &open, 120, &[]);
+    let mut names = [&id, &other].map(|id| format!("  {}\n", names_of(&cli, id).join(" ")));
+    names.sort();
+    let message = format!(
+        "pindesk: this key cannot open 2 PINs of 2 numbers, encrypted to other keys:\n{}  Use the private key of a \
+         recipient that the config had when the PIN was set.\nNo PIN to show.\n",
+        names.concat()
+    );
+    assert_eq!(screen, message);
 }

@@ -11,6 +11,9 @@ use crate::support::cli_fixture::CliFixture;
 /// The first request is throttled for a second.
 const FAULT: &str = "[[fault]]\nevery = 1\ntimes = 1\nanswer = { code = 4, retry_after = 1 }";
 
+/// A WABA cannot be read.
+const LIST_FAULT: &str = "[[fault]]\nwaba = \"100000000000001\"\ncall = \"list\"\nanswer = { code = 200 }";
+
 const PAGE: &str = include_str!("../../../docs/json.md");
 
 /// The fields in the tables below a heading, in one set.
@@ -43,15 +46,18 @@ fn the_page_has_every_field_of_numbers_jobs_and_results() {
     let cli = CliFixture::new(Duration::ZERO, FAULT);
     let list = cli.write_id_list(&cli.number_ids("not-set", 2));
     let set = ["pin", "set", "--from", &list, "--random", "--json"];
+    let only_if_true = "older_pin_in_doubt";
     let planned = cli.run(&[&set[..], &["--dry-run"]].concat()).json_lines();
     assert_documented(first(&planned, "summary"), &["Summary of results"], &[]);
     let results = cli.run(&[&set[..], &["--confirm", "2"]].concat()).json_lines();
-    assert_documented(first(&results, "result"), &["Result"], &[]);
+    assert_documented(first(&results, "result"), &["Result"], &[only_if_true]);
     assert_documented(first(&results, "paused"), &["Pause"], &[]);
     assert_documented(first(&results, "summary"), &["Summary of results"], &["command"]);
     let numbers = cli.run(&["numbers", "list", "--json"]).json_lines();
     assert_documented(&numbers[0], &["Number"], &[]);
     assert_documented(first(&numbers, "summary"), &["Summary of a list"], &[]);
+    let faulty = CliFixture::new(Duration::ZERO, LIST_FAULT).run(&["numbers", "list", "--json"]).json_lines();
+    assert_documented(&first(&faulty, "summary")["unread_wabas"][0], &["Unread WABA"], &[]);
     let id = numbers[0]["phone_number_id"].as_str().expect("an ID");
     let number = cli.run(&["numbers", "show", id, "--json"]).json_lines();
     assert_documented(&number[0], &["Number"], &["request", "last_set_at"]);
@@ -60,7 +66,7 @@ fn the_page_has_every_field_of_numbers_jobs_and_results() {
     assert_documented(first(&wabas, "summary"), &["Summary of WABAs"], &[]);
     assert_documented(first(&cli.run(&["jobs", "list", "--json"]).json_lines(), "job"), &["Job"], &[]);
     let shown = cli.run(&["jobs", "show", "1", "--json"]).json_lines();
-    assert_documented(first(&shown, "result"), &["Result"], &[]);
+    assert_documented(first(&shown, "result"), &["Result"], &[only_if_true]);
     for objects in [shown, cli.run(&["jobs", "check", "1", "--json"]).json_lines()] {
         assert_documented(first(&objects, "summary"), &["Job"], &[]);
     }
@@ -84,4 +90,14 @@ fn the_page_has_every_field_of_the_escrow_and_the_audit_log() {
     let audit = object(&["audit", "show"]);
     assert_documented(&audit, &["Audit log"], &[]);
     assert_documented(&audit["rows"][0], &["Audit entry"], &[]);
+}
+
+#[test]
+fn the_page_has_the_field_of_an_older_pin_in_doubt() {
+    let cli = CliFixture::new(Duration::ZERO, "[[fault]]\nevery = 1\nanswer = { code = 190, status = 500 }");
+    let list = cli.write_id_list(&cli.number_ids("not-set", 1));
+    let set = ["pin", "set", "--from", &list, "--random", "--confirm", "1", "--json"];
+    assert_eq!(cli.run(&set).code, Some(4));
+    let second = cli.run(&[&set[..], &["--replace", "--again"]].concat()).json_lines();
+    assert_documented(first(&second, "result"), &["Result"], &[]);
 }

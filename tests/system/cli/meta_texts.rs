@@ -178,20 +178,38 @@ fn a_job_keeps_names_exactly_only_in_its_json() {
     }
 }
 
+/// A refusal with all the words that Meta can send. Some of them run from right to left, and some repeat the PIN.
+fn wordy_refusal() -> Vec<u8> {
+    let error = json!({
+        "message": "(#133008) Too many PIN guesses", "type": "OAuthException", "code": 133_008,
+        "error_data": {"messaging_product": "whatsapp", "details": "Wait 3600 s. PIN 409726"},
+        "error_user_title": "Zu viele Versuche", "error_user_msg": "קוד 409726 \u{202e}שגוי", "fbtrace_id": "AbC",
+    });
+    reply("400 Bad Request", &json!({ "error": error }))
+}
+
 #[test]
 fn a_result_has_the_words_that_meta_wrote_for_people() {
-    let words = "PIN 409726 is \u{202e}too old";
-    let error = json!({"message": "(#100) No", "type": "OAuthException", "code": 100, "error_user_title": "Not now",
-                       "error_user_msg": words});
-    let refusal = reply("400 Bad Request", &json!({ "error": error }));
-    let meta = MetaNumbers::start(vec![list_reply(&[("+44 7700 900001", "Acme")]), refusal]);
+    let meta = MetaNumbers::start(vec![list_reply(&[("+44 7700 900001", "Acme")]), wordy_refusal()]);
     meta.home.write_file("pin", 0o600, "409726");
     let set = meta.home.run(&["pin", "set", FIRST_ID, "--pin-file", &meta.path("pin"), "--confirm", "0001", "--json"]);
+    assert!(!set.stderr.contains('\u{202e}'), "{set:?}");
+    let lines = "\n  Meta said: (#133008) Too many PIN guesses\n  Details: Wait 3600 s. PIN [PIN]\n  \
+                 Title: Zu viele Versuche\n  User message: \u{2068}קוד [PIN] \\u{202e}שגוי\u{2069}\n  \
+                 Code, HTTP: 133008, 400\n  Trace ID: AbC\n";
+    assert_eq!(set.stderr.matches(lines).count(), 1, "{set:?}");
     let shown = meta.home.run(&["jobs", "show", "1", "--json"]);
     for output in [set, shown] {
         let result = &output.json_lines()[0];
-        let expected = (json!("Not now"), json!("PIN [PIN] is \u{202e}too old"));
-        assert_eq!((result["user_title"].clone(), result["user_message"].clone()), expected, "{output:?}");
+        let found = ["message", "details", "user_title", "user_message", "trace_id"].map(|key| &result[key]);
+        let expected = [
+            "(#133008) Too many PIN guesses",
+            "Wait 3600 s. PIN [PIN]",
+            "Zu viele Versuche",
+            "קוד [PIN] \u{202e}שגוי",
+            "AbC",
+        ];
+        assert_eq!(found, expected.map(Value::from).each_ref(), "{output:?}");
         assert!(!output.stdout.contains('\u{202e}'), "{output:?}");
     }
 }

@@ -253,6 +253,26 @@ fn one_number_is_shown_as_text_and_as_json() {
 }
 
 #[test]
+fn a_waba_that_cannot_be_read_comes_with_what_to_do() {
+    let simulator = SimulatorProcess::start(&["--numbers", "40"]);
+    let home = CliHome::new(&simulator.url, "[[profile.test.waba]]\nid = \"123456789012345\"\n");
+    let listed = home.run(&["numbers", "list"]);
+    let expected = "pindesk: WABA 123456789012345 could not be read. Meta does not know this WABA, or the access token may \
+                    not see it.\n  Check its ID in the config: WhatsApp Manager, Account settings, shows it.\n  Check \
+                    that the system user has this WABA as an asset.\n  Then try again.\n  Meta said: Unsupported get \
+                    request. Object with ID '123456789012345' does not exist, cannot be loaded due to missing \
+                    permissions, or does not support this operation. Please read the Graph API documentation at \
+                    https://developers.facebook.com/docs/graph-api";
+    let told = listed.stderr.split_once("\n  Code, HTTP: 100/33, 400\n  Trace ID: A").map(|(told, _)| told);
+    assert_eq!((listed.code, told), (Some(3), Some(expected)), "{listed:?}");
+    let home = CliHome::new(UNREACHABLE_URL, &waba_table(1));
+    let listed = home.run(&["numbers", "list"]);
+    let expected = "pindesk: WABA waba-1 (100000000000001) could not be read. There is no connection to Meta: Connection \
+                    refused.\n  Check the network and the proxy of this server.\n  Then try again.\n";
+    assert_eq!((listed.code, &*listed.stderr), (Some(7), expected), "{listed:?}");
+}
+
+#[test]
 fn the_exit_code_shows_what_failed() {
     let fault = |waba: u32, code: u32, status: u32| {
         format!(
@@ -277,7 +297,9 @@ fn the_exit_code_shows_what_failed() {
         let summary = output.json_lines().pop().expect("a summary");
         let unread = summary["unread_wabas"].as_array().expect("an array").len();
         assert_eq!(unread, wabas.iter().filter(|n| **n < 4).count(), "{summary}");
-        assert_eq!(output.stderr.lines().count(), unread, "{output:?}");
+        let messages = output.stderr.lines().filter(|line| !line.starts_with("  "));
+        assert_eq!(messages.count(), unread, "{output:?}");
+        assert_eq!(output.stderr.matches("\n  Meta said: (#").count(), unread, "{output:?}");
         assert_eq!(home.run(&["numbers", "list", "-q"]).stderr, "");
     }
     let expired = CliHome::with_token(&simulator.url, "SIMULATOR-EXPIRED", 0o600, &waba_table(1));

@@ -46,6 +46,40 @@ fn invalid_arguments_are_refused_and_not_repeated() {
 }
 
 #[test]
+fn a_pin_and_an_unquoted_number_are_told_apart() {
+    let cli = CliFixture::without_faults();
+    let typed_pin = "pindesk: six digits look like a PIN, and other users can see a PIN on the command line. Nothing was \
+                     sent.\n  Use --pin-file FILE, or --pin-file - for standard input.\n  If it was a PIN, choose another \
+                     one: the history of your shell has this one.\nSee pindesk pin set --help.\n";
+    let unquoted = "pindesk: this looks like a number with blanks between its digits. Nothing was sent.\n  Put it in \
+                    quotation marks, as in '+44 7700 900001', or leave the blanks out: +447700900001\nSee pindesk pin \
+                    set --help.\n";
+    let confirmation = "pindesk: four digits after the number. Nothing was sent.\n  To confirm the number, put --confirm \
+                        before them.\nSee pindesk pin set --help.\n";
+    for (arguments, message) in [
+        (&["pin", "set", "200000000000001", PIN][..], typed_pin),
+        (&["pin", "set", "+15550100123", PIN, "--random"], typed_pin),
+        (&["pin", "set", PIN, "200000000000001"], typed_pin),
+        (&["pin", "set", "+1", "555", "010", "0123", "--random"], unquoted),
+        (&["pin", "set", "--random", "+44", "7700", "900001"], unquoted),
+        (&["pin", "set", "200000000000001", "0001", "--random"], confirmation),
+    ] {
+        let refused = cli.run(arguments);
+        assert_eq!((refused.code, &*refused.stderr), (Some(2), message), "{arguments:?}");
+    }
+    let shown = cli.run(&["numbers", "show", "+1", "555", "010", "0123"]);
+    let message =
+        unquoted.replace(" Nothing was sent.", "").replace("blanks between its digits.", "blanks between its digits");
+    assert_eq!((shown.code, shown.stderr), (Some(2), message.replace("pin set", "numbers show")));
+    assert_refused(&cli, &[PIN], 2, "pindesk: six digits look like a PIN");
+    let listed = cli.run(&["numbers", "list", "--csv"]).stdout;
+    let rows = cli.write_file("rows.csv", 0o644, listed.split_once('\n').expect("a heading").1);
+    let message = "pindesk: ~/rows.csv: its lines are CSV without the heading. Put the first line of numbers list --csv \
+                   above them, or keep only the IDs. Nothing was sent.\n";
+    assert_refused(&cli, &["pin", "set", "--from", &rows, "--random"], 2, message);
+}
+
+#[test]
 fn a_secret_given_as_a_name_is_not_repeated() {
     let cli = CliFixture::without_faults();
     let (id, token) = ("200000000000001", "EAAJZBwSimulatorTokenOfNobodyZD");
@@ -225,16 +259,21 @@ fn an_incomplete_setup_is_refused_with_exit_code_6() {
     assert_refused(&cli, &set, 6, "without escrow recipients a random PIN would be lost");
     cli.write_config("", &["age1nonsense"]);
     assert_refused(&cli, &set, 6, "config.toml:2:15: this age key is mistyped or truncated");
+    assert_refused(&cli, &set, 6, "\n  Nothing was sent.\n");
     cli.write_config("", &[cli.recipient()]);
     assert_refused(&cli, &[&set[..], &["--state-dir", "/proc/nowhere"]].concat(), 6, "");
     fs::create_dir_all(cli.state_path("")).expect("the directory is created");
+    fs::set_permissions(cli.state_path(""), Permissions::from_mode(0o1777)).expect("the mode is set");
+    let shared = "it is a directory for the files of all users. Give a directory of your own. Nothing was sent.\n";
+    assert_refused(&cli, &set, 6, shared);
     fs::set_permissions(cli.state_path(""), Permissions::from_mode(0o755)).expect("the mode is set");
-    assert_refused(&cli, &set, 6, "chmod 700 ");
+    assert_refused(&cli, &set, 6, "Run: chmod 700 ~/.local/state/pindesk. Nothing was sent.\n");
     fs::set_permissions(cli.state_path(""), Permissions::from_mode(0o700)).expect("the mode is set");
     cli.write_file("token", 0o644, "SIMULATOR");
-    assert_refused(&cli, &set, 6, "chmod 600 ~/token");
+    assert_refused(&cli, &set, 6, "chmod 600 ~/token. Nothing was sent.\n");
     fs::remove_file(cli.path(".config/pindesk/config.toml")).expect("the file exists");
     assert_refused(&cli, &set, 6, "no config file found");
+    assert_refused(&cli, &set, 6, "Nothing was sent.\n");
 }
 
 #[test]
@@ -317,7 +356,8 @@ fn a_typical_mistake_is_answered_with_what_to_do() {
     for (arguments, message) in [
         (
             &["pin", "set", "ids.txt", "--random"][..],
-            "NUMBER: expected a phone number ID, or a number such as +44 7700 900001. For a file of numbers: --from FILE\n\
+            "NUMBER: expected a phone number ID, or a number such as +44 7700 900001. Nothing was sent.\n  \
+             For a file of numbers: --from FILE\n  To find a number by its name: pindesk numbers list\n\
              See pindesk pin set --help.\n",
         ),
         (
@@ -346,7 +386,44 @@ fn a_typical_mistake_is_answered_with_what_to_do() {
             &["pin", "set", "--from", "my list.txt", "--random"],
             "cannot read 'my list.txt': No such file or directory. ",
         ),
+        (
+            &["simulator", "--faults", &cli.write_file("junk.toml", 0o600, "x\n")],
+            "\n  For an example of such a file: pindesk simulator --help\n",
+        ),
         (&["simulator", "--faults", "none.toml"], "cannot read the fault file none.toml: No such file or directory\n"),
+    ] {
+        assert_refused(&cli, arguments, 2, message);
+    }
+}
+
+#[test]
+fn a_word_in_place_of_a_number_is_answered_with_what_to_do() {
+    let cli = CliFixture::without_faults();
+    for (arguments, message) in [
+        (
+            &["escrow", "open", "key.txt"][..],
+            "NUMBER: expected a phone number ID, or a number such as +44 7700 900001\n  For a file with a private key: \
+             --identity FILE\n  To find a number by its name: pindesk numbers list\nSee pindesk escrow open --help.\n",
+        ),
+        (
+            &["numbers", "show", "Pied Piper"],
+            "NUMBER: expected a phone number ID, or a number such as +44 7700 900001\n  To find a number by its name: \
+             pindesk numbers list\nSee pindesk numbers show --help.\n",
+        ),
+        (
+            &["audit", "show", "200000000000001"],
+            "unexpected argument '200000000000001': put --number before a number\nSee pindesk audit show --help.\n",
+        ),
+        (
+            &["pin", "set", "2015550", "--random"],
+            " no number 2015550 in profile acme. Nothing was sent.\n  Start a phone number with + and the country code, as in \
+             +44 7700 900001.\n",
+        ),
+        (
+            &["numbers", "show", "+1"],
+            "no number +1 in profile acme. Nothing was sent.\n  If the number has blanks, put it in quotation marks, as in \
+             '+44 7700 900001'.\n",
+        ),
     ] {
         assert_refused(&cli, arguments, 2, message);
     }

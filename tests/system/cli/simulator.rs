@@ -104,7 +104,8 @@ fn the_simulator_says_how_to_use_its_config() {
     }
     let hint = [
         "To use it, in another terminal:",
-        "  export PINDESK_CONFIG=~/sim/config.toml PINDESK_STATE_DIR=~/sim/state",
+        "  export PINDESK_CONFIG=~/sim/config.toml",
+        "  export PINDESK_STATE_DIR=~/sim/state",
         "  pindesk numbers list",
         "To decrypt the PINs that were set:",
         "  pindesk escrow open --identity ~/sim/key.txt",

@@ -31,7 +31,12 @@ fn a_fresh_machine_and_a_missing_state_dir_differ() {
     assert_eq!(cli.run(&typo).stdout, "No jobs yet in ~/typo.\n", "a mistyped directory is named");
     set_first_pin(&cli);
     assert_refused(&cli, &["jobs", "show", "7"], 2, "no job 7 in ~/.local/state/pindesk\n  See pindesk jobs list.");
-    assert_refused(&cli, &["jobs", "resume", "7", "--confirm", "1"], 2, "no job 7 in ~/.local/state/pindesk\n ");
+    assert_refused(
+        &cli,
+        &["jobs", "resume", "7", "--confirm", "1"],
+        2,
+        "no job 7 in ~/.local/state/pindesk. Nothing was sent.\n ",
+    );
 }
 
 #[test]

@@ -151,7 +151,7 @@ fn refused_job(more: &[&str], answer: Option<&str>) -> (CliFixture, u32, String)
     let arguments = [&set[..], more].concat();
     let mut session = PtySession::spawn(env!("CARGO_BIN_EXE_pindesk"), &arguments, (120, 60), &env);
     if let Some(answer) = answer {
-        session.wait_for("or press Enter to stop:");
+        session.wait_for("or press Enter to ");
         session.send(answer);
     }
     let code = session.wait_exit().code;
@@ -175,6 +175,23 @@ fn refusals_that_nobody_knows_are_asked_about() {
         assert!(rest.is_some_and(|line| line.ends_with(" --confirm 25")), "{output}");
         assert_eq!(cli.simulator.pin_request_count(), 5);
     }
+}
+
+#[test]
+fn what_is_stopped_among_the_first_numbers_is_not_asked_about() {
+    let (cli, code, output) = refused_job(&["--first", "10"], Some("\r"));
+    assert!(code == 3 && output.contains("Send the other 5?") && !output.contains("So far:"), "{output}");
+    assert!(output.contains("30 numbers: 0 set, 5 failed, 25 not sent, 0 no answer."), "{output}");
+    assert_eq!(cli.simulator.pin_request_count(), 5);
+}
+
+#[test]
+fn refused_first_numbers_are_asked_about_once() {
+    let (cli, code, output) = refused_job(&["--first", "5"], Some("\r"));
+    let question = "So far: 0 set, 5 failed, 0 not sent, 0 no answer.\nSend the other 25?";
+    assert!(code == 3 && output.contains(question) && !output.contains("5 numbers in a row"), "{output}");
+    assert!(output.contains("30 numbers: 0 set, 5 failed, 25 not sent, 0 no answer."), "{output}");
+    assert_eq!(cli.simulator.pin_request_count(), 5);
 }
 
 #[test]
@@ -218,11 +235,16 @@ fn the_operator_is_asked_before_a_list_is_set_again() {
     let list = cli.write_id_list(&cli.number_ids("not-set", 2));
     let set = ["pin", "set", "--from", &list, "--random", "--replace", "--confirm", "2"];
     assert_eq!(cli.run(&set).code, Some(0));
-    for (answer, code) in [("\r", 5), ("again\r", 0)] {
+    for (answer, code, message) in [
+        ("\r", 5, "pindesk: canceled. Nothing was sent."),
+        ("2\r", 5, "pindesk: what you typed is not the word again. Nothing was sent."),
+        ("again\r", 0, "Job 2, 2 numbers: 2 set, "),
+    ] {
         let mut session = ask(&cli, &set);
         assert!(session.screen().contains("job 1 set 2 of 2 numbers, the last at "), "{}", session.screen());
         session.send(answer);
         assert_eq!(session.wait_exit().code, code, "{}", session.screen());
+        assert!(session.screen().contains(message), "{}", session.screen());
     }
     assert_eq!(cli.simulator.pin_request_count(), 4);
 }
@@ -317,6 +339,17 @@ fn changed_escrow_keys_are_asked_about() {
 }
 
 #[test]
+fn a_pin_is_not_typed_where_it_would_be_visible() {
+    let cli = CliFixture::without_faults();
+    let output = run_in_terminal(&cli, &["pin", "set", "200000000000001", "--pin-file", "-"], 80, &[]);
+    assert_eq!(
+        output,
+        "pindesk: a PIN typed here would be visible. Nothing was sent.\n  Put the PIN into a file of mode 0600, or into a \
+         pipe.\n  Or set it in the console, which shows no digit: pindesk\n"
+    );
+}
+
+#[test]
 fn nobody_is_asked_with_no_input() {
     let cli = CliFixture::without_faults();
     let id = cli.number_ids("not-set", 1).remove(0);
@@ -355,9 +388,10 @@ fn a_silent_job_says_how_far_it_is_and_what_it_awaits() {
     let env = [("HOME", home.to_str().expect("UTF-8")), ("USER", "ana"), ("TERM", "xterm")];
     let mut session = PtySession::spawn(env!("CARGO_BIN_EXE_pindesk"), &set, (120, 24), &env);
     wait_until_held(&held, 2);
-    session.wait_for("pindesk: 0 of 3 done, 2 sent and waiting for an answer.");
+    session.wait_for_bytes(b"pindesk: 0 of 3 done, 2 sent and waiting for an answer.\r\n");
     session.send("\u{3}");
-    session.wait_for("pindesk: stopping. 2 requests in flight are awaited, at most 35 s. Nothing new is sent.");
+    session.wait_for("\n^C\n");
+    session.wait_for("\npindesk: stopping. 2 requests in flight are awaited, at most 35 s. Nothing new is sent.");
     drop(held);
     assert_eq!(session.wait_exit().code, 130, "{}", session.screen());
     session.wait_for("Job 1, 3 numbers: 2 set, 0 failed, 1 not sent, 0 no answer.");

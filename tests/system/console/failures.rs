@@ -21,7 +21,8 @@ fn a_failed_change_says_why_what_to_do_and_quotes_meta() {
         "Failed: +1 415-555-0114",
         "Meta refused the request. Nothing was changed.",
         "The number is not registered with WhatsApp.",
-        "Register the number with WhatsApp first.",
+        "Register the number. Only the API can do that: POST /<ID>/register.",
+        "That call sets its PIN, unless one is set",
         "133010, 400",
         "Trace ID",
         "Tries 1, last at",
@@ -129,7 +130,7 @@ fn q_quits_at_once_if_no_request_is_running() {
 #[test]
 fn after_a_refused_token_r_with_a_good_one_loads_the_list() {
     let mut console = DriverOptions { token: Ok("SIMULATOR-EXPIRED"), ..DriverOptions::default() }.start();
-    console.sees_all(&["Access token refused", "Create a new access token", "/etc/pindesk/token"]);
+    console.sees_all(&["Access token refused", "Make a new access token", "/etc/pindesk/token"]);
     console.press('r').wait(Duration::from_secs(1)).sees("Access token refused");
     console.set_token("SIMULATOR").press('r').sees_all(&["All 60 numbers", "online", "Read 60 numbers."]);
 }

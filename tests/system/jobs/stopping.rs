@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use pindesk::domain::change::{ChangeState, JobId, Progress};
 use pindesk::domain::pin::PinChoice;
-use pindesk::domain::pin_plan::PinPlan;
+use pindesk::domain::pin_plan::{PinPlan, Targets};
 use pindesk::domain::standing::NotSentReason;
 use pindesk::jobs::JobOptions;
+use pindesk::journal::JobStatus;
 
 use super::{
-    JobsFixture, four_faults, id, is_set, number_list, pass_time, pin, plan, plans, start_simulator, state_label,
+    JobsFixture, four_faults, id, is_set, number_list, pass_time, pin, plan, plans, query_count, start_simulator,
+    state_label, target,
 };
 
 #[tokio::test(start_paused = true)]
@@ -146,6 +148,28 @@ async fn a_job_pauses_after_its_first_numbers() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn canceled_numbers_that_were_held_end_first() {
+    let faults = format!("[[fault]]\nnumber = \"{}\"\nanswer = {{ code = 200, status = 403 }}", id(1));
+    let simulator = start_simulator(10, Duration::from_secs(1), &faults).await;
+    let mut fixture = JobsFixture::for_simulator(&simulator, 1);
+    let plan = PinPlan { targets: number_list(8), pins: PinChoice::Fixed(pin(1)) };
+    let options = JobOptions { note: None, send_first: Some(4) };
+    let job = fixture.jobs.start_job_with(plan, options);
+    // Number 1 is refused for its whole WABA, that of the odd numbers.
+    let mut ended = Vec::new();
+    while ended.len() < 6 {
+        let progress = fixture.progress.recv().await.expect("the actor is running");
+        ended.extend((!progress.state.is_running()).then_some(progress.number));
+    }
+    assert_eq!(ended, [5, 7, 3, 1, 2, 4].map(id), "after the last of the first ones, only what is held is left");
+    pass_time(Duration::from_mins(5)).await;
+    assert_eq!((fixture.progress.try_recv().ok(), simulator.pin_request_count()), (None, 3));
+    fixture.jobs.send_held(job.await.expect("it is recorded"));
+    fixture.wait_until_finished(2).await;
+    assert_eq!(fixture.count_last_states(is_set), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_pause_holds_retries_and_a_stop_ends_it() {
     let simulator = start_simulator(10, Duration::ZERO, &four_faults(1, "reset-before")).await;
     let mut fixture = JobsFixture::for_simulator(&simulator, 2);
@@ -174,4 +198,66 @@ async fn a_stop_of_one_job_lets_the_others_go_on() {
     let is_stopped = |state: &_| matches!(state, ChangeState::NotSent(_, NotSentReason::Stopped));
     assert_eq!((fixture.count_last_states(is_stopped), fixture.count_last_states(is_set)), (5, 2));
     assert_eq!((fixture.state_history(7).as_str(), simulator.pin_request_count()), ("queued sending-1 set after 1", 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_journal_knows_that_the_work_on_a_job_has_ended() {
+    let simulator = start_simulator(10, Duration::from_secs(1), "").await;
+    let mut fixture = JobsFixture::for_simulator(&simulator, 1);
+    let list = |numbers: &[u64]| {
+        let targets = Targets::new(numbers.iter().map(|n| target(*n)).collect()).expect("numbers");
+        PinPlan { targets, pins: PinChoice::Fixed(pin(1)) }
+    };
+    let job = fixture.jobs.start_job(list(&[1, 2, 3])).await.expect("it is recorded");
+    fixture.receive_until(1, |progress| matches!(progress.state, ChangeState::Sending { .. })).await;
+    assert_eq!(fixture.job_status(job).await, JobStatus::Running);
+    fixture.jobs.stop_job(job);
+    fixture.wait_until_finished(3).await;
+    assert_eq!(fixture.job_status(job).await, JobStatus::Interrupted);
+    fixture.jobs.resume_job(job, list(&[2, 3])).await.expect("it is recorded");
+    assert_eq!(fixture.job_status(job).await, JobStatus::Running);
+    fixture.wait_until_finished(2).await;
+    assert_eq!(fixture.job_status(job).await, JobStatus::Finished);
+    // One that was not resumed and not stopped needs no row of its own.
+    fixture.set_pins(vec![plan(4)]).await;
+    fixture.wait_until_finished(1).await;
+    let state = fixture.close().await;
+    assert_eq!(query_count(&state.state_path().join("journal.db"), "SELECT count(*) FROM job_ends WHERE job = 1"), 2);
+    assert_eq!(query_count(&state.state_path().join("journal.db"), "SELECT count(*) FROM job_ends"), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pin_sent_again_does_not_end_its_job() {
+    let simulator = start_simulator(10, Duration::from_secs(1), &four_faults(1, "reset-before")).await;
+    let mut fixture = JobsFixture::for_simulator(&simulator, 1);
+    let plan = PinPlan { targets: number_list(3), pins: PinChoice::Fixed(pin(1)) };
+    let options = JobOptions { note: None, send_first: Some(1) };
+    let job = fixture.jobs.start_job_with(plan, options).await.expect("it is recorded");
+    fixture.wait_until_finished(1).await;
+    fixture.jobs.resend(id(1));
+    fixture.wait_until_finished(1).await;
+    assert_eq!(fixture.job_status(job).await, JobStatus::Running);
+    fixture.jobs.stop_job(job);
+    fixture.wait_until_finished(2).await;
+    assert_eq!(fixture.job_status(job).await, JobStatus::Interrupted);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_of_a_job_reaches_its_unrecorded_resumption() {
+    let simulator = start_simulator(10, Duration::from_secs(1), "").await;
+    let mut fixture = JobsFixture::for_simulator(&simulator, 1);
+    fixture.jobs.pause();
+    let job = fixture.jobs.start_job(plan(1)).await.expect("it is recorded");
+    fixture.jobs.stop_job(job);
+    fixture.wait_until_finished(1).await;
+    fixture.jobs.resume();
+    // The resumption is still being recorded when the stop arrives. So is another job, which goes on.
+    let (resumption, other) = (fixture.jobs.resume_job(job, plan(1)), fixture.jobs.start_job(plan(7)));
+    fixture.jobs.stop_job(job);
+    assert_eq!(resumption.await, Ok(job));
+    other.await.expect("it is recorded");
+    fixture.wait_until_finished(2).await;
+    assert_eq!(fixture.state_history(1), "queued not-sent after 0 not-sent after 0");
+    assert!(matches!(fixture.last_state(1), ChangeState::NotSent(_, NotSentReason::Stopped)));
+    assert_eq!((fixture.state_history(7).as_str(), simulator.pin_request_count()), ("queued sending-1 set after 1", 1));
 }

@@ -9,8 +9,10 @@ use std::time::Duration;
 use pindesk::domain::change::Resolution;
 use pindesk::domain::clock::UtcTime;
 use pindesk::domain::standing::{DoubtCause, Standing};
-use pindesk::journal::{JobStatus, JournalReader, RecordError};
+use pindesk::domain::text::CleanText;
+use pindesk::journal::{JobStatus, JobSummary, JournalReader, RecordError};
 
+use super::open_reader;
 use crate::support::child::test_path;
 use crate::support::journal_fixture::{
     JournalFixture, START_TIME, child_command, fixture_from_parent, job_plan, number_id, outcome_record,
@@ -138,4 +140,53 @@ fn concurrent_writers_see_no_lock_error() {
     assert!(reader.verify_audit().expect("readable").is_ok());
     let (_, recovered) = fixture.open();
     assert_eq!((recovered.unresolved, recovered.findings), (vec![], vec![]));
+}
+
+#[tokio::test]
+async fn a_job_that_a_live_process_ended_is_resumed_by_another() {
+    let fixture = JournalFixture::new();
+    let [first, second] = [(); 2].map(|()| fixture.open().0);
+    let reader = || open_reader(&first);
+    let job = first.start_job(job_plan(&[1, 2])).await.expect("recorded");
+    let status = |summary: JobSummary| {
+        // Both runs belong to this process.
+        let worker = summary.worker.map(|worker| worker.to_string());
+        let is_running = summary.status == JobStatus::Running;
+        assert_eq!(worker, is_running.then(|| format!("ana@desk-1, process {}", std::process::id())));
+        summary.status
+    };
+    let listed = || reader().jobs().expect("readable").remove(0);
+    let shown = || reader().job(job).expect("readable").expect("a job").summary;
+    let both = || [listed(), shown()].map(status);
+    assert_eq!(both(), [JobStatus::Running; 2]);
+    let busy = RecordError::Busy(CleanText::new("another process is working on job 1"));
+    assert_eq!(second.resume_job(job, vec![number_id(2)]).await, Err(busy.clone()));
+    first.end_job(job).await.expect("recorded");
+    assert_eq!(both(), [JobStatus::Interrupted; 2]);
+    second.resume_job(job, vec![number_id(2)]).await.expect("recorded");
+    assert_eq!(both(), [JobStatus::Running; 2]);
+    assert_eq!(first.resume_job(job, vec![number_id(1)]).await, Err(busy));
+    second.end_job(job).await.expect("recorded");
+    assert_eq!(both(), [JobStatus::Interrupted; 2]);
+    // An earlier end does not count for a later resumption.
+    first.resume_job(job, vec![number_id(1)]).await.expect("recorded");
+    assert_eq!(both(), [JobStatus::Running; 2]);
+    first.end_job(job).await.expect("recorded");
+    assert_eq!(both(), [JobStatus::Interrupted; 2]);
+    assert_eq!(reader().verify_audit().expect("readable").map(|audit| audit.rows), Ok(6));
+}
+
+#[tokio::test]
+async fn a_journal_without_ends_of_jobs_is_migrated() {
+    let fixture = JournalFixture::new();
+    let (journal, _) = fixture.open();
+    let job = journal.start_job(job_plan(&[1])).await.expect("recorded");
+    journal.close();
+    fixture.open_database().execute_batch("DROP TABLE job_ends; PRAGMA user_version = 3").expect("altered");
+    let (journal, report) = fixture.open();
+    assert_eq!(report.findings, []);
+    assert_eq!(open_reader(&journal).jobs().expect("readable")[0].status, JobStatus::Interrupted);
+    journal.resume_job(job, vec![number_id(1)]).await.expect("recorded");
+    journal.end_job(job).await.expect("recorded");
+    assert_eq!(open_reader(&journal).jobs().expect("readable")[0].status, JobStatus::Interrupted);
 }

@@ -74,10 +74,9 @@ struct Later {
     is_uncertain: bool,
 }
 
-/// True if Meta reported after the change that two-step verification is not set.
+/// True if Meta reported after the end of the change that two-step verification is not set.
 fn is_off_since(number: &Number, change: &SentChange) -> bool {
-    number.two_step == TwoStep::NotSet
-        && number.read_at.zip(change.last_attempt_at).is_some_and(|(read, sent)| read > sent)
+    number.two_step == TwoStep::NotSet && number.read_at.zip(change.ended_at).is_some_and(|(read, ended)| read > ended)
 }
 
 #[cfg(test)]
@@ -90,7 +89,7 @@ mod tests {
     const NOT_SENT: RecordedState = RecordedState::Ended(ChangeResult::NotSent);
     const NO_ANSWER: RecordedState = RecordedState::Ended(ChangeResult::NoAnswer);
 
-    /// Decides for changes of one number in these states, sent at 10 s, 20 s and so on.
+    /// Decides for changes of one number in these states, sent at 10 s, 20 s and so on, each answered 5 s later.
     fn decisions(states: &[RecordedState], number: Option<&Number>) -> Vec<InForce> {
         let id = "200000000000001".parse().expect("an ID");
         let change = |(n, state): (u32, &RecordedState)| SentChange {
@@ -98,6 +97,7 @@ mod tests {
             number: id,
             state: *state,
             last_attempt_at: Some(UtcTime::from_unix_seconds(n * 10)),
+            ended_at: Some(UtcTime::from_unix_seconds(n * 10 + 5)),
         };
         let changes: Vec<_> = (1..).zip(states).map(change).collect();
         let decisions = decide(&changes, |_| number);
@@ -132,15 +132,17 @@ mod tests {
             ..Number::from_config("200000000000001".parse().expect("an ID"), None)
         };
         for (two_step, read_at, expected) in [
-            (TwoStep::NotSet, 11, InForce::OffSince),
-            (TwoStep::NotSet, 10, InForce::Yes),
-            (TwoStep::On, 11, InForce::Yes),
-            (TwoStep::Unknown, 11, InForce::Yes),
+            (TwoStep::NotSet, 16, InForce::OffSince),
+            (TwoStep::NotSet, 15, InForce::Yes),
+            // Read after the request was recorded, and before Meta confirmed it.
+            (TwoStep::NotSet, 11, InForce::Yes),
+            (TwoStep::On, 16, InForce::Yes),
+            (TwoStep::Unknown, 16, InForce::Yes),
         ] {
             assert_eq!(decisions(&[SET], Some(&number(two_step, read_at))), [expected], "{two_step:?} {read_at}");
         }
         assert_eq!(
-            decisions(&[NO_ANSWER], Some(&number(TwoStep::NotSet, 11))),
+            decisions(&[NO_ANSWER], Some(&number(TwoStep::NotSet, 16))),
             [InForce::Maybe],
             "it may still arrive"
         );

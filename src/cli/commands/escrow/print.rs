@@ -10,8 +10,8 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::cli::output::names::exact_names;
-use crate::cli::output::result_fields::{recorded_label, recorded_result};
-use crate::cli::output::stdio::{eprint_line, print_json};
+use crate::cli::output::result_fields::recorded_label;
+use crate::cli::output::stdio::print_json;
 use crate::cli::output::table::{self, Cell, Column, Table, TableStyle, Tone, UNKNOWN};
 use crate::domain::clock::UtcTime;
 use crate::domain::json_text::{SCHEMA_VERSION, write_json};
@@ -23,6 +23,7 @@ use crate::journal::RecordedState;
 
 use super::in_force::InForce;
 use super::store::{Decryption, EscrowSource, EscrowStore, EscrowedChange, JournalStatus};
+use super::unopened;
 
 /// An encrypted PIN as scripts see it.
 #[derive(Serialize)]
@@ -60,7 +61,7 @@ impl<'a> EscrowRecord<'a> {
             display_phone_number,
             verified_name,
             at: entry.at.to_rfc3339(),
-            request: state.map(recorded_result),
+            request: state.map(RecordedState::counted_as),
             settled: matches!(state, Some(RecordedState::Resolved | RecordedState::NotApplied)),
             last_try_at: status.and_then(|status| status.last_attempt_at).map(UtcTime::to_rfc3339),
             pin: None,
@@ -207,6 +208,7 @@ pub(super) fn pins_table(
     if is_wide {
         columns.extend(WIDE_PIN_COLUMNS);
     }
+    unopened::warn(store, decryptions);
     // Of one number, the newest PIN comes first.
     let mut newest_first: Vec<_> = decryptions.iter().enumerate().collect();
     newest_first
@@ -215,13 +217,7 @@ pub(super) fn pins_table(
     let (mut numbers, mut decisions, mut shown) = (Vec::new(), Vec::new(), HashSet::new());
     for (_, decryption) in newest_first {
         let Decryption { entry, journal_status, source, result, is_disputed } = decryption;
-        let decrypted = match result {
-            Ok(decrypted) => decrypted,
-            Err(error) => {
-                eprint_line(&format!("pindesk: change {} of number {}: {error}.", entry.change, entry.number));
-                continue;
-            }
-        };
+        let Ok(decrypted) = result else { continue };
         let [display, name] = store.known.cells(entry.number);
         // A number that was never listed here has only an ID.
         let display = if display == UNKNOWN { entry.number.as_str() } else { display };
@@ -268,7 +264,7 @@ pub(super) fn pins_table(
 
 const CONFIRMED_NOTE: &str = "yes: Meta confirmed this PIN last.";
 const REPLACED_NOTE: &str = "no: a newer PIN was set after it, or it was never in force.";
-const OFF_NOTE: &str = "off since: it was set last, and then Meta said that two-step verification is not set.";
+const OFF_NOTE: &str = "no, off since: it was set last, and then Meta said that two-step verification is not set.";
 const ELSEWHERE_NOTE: &str = "Meta does not reveal changes made elsewhere since.";
 
 /// When the PIN was sent last; unknown if the journal does not know the change.

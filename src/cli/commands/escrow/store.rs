@@ -130,13 +130,19 @@ impl EscrowedChange {
         matches!(state, Some(RecordedState::Ended(ChangeResult::Failed | ChangeResult::NotSent)))
     }
 
+    /// The number and the change, for a message.
+    fn label(&self, known: &KnownNumbers) -> String {
+        let entry = self.first_entry();
+        format!("{}, change {}", known.label(entry.number), entry.change)
+    }
+
     /// Warns if entries differ, so that the listed one may be wrong.
-    pub(crate) fn warn_if_entries_differ(&self, rerun: &RerunOptions) {
+    pub(crate) fn warn_if_entries_differ(&self, known: &KnownNumbers, rerun: &RerunOptions) {
         let count = self.entries.len();
         if count > 1 {
             eprint_line(&format!(
-                "pindesk: change {}: {count} entries differ, and one is listed. To see those that can be decrypted: {}",
-                self.first_entry().change,
+                "pindesk: {}: {count} entries differ, and one is listed. To see those that can be decrypted: {}",
+                self.label(known),
                 rerun.command("escrow open --identity FILE")
             ));
         }
@@ -144,7 +150,7 @@ impl EscrowedChange {
 
     /// Decrypts every entry, so that an altered, damaged or forged entry cannot hide another. Returns each PIN once, and
     /// an error only if there is no PIN.
-    pub(crate) fn decrypt(&self, identities: &Identities) -> Vec<Decryption<'_>> {
+    pub(crate) fn decrypt(&self, identities: &Identities, known: &KnownNumbers) -> Vec<Decryption<'_>> {
         let (mut pins, mut failed): (Vec<Decryption<'_>>, Vec<Decryption<'_>>) = (Vec::new(), Vec::new());
         for &(ref entry, source) in &self.entries {
             let result = identities.decrypt(entry).map(Box::new);
@@ -158,7 +164,7 @@ impl EscrowedChange {
                 pins.push(decryption);
             }
         }
-        self.warn_uncertain(&pins, &failed);
+        self.warn_uncertain(&pins, &failed, known);
         let is_in_file_only = |decryption: &Decryption<'_>| decryption.source == EscrowSource::EscrowFile;
         let differs_from_journal = pins.iter().all(is_in_file_only) && !failed.iter().all(is_in_file_only);
         if pins.len() > 1 || differs_from_journal {
@@ -173,12 +179,12 @@ impl EscrowedChange {
     }
 
     /// Warns if the PINs that are shown may be wrong.
-    fn warn_uncertain(&self, pins: &[Decryption<'_>], failed: &[Decryption<'_>]) {
-        let change = self.first_entry().change;
+    fn warn_uncertain(&self, pins: &[Decryption<'_>], failed: &[Decryption<'_>], known: &KnownNumbers) {
+        let label = self.label(known);
         if pins.len() > 1 {
             let count = pins.len();
             eprint_line(&format!(
-                "pindesk: change {change}: {count} different PINs are encrypted for it, and only one was sent: the escrow file or \
+                "pindesk: {label}: {count} different PINs are encrypted for it, and only one was sent: the escrow file or \
                  the journal was altered. All are shown."
             ));
         } else if let ([Decryption { result: Err(error), .. }, ..], [decrypted]) = (failed, pins) {
@@ -186,7 +192,7 @@ impl EscrowedChange {
                 EscrowSource::EscrowFile | EscrowSource::Both => "an entry of the escrow file",
                 EscrowSource::Journal => "the journal's copy",
             };
-            eprint_line(&format!("pindesk: change {change}: {error}. The PIN that is shown is from {source}."));
+            eprint_line(&format!("pindesk: {label}: {error}. The PIN that is shown is from {source}."));
         }
     }
 }

@@ -4,6 +4,7 @@
 //! It sends no PIN. Only the rules of the actor resolve a doubt: two-step verification that is still not set two minutes
 //! after the last request. Where it is on, Meta does not say which PIN is in force.
 
+use std::collections::HashSet;
 use std::io::{self, Write as _};
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -21,7 +22,8 @@ use crate::cli::output::options::OutputOptions;
 use crate::cli::output::result_fields::recorded_cell;
 use crate::cli::output::stdio::{eprint_line, exit_code_after_print};
 use crate::cli::output::table;
-use crate::cli::read_failure;
+use crate::cli::pauses;
+use crate::cli::read_failure::ReadFailures;
 use crate::cli::records::JournalSession;
 use crate::cli::rerun::RerunOptions;
 use crate::cli::runtime::build_runtime;
@@ -34,7 +36,6 @@ use crate::jobs::{JobsHandle, Recorder, StatusRead};
 use crate::journal::{JobDetail, JobNumber, RecordedState};
 use crate::numbers::{self, NumberSources, NumbersEvent};
 use crate::pace::Pace;
-use crate::policy::error_catalog::Explanation;
 
 use super::record;
 use super::show::print_records;
@@ -62,7 +63,7 @@ fn is_in_doubt(number: &JobNumber) -> bool {
 #[derive(Debug, Default)]
 pub(crate) struct Checked {
     /// An exit code for each number that could not be read.
-    failures: Vec<ExitCode>,
+    failures: ReadFailures,
     /// How many numbers were read while their request could still arrive, which proves nothing, and until when the last
     /// of those requests can.
     too_early: Option<LateArrivals>,
@@ -79,7 +80,7 @@ pub(crate) fn read_and_resolve(
 ) -> Result<Checked, CliError> {
     let JournalSession { journal, report, recipients, suspend_handler, .. } = session;
     let runtime = build_runtime()?;
-    let codes = Mutex::new(Vec::new());
+    let failures = Mutex::new(ReadFailures::default());
     let too_early = runtime.block_on(async {
         let recorder = Recorder { journal: journal.clone(), recipients, profile };
         let too_early = LateArrivals::among(&report.unresolved, ids.iter().copied(), Clock::System.now());
@@ -95,11 +96,7 @@ pub(crate) fn read_and_resolve(
                 }
             }
             NumbersEvent::NumberFailed(id, failure) => {
-                codes.lock().unwrap_or_else(PoisonError::into_inner).push(read_failure::exit_code(&failure));
-                if !options.is_quiet {
-                    let reason = Explanation::for_read_failure(&failure).reason;
-                    eprint_line(&format!("pindesk: number {id} could not be read. {reason}"));
-                }
+                failures.lock().unwrap_or_else(PoisonError::into_inner).add_number(id, failure);
             }
             NumbersEvent::WabaFinished(..) => {}
         };
@@ -111,7 +108,11 @@ pub(crate) fn read_and_resolve(
         too_early
     });
     journal.close();
-    Ok(Checked { failures: codes.into_inner().unwrap_or_else(PoisonError::into_inner), too_early })
+    let failures = failures.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if !options.is_quiet {
+        failures.messages(0).iter().for_each(|message| eprint_line(&format!("pindesk: {message}")));
+    }
+    Ok(Checked { failures, too_early })
 }
 
 /// Prints what became of the numbers, and returns the exit code.
@@ -123,7 +124,9 @@ pub(crate) fn print(
     rerun: &RerunOptions,
     options: OutputOptions,
 ) -> Result<ExitCode, CliError> {
+    pauses::wait_until_told();
     let Checked { failures, too_early } = checked_now;
+    let ids: HashSet<_> = ids.iter().collect();
     let mut checked: Vec<&JobNumber> = job.numbers.iter().filter(|number| ids.contains(&number.number)).collect();
     checked.sort_by_key(|number| known.sort_key(number.number));
     let left = checked.iter().filter(|number| is_in_doubt(number)).count();
@@ -148,7 +151,7 @@ pub(crate) fn print(
         }
     }
     let in_doubt = if left > 0 { ExitCode::NoAnswer } else { ExitCode::Done };
-    exit_code_after_print(printed, ExitCode::first_that_applies(failures.into_iter().chain([in_doubt])))
+    exit_code_after_print(printed, ExitCode::first_that_applies([failures.exit_code(), in_doubt]))
 }
 
 const WHY_IN_DOUBT: &str = "pindesk: where two-step verification is on, Meta does not say which PIN is in force.";

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::cli::known_numbers::KnownNumbers;
 use crate::cli::output::job::ResultRecord;
-use crate::cli::output::result_fields::{recorded_label, recorded_result};
+use crate::cli::output::result_fields::recorded_label;
 use crate::cli::output::tally::Tally;
 use crate::domain::json_text::SCHEMA_VERSION;
 use crate::domain::standing::ChangeResult;
@@ -85,7 +85,7 @@ pub(crate) fn tally(job: &JobSummary) -> Tally {
     let mut tally = Tally::default();
     tally.resumable = job.resumable;
     for (state, count) in &job.counts {
-        tally.add(recorded_result(*state), *count);
+        tally.add(state.counted_as(), *count);
     }
     tally
 }
@@ -138,7 +138,7 @@ pub(crate) fn with_result<T>(
     known: &KnownNumbers,
     print: impl FnOnce(&ResultRecord<'_>) -> T,
 ) -> T {
-    let result = recorded_result(number.state);
+    let result = number.state.counted_as();
     let explanation = number.explanation();
     let is_in_doubt = number.state == RecordedState::Ended(ChangeResult::NoAnswer);
     let needs_advice = is_in_doubt || result == ChangeResult::Failed;
@@ -148,12 +148,11 @@ pub(crate) fn with_result<T>(
         (None, state) => recorded_label(state),
     };
     print(&ResultRecord {
-        http_status: number.reply.http_status,
         tries: number.attempts,
         change: number.change.map(|change| change.to_string()),
-        advice: explanation.as_ref().filter(|_| needs_advice).map_or(&[], |explanation| explanation.advice),
+        advice: explanation.as_ref().filter(|_| needs_advice).map_or(&[], |explanation| &explanation.advice),
         ..ResultRecord::new(&number.number, result, reason)
             .with_names(known.get(number.number))
-            .with_error(number.api_error())
+            .with_reply(number.api_error(), number.reply.http_status)
     })
 }

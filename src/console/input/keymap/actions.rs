@@ -209,6 +209,19 @@ pub enum ScrollAction {
     Back,
 }
 
+/// The actions of the whole list of many numbers, also while its filter is typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the table describes each one")]
+pub enum ManyPinsListAction {
+    Move(Motion),
+    EditFilter,
+    KeepFilter,
+    ClearField,
+    ShowAll,
+    HideScreen,
+    Back,
+}
+
 /// The actions of the question before quitting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the table describes each one")]
@@ -293,10 +306,25 @@ pub enum JobAction {
     Resume,
     RefreshInDoubt,
     ToggleFilter,
+    Report,
     Messages,
     Help,
     HideScreen,
     Back,
+}
+
+/// The actions of the form for the PIN of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the table describes each one")]
+pub enum JobPinAction {
+    NextField,
+    PreviousField,
+    Continue,
+    ShowPin,
+    DeleteDigit,
+    ClearField,
+    Cancel,
+    Help,
 }
 
 /// The actions of the question before a job is resumed.

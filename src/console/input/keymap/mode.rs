@@ -75,12 +75,16 @@ pub enum Mode {
     ConfirmMany,
     /// The whole list of many numbers.
     ManyPinsList,
+    /// The same, while its filter is typed.
+    ManyPinsListFilter,
     /// The jobs, newest first.
     Jobs,
     /// One job, number by number.
     Job,
     /// Confirming to stop a job.
     JobStop,
+    /// Typing the PIN of a job before it is resumed.
+    JobPin,
     /// Confirming with the count that a job is resumed.
     JobResume,
 }
@@ -98,7 +102,7 @@ pub enum TextInput {
 
 impl Mode {
     /// Every mode.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 41] = [
         Self::List,
         Self::Filter,
         Self::Sort,
@@ -134,9 +138,11 @@ impl Mode {
         Self::ManyPinsNote,
         Self::ConfirmMany,
         Self::ManyPinsList,
+        Self::ManyPinsListFilter,
         Self::Jobs,
         Self::Job,
         Self::JobStop,
+        Self::JobPin,
         Self::JobResume,
     ];
 }

@@ -75,9 +75,11 @@ pub(super) fn of(mode: Mode) -> &'static dyn AnyTable {
         Mode::ManyPinsNote => &MANY_PINS_NOTE,
         Mode::ConfirmMany => &CONFIRM_MANY,
         Mode::ManyPinsList => &MANY_PINS_LIST,
+        Mode::ManyPinsListFilter => &MANY_PINS_LIST_FILTER,
         Mode::Jobs => &JOBS,
         Mode::Job => &JOB,
         Mode::JobStop => &JOB_STOP,
+        Mode::JobPin => &JOB_PIN,
         Mode::JobResume => &JOB_RESUME,
     }
 }

@@ -244,7 +244,8 @@ fn a_row_counts_once_for_its_newest_day() {
 #[test]
 fn a_state_moves_its_row_also_if_it_sorts_like_the_one_before() {
     let mut roster = three();
-    roster.set_change(id("1001"), ChangeState::Waiting { attempt: 2, until: NOW.instant, in_doubt: false });
+    roster
+        .set_change(id("1001"), ChangeState::Waiting { attempt: 2, until: NOW.instant, in_doubt: false, error: None });
     roster.set_change(id("1002"), ChangeState::Set(FINISHED));
     assert_eq!(filtered(&mut roster, "request:paused"), Vec::<String>::new());
     roster.set_change(id("1001"), ChangeState::Paused { until: *NOW, in_doubt: false });

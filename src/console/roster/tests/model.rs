@@ -95,7 +95,7 @@ fn change_state(kind: u8) -> ChangeState {
     match kind {
         0 => ChangeState::Queued,
         1 => ChangeState::Sending { attempt: 1, in_doubt: false },
-        2 => ChangeState::Waiting { attempt: 2, until: Instant::now(), in_doubt: true },
+        2 => ChangeState::Waiting { attempt: 2, until: Instant::now(), in_doubt: true, error: None },
         3 => ChangeState::Set(FINISHED),
         4 => ChangeState::Set(Completion { at: UtcTime::from_unix_seconds(86_400), attempts: 1 }),
         5 => ChangeState::NotSent(FINISHED, NotSentReason::Stopped),

@@ -119,6 +119,10 @@ pub struct JobNumbers {
     counts: JobCounts,
     /// The rows that need attention.
     attention: BTreeSet<usize>,
+    /// The rows that were not sent. Once no process works on the job, they need attention, too.
+    not_sent: BTreeSet<usize>,
+    /// How many numbers Meta refused, as [`JobNumber::has_failed`] says.
+    failed: usize,
     queued: HashMap<Option<WabaId>, usize>,
     last_end: Option<UtcTime>,
 }
@@ -132,12 +136,15 @@ impl JobNumbers {
             index: HashMap::with_capacity(numbers.len()),
             counts: JobCounts::default(),
             attention: BTreeSet::new(),
+            not_sent: BTreeSet::new(),
+            failed: 0,
             queued: HashMap::new(),
             last_end: None,
         };
         for (at, record) in numbers.into_iter().enumerate() {
             let live = own.and_then(|own| own.state(&record.number)).cloned();
             job.last_end = job.last_end.max(record.at);
+            job.failed += usize::from(record.has_failed());
             job.index.insert(record.number, at);
             job.rows.push(JobRow { record, live });
             job.count(at, None);
@@ -157,11 +164,8 @@ impl JobNumbers {
         let row = &self.rows[at];
         let phase = row.phase(is_running);
         self.counts.change(former, phase);
-        if row.needs_attention(is_running) {
-            self.attention.insert(at);
-        } else {
-            self.attention.remove(&at);
-        }
+        set_member(&mut self.attention, at, row.needs_attention(is_running));
+        set_member(&mut self.not_sent, at, phase == JobPhase::NotSent);
         let queued = self.queued.entry(row.record.waba).or_default();
         *queued += usize::from(phase == JobPhase::Queued);
         *queued -= usize::from(former == Some(JobPhase::Queued));
@@ -179,6 +183,12 @@ impl JobNumbers {
     #[must_use]
     pub const fn summary(&self) -> &JobSummary {
         &self.summary
+    }
+
+    /// The process that works on the job, as the subject of a sentence.
+    #[must_use]
+    pub fn worker_label(&self) -> String {
+        self.summary.worker.as_ref().map_or_else(|| "Another process".to_owned(), |worker| format!("{worker},"))
     }
 
     /// How many numbers are in each phase.
@@ -209,13 +219,21 @@ impl JobNumbers {
     /// How many rows are shown: all, or those that need attention.
     #[must_use]
     pub fn len(&self, shows_all: bool) -> usize {
-        if shows_all { self.rows.len() } else { self.attention.len() }
+        if shows_all { self.rows.len() } else { self.attention.len() + self.shown_not_sent() }
     }
 
-    /// The shown rows from this position on.
+    /// How many rows of numbers that were not sent follow the others that need attention. As long as a process works on the
+    /// job, there is nothing to do about them.
+    #[must_use]
+    pub fn shown_not_sent(&self) -> usize {
+        if self.is_running() { 0 } else { self.not_sent.len() }
+    }
+
+    /// The shown rows from this position on. Thousands that were not sent do not hide the few that failed: they come last.
     pub fn rows(&self, shows_all: bool, first: usize) -> impl Iterator<Item = &JobRow> {
         let all = self.rows.iter().skip(first).take(if shows_all { usize::MAX } else { 0 });
-        let some = self.attention.iter().skip(first).take(if shows_all { 0 } else { usize::MAX });
+        let last = self.not_sent.iter().take(self.shown_not_sent());
+        let some = self.attention.iter().chain(last).skip(first).take(if shows_all { 0 } else { usize::MAX });
         all.chain(some.map(|at| &self.rows[*at]))
     }
 
@@ -225,8 +243,26 @@ impl JobNumbers {
     pub fn position(&self, number: Option<&PhoneNumberId>, shows_all: bool) -> Option<usize> {
         let last = self.len(shows_all).checked_sub(1)?;
         let Some(at) = number.and_then(|number| self.index.get(number)) else { return Some(0) };
-        let position = if shows_all { *at } else { self.attention.range(..at).count() };
+        let position = if shows_all {
+            *at
+        } else if self.not_sent.contains(at) {
+            self.attention.len() + self.not_sent.range(..at).count()
+        } else {
+            self.attention.range(..at).count()
+        };
         Some(position.min(last))
+    }
+
+    /// How many numbers a resumed job sends.
+    #[must_use]
+    pub const fn left_count(&self) -> usize {
+        self.summary.resumable
+    }
+
+    /// How many numbers Meta refused: what `t` sends if nothing else is left.
+    #[must_use]
+    pub const fn failed_count(&self) -> usize {
+        self.failed
     }
 
     /// The numbers that a resumed job sends; all that Meta refused if `failed`.
@@ -246,5 +282,13 @@ impl JobNumbers {
         let is_running = self.is_running();
         let rows = self.attention.iter().map(|at| &self.rows[*at]);
         rows.filter(move |row| row.phase(is_running) == JobPhase::NoAnswer).map(|row| row.record.number)
+    }
+}
+
+fn set_member(rows: &mut BTreeSet<usize>, at: usize, is_member: bool) {
+    if is_member {
+        rows.insert(at);
+    } else {
+        rows.remove(&at);
     }
 }

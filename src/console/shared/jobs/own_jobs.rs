@@ -2,14 +2,13 @@
 //!
 //! A job is forgotten when its last number has ended: the journal has the rest. It reads nothing and sends nothing.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::counts::{JobCounts, JobPhase};
 use crate::domain::change::{ChangeState, JobId};
 use crate::domain::number::PhoneNumberId;
-use crate::journal::{JobStatus, JobSummary};
 use crate::pace::Pause;
 
 /// The pace is that of the last minute.
@@ -26,8 +25,6 @@ pub struct OwnJobs {
     is_paused: bool,
     /// The limits of Meta that hold calls back, one for each scope.
     limits: Vec<Pause>,
-    /// The jobs that this process has ended.
-    ended: BTreeSet<JobId>,
 }
 
 /// A job of this process whose numbers have not all ended.
@@ -130,14 +127,6 @@ impl OwnJobs {
         self.milestone(id, false)
     }
 
-    /// Corrects what the journal says of a job that this process has ended: to the journal it runs as long as this
-    /// process does.
-    pub(in crate::console) fn correct_status(&self, job: &mut JobSummary) {
-        if job.status == JobStatus::Running && self.ended.contains(&job.id) && self.get(job.id).is_none() {
-            job.status = if job.resumable > 0 { JobStatus::Interrupted } else { JobStatus::Finished };
-        }
-    }
-
     /// The numbers that a job holds back are sent.
     pub(in crate::console) fn release(&mut self, id: JobId) {
         for job in self.jobs.iter_mut().filter(|job| job.id == id) {
@@ -178,7 +167,6 @@ impl OwnJobs {
         let counts = job.counts;
         if counts.open() == 0 {
             self.jobs.remove(index);
-            self.ended.insert(id);
             return Some(JobMilestone::Ended(id, counts));
         }
         (has_number_ended && job.is_held()).then_some(JobMilestone::Held(id, counts))

@@ -36,12 +36,17 @@ pub(super) struct PendingQuestion {
 impl PendingQuestion {
     /// True if digits confirm it.
     pub(super) fn has_digits(&self) -> bool {
-        matches!(self.mode, Mode::ConfirmReplace | Mode::ConfirmMany)
+        self.mode == Mode::ConfirmReplace || self.has_count()
+    }
+
+    /// True if the count of the numbers confirms it.
+    fn has_count(&self) -> bool {
+        matches!(self.mode, Mode::ConfirmMany | Mode::JobResume)
     }
 
     /// The most digits that the field takes: for a count, one more than it has.
     fn max_digits(&self) -> usize {
-        if self.mode == Mode::ConfirmMany { self.numbers.len().to_string().len() + 1 } else { 4 }
+        if self.has_count() { self.numbers.len().to_string().len() + 1 } else { 4 }
     }
 
     /// A frame with the page reached the terminal.
@@ -72,6 +77,9 @@ impl Walker {
         if key.is_none() && !dismisses_warning {
             // A paste always starts the pause over: its end may follow as keys.
             (question.shown_at, question.quiet_since, question.is_read) = (Some(now), now, false);
+            if question.mode == Mode::JobResume {
+                question.typed.clear();
+            }
             return;
         }
         if !question.is_read && question.is_pausing(now) {
@@ -88,7 +96,7 @@ impl Walker {
         }
         match key {
             Some(Key::Enter) => {
-                let min_digits = if question.mode == Mode::ConfirmMany { 1 } else { 4 };
+                let min_digits = if question.has_count() { 1 } else { 4 };
                 question.is_submitted = question.typed.len() >= min_digits;
             }
             Some(Key::Char(digit @ '0'..='9')) if question.typed.len() < question.max_digits() => {
@@ -116,6 +124,14 @@ impl Walker {
             let names: Vec<_> = numbers.iter().map(|number| (&number.display_number, &number.name)).collect();
             let details = format!("{names:?} {:?} {:?}", page.notice, page.recent);
             Some((numbers.iter().map(|number| number.id).collect(), details, self.app.mode()))
+        } else if let Page::JobResume(page) = self.app.page() {
+            let numbers: Vec<_> =
+                page.request.remainder.frozen().targets().map(|candidate| &candidate.number).collect();
+            let names: Vec<_> = numbers.iter().map(|number| (&number.display_number, &number.name)).collect();
+            let details = format!("{names:?} {:?}", page.notice);
+            Some((numbers.iter().map(|number| number.id).collect(), details, self.app.mode()))
+        } else if let Page::JobStop(page) = self.app.page() {
+            Some((Vec::new(), page.id.to_string(), self.app.mode()))
         } else {
             None
         };

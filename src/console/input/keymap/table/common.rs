@@ -3,7 +3,7 @@
 use crate::console::input::key::Key;
 use crate::console::input::keymap::row::{HelpGroup, KeyRow, Risk};
 
-use HelpGroup::{Act, Look, Move, Tool};
+use HelpGroup::{Act, Find, Look, Move, Tool};
 use Key::{Char, Ctrl};
 use Risk::{Prompts, ReadsMeta};
 
@@ -25,6 +25,7 @@ pub(super) const SET_PIN: KeyRow =
     KeyRow::new("set-pin", &[Char('p')], "set the PIN of this number", Act).footer("set PIN").risk(Prompts);
 pub(super) const REFRESH_NUMBER: KeyRow =
     KeyRow::new("refresh", &[Char('r')], "refresh this number", Act).footer("refresh").risk(ReadsMeta);
+pub(super) const FILTER_ROWS: KeyRow = KeyRow::new("filter", &[Char('/'), Char('f')], "filter", Find).footer("filter");
 pub(super) const COPY: KeyRow = KeyRow::new("copy", &[Char('c')], "copy a value", Act).footer("copy");
 pub(super) const BACK: KeyRow = KeyRow::new("back", &[Key::Esc, Char('q')], "back", Tool).footer("back").closes_page();
 pub(super) const QUIT: KeyRow = KeyRow::new("back", &[Char('q')], "quit (asks if work is unfinished)", Tool)
@@ -35,6 +36,17 @@ pub(super) const RETRY: KeyRow =
     KeyRow::new("retry", &[Char('r')], "try again", Act).footer("try again").risk(ReadsMeta);
 pub(super) const CANCEL: KeyRow =
     KeyRow::new("cancel", &[Key::Esc], "cancel, nothing is sent", Tool).footer("cancel").closes_page();
+pub(super) const NEXT_FIELD: KeyRow =
+    KeyRow::new("next-field", &[Key::Down, Key::Tab], "next field", Move).footer("next field");
+pub(super) const PREVIOUS_FIELD: KeyRow =
+    KeyRow::new("previous-field", &[Key::Up, Key::BackTab], "previous field", Move);
+pub(super) const CONTINUE_TO_COUNT: KeyRow =
+    KeyRow::new("continue", &[Key::Enter], "continue to the confirmation", Act)
+        .footer("continue")
+        .risk(Prompts)
+        .fixed();
+pub(super) const SHOW_PIN: KeyRow =
+    KeyRow::new("show-pin", &[Char('v')], "show the PIN for a while, or hide it", Look).footer("show");
 pub(super) const DELETE_DIGIT: KeyRow =
     KeyRow::new("delete-digit", &[Key::Backspace, Key::Delete], "delete a digit", Act);
 pub(super) const CLEAR_DIGITS: KeyRow = KeyRow::new("clear-field", &[Ctrl('u')], "clear the field", Act);

@@ -1,11 +1,13 @@
 //! The keys of the list of jobs, and of the page of a job.
 
 use super::common::{
-    BACK, CANCEL, CLEAR_DIGITS, DELETE_DIGIT, DOWN, FIRST, HELP, HIDE_SCREEN, LAST, MESSAGES, PAGE_DOWN, PAGE_UP, UP,
-    with_motions,
+    BACK, CANCEL, CLEAR_DIGITS, CONTINUE_TO_COUNT, DELETE_DIGIT, DOWN, FIRST, HELP, HIDE_SCREEN, LAST, MESSAGES,
+    NEXT_FIELD, PAGE_DOWN, PAGE_UP, PREVIOUS_FIELD, SHOW_PIN, UP, with_motions,
 };
 use crate::console::input::key::Key;
-use crate::console::input::keymap::actions::{JobAction, JobResumeAction, JobStopAction, JobsAction, Motion};
+use crate::console::input::keymap::actions::{
+    JobAction, JobPinAction, JobResumeAction, JobStopAction, JobsAction, Motion,
+};
 use crate::console::input::keymap::mode::{Mode, TextInput};
 use crate::console::input::keymap::row::{HelpGroup, KeyRow, KeyTable, Risk, bind};
 
@@ -60,6 +62,11 @@ pub static JOB: KeyTable<JobAction> = KeyTable {
                 .risk(ReadsMeta),
         ),
         bind(
+            JobAction::Report,
+            KeyRow::new("report-job", &[Char('e')], "export a report: what became of each number", Tool)
+                .footer("report"),
+        ),
+        bind(
             JobAction::ToggleFilter,
             KeyRow::new("show-all", &[Char('f')], "show all numbers, or those that need attention", Look)
                 .footer("show all"),
@@ -91,6 +98,23 @@ pub static JOB_STOP: KeyTable<JobStopAction> = KeyTable {
                 .footer("let it go on")
                 .closes_page(),
         ),
+    ],
+};
+
+/// The keys of [`Mode::JobPin`].
+pub static JOB_PIN: KeyTable<JobPinAction> = KeyTable {
+    mode: Mode::JobPin,
+    title: "PIN of a job",
+    text_input: TextInput::Digits("type"),
+    bindings: &[
+        bind(JobPinAction::NextField, NEXT_FIELD),
+        bind(JobPinAction::PreviousField, PREVIOUS_FIELD),
+        bind(JobPinAction::Continue, CONTINUE_TO_COUNT),
+        bind(JobPinAction::ShowPin, SHOW_PIN),
+        bind(JobPinAction::DeleteDigit, DELETE_DIGIT),
+        bind(JobPinAction::ClearField, CLEAR_DIGITS),
+        bind(JobPinAction::Cancel, CANCEL),
+        bind(JobPinAction::Help, HELP),
     ],
 };
 

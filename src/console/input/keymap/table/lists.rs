@@ -1,8 +1,8 @@
 //! The keys of the number list, its filter and sort lines, and the list of open issues.
 
 use super::common::{
-    BACK, COPY, DOWN, FIRST, HELP, HIDE_SCREEN, LAST, MESSAGES, PAGE_DOWN, PAGE_UP, QUIT, REFRESH_NUMBER, RETRY,
-    SET_PIN, SHOW_IN_DOUBT, SHOW_JOBS, UP, with_motions,
+    BACK, COPY, DOWN, FILTER_ROWS, FIRST, HELP, HIDE_SCREEN, LAST, MESSAGES, PAGE_DOWN, PAGE_UP, QUIT, REFRESH_NUMBER,
+    RETRY, SET_PIN, SHOW_IN_DOUBT, SHOW_JOBS, UP, with_motions,
 };
 use crate::console::input::key::Key;
 use crate::console::input::keymap::actions::{
@@ -23,7 +23,7 @@ pub static LIST: KeyTable<ListAction> = KeyTable {
     bindings: with_motions![
         ListAction::Move;
         bind(ListAction::Help, HELP),
-        bind(ListAction::EditFilter, KeyRow::new("filter", &[Char('/'), Char('f')], "filter", Find).footer("filter")),
+        bind(ListAction::EditFilter, FILTER_ROWS),
         bind(
             ListAction::ToggleSelected,
             KeyRow::new("select", &[Char(' ')], "select: this number, and one row down", Find).footer("select"),

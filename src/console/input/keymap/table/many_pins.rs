@@ -1,24 +1,18 @@
 //! The keys of the form and the question for many numbers, and of their whole list.
 
 use super::common::{
-    BACK, CANCEL, CLEAR_DIGITS, DELETE_DIGIT, DOWN, FIRST, HELP, HIDE_SCREEN, LAST, PAGE_DOWN, PAGE_UP, UP,
-    with_motions,
+    BACK, CANCEL, CLEAR_DIGITS, CONTINUE_TO_COUNT, DELETE_DIGIT, DOWN, FILTER_ROWS, FIRST, HELP, HIDE_SCREEN, LAST,
+    NEXT_FIELD, PAGE_DOWN, PAGE_UP, PREVIOUS_FIELD, SHOW_PIN, UP, with_motions,
 };
 use crate::console::input::key::Key;
-use crate::console::input::keymap::actions::{ConfirmManyAction, ManyPinsAction, Motion, ScrollAction};
+use crate::console::input::keymap::actions::{ConfirmManyAction, ManyPinsAction, ManyPinsListAction, Motion};
 use crate::console::input::keymap::mode::{Mode, TextInput};
 use crate::console::input::keymap::row::{HelpGroup, KeyRow, KeyTable, Risk, bind};
 
-use HelpGroup::{Act, Look, Move, Tool};
+use HelpGroup::{Act, Find, Look, Move, Tool};
 use Key::{Char, Ctrl};
-use Risk::{Prompts, Submits};
+use Risk::Submits;
 
-const NEXT: KeyRow = KeyRow::new("next-field", &[Key::Down, Key::Tab], "next field", Move).footer("next field");
-const PREVIOUS: KeyRow = KeyRow::new("previous-field", &[Key::Up, Key::BackTab], "previous field", Move);
-const CONTINUE: KeyRow = KeyRow::new("continue", &[Key::Enter], "continue to the confirmation", Act)
-    .footer("continue")
-    .risk(Prompts)
-    .fixed();
 const WHOLE_LIST: KeyRow =
     KeyRow::new("whole-list", &[Char('l')], "the whole list, as it will be sent", Look).footer("whole list");
 
@@ -28,13 +22,13 @@ pub static MANY_PINS: KeyTable<ManyPinsAction> = KeyTable {
     title: "form for many numbers",
     text_input: TextInput::None,
     bindings: &[
-        bind(ManyPinsAction::NextField, NEXT),
-        bind(ManyPinsAction::PreviousField, PREVIOUS),
+        bind(ManyPinsAction::NextField, NEXT_FIELD),
+        bind(ManyPinsAction::PreviousField, PREVIOUS_FIELD),
         bind(
             ManyPinsAction::Change,
             KeyRow::new("change-choice", &[Char(' ')], "change the choice", Act).footer("change"),
         ),
-        bind(ManyPinsAction::Continue, CONTINUE),
+        bind(ManyPinsAction::Continue, CONTINUE_TO_COUNT),
         bind(ManyPinsAction::ShowList, WHOLE_LIST),
         bind(ManyPinsAction::Cancel, CANCEL),
         bind(ManyPinsAction::Help, HELP),
@@ -47,13 +41,10 @@ pub static MANY_PINS_PIN: KeyTable<ManyPinsAction> = KeyTable {
     title: "form for many numbers: PIN",
     text_input: TextInput::Digits("type"),
     bindings: &[
-        bind(ManyPinsAction::NextField, NEXT),
-        bind(ManyPinsAction::PreviousField, PREVIOUS),
-        bind(ManyPinsAction::Continue, CONTINUE),
-        bind(
-            ManyPinsAction::ShowPin,
-            KeyRow::new("show-pin", &[Char('v')], "show the PIN for a while, or hide it", Look).footer("show"),
-        ),
+        bind(ManyPinsAction::NextField, NEXT_FIELD),
+        bind(ManyPinsAction::PreviousField, PREVIOUS_FIELD),
+        bind(ManyPinsAction::Continue, CONTINUE_TO_COUNT),
+        bind(ManyPinsAction::ShowPin, SHOW_PIN),
         bind(ManyPinsAction::DeleteDigit, DELETE_DIGIT),
         bind(ManyPinsAction::ClearField, CLEAR_DIGITS),
         bind(ManyPinsAction::Cancel, CANCEL),
@@ -67,9 +58,9 @@ pub static MANY_PINS_NOTE: KeyTable<ManyPinsAction> = KeyTable {
     title: "form for many numbers: note",
     text_input: TextInput::Text,
     bindings: &[
-        bind(ManyPinsAction::NextField, NEXT),
-        bind(ManyPinsAction::PreviousField, PREVIOUS),
-        bind(ManyPinsAction::Continue, CONTINUE),
+        bind(ManyPinsAction::NextField, NEXT_FIELD),
+        bind(ManyPinsAction::PreviousField, PREVIOUS_FIELD),
+        bind(ManyPinsAction::Continue, CONTINUE_TO_COUNT),
         bind(
             ManyPinsAction::ClearField,
             KeyRow::new("clear-field", &[Ctrl('u')], "clear the line", Act).footer("clear the line"),
@@ -105,13 +96,37 @@ pub static CONFIRM_MANY: KeyTable<ConfirmManyAction> = KeyTable {
 };
 
 /// The keys of [`Mode::ManyPinsList`].
-pub static MANY_PINS_LIST: KeyTable<ScrollAction> = KeyTable {
+pub static MANY_PINS_LIST: KeyTable<ManyPinsListAction> = KeyTable {
     mode: Mode::ManyPinsList,
     title: "list of many numbers",
     text_input: TextInput::None,
     bindings: with_motions![
-        ScrollAction::Move;
-        bind(ScrollAction::HideScreen, HIDE_SCREEN),
-        bind(ScrollAction::Back, BACK),
+        ManyPinsListAction::Move;
+        bind(ManyPinsListAction::EditFilter, FILTER_ROWS),
+        bind(ManyPinsListAction::HideScreen, HIDE_SCREEN),
+        bind(ManyPinsListAction::Back, BACK),
+    ],
+};
+
+/// The keys of [`Mode::ManyPinsListFilter`].
+pub static MANY_PINS_LIST_FILTER: KeyTable<ManyPinsListAction> = KeyTable {
+    mode: Mode::ManyPinsListFilter,
+    title: "list of many numbers: filter",
+    text_input: TextInput::Text,
+    bindings: &[
+        bind(
+            ManyPinsListAction::KeepFilter,
+            KeyRow::new("apply-filter", &[Key::Enter], "apply the filter", Find).footer("apply"),
+        ),
+        bind(
+            ManyPinsListAction::ShowAll,
+            KeyRow::new("restore-filter", &[Key::Esc], "show all numbers again", Find).footer("show all").closes_page(),
+        ),
+        bind(
+            ManyPinsListAction::ClearField,
+            KeyRow::new("clear-field", &[Ctrl('u')], "clear the line", Find).footer("clear the line"),
+        ),
+        bind(ManyPinsListAction::Move(Motion::Up), KeyRow::new("up", &[Key::Up], "one row up", Move).moves()),
+        bind(ManyPinsListAction::Move(Motion::Down), KeyRow::new("down", &[Key::Down], "one row down", Move).moves()),
     ],
 };
