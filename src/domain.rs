@@ -7,6 +7,7 @@ pub mod json_text;
 pub mod text_problem;
 pub mod clock;
 pub mod number;
+pub mod number_set;
 pub mod operator;
 pub mod pin;
 pub mod number_arg;

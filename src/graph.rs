@@ -355,8 +355,9 @@ async fn send_and_read_body(
     let mut response = request.send().await.map_err(to_error)?;
     let http_status = response.status().as_u16();
     let usage = rate_limit::usage(response.headers(), now);
-    let version = response.headers().get(VERSION_HEADER).and_then(|value| value.to_str().ok()?.parse().ok());
-    let trace_id = response.headers().get(TRACE_ID_HEADER).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let text_of = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+    let trace_id = text_of(TRACE_ID_HEADER).map(str::to_owned);
+    let version = text_of(VERSION_HEADER).and_then(|value| value.parse().ok());
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(to_error)? {
         if body.len() + chunk.len() > MAX_REPLY_BYTES {
@@ -364,5 +365,5 @@ async fn send_and_read_body(
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(HttpReply { http_status, usage, version, trace_id, body })
+    Ok(HttpReply { http_status, usage, trace_id, version, body })
 }

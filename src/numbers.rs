@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::domain::number::{Number, PhoneNumberId, Waba};
+use crate::domain::number_set::NumberSet;
 use crate::domain::outcome::{ListDefect, ReadFailure};
 use crate::domain::text::CleanText;
 use crate::graph::{Graph, GraphPage, MAX_PAGE_SIZE, PageCursor, ReadAnswer};
@@ -132,7 +133,7 @@ impl<'a> NumbersReader<'a> {
 
     async fn read_waba(&self, waba: &Arc<Waba>, is_first_waba: bool) -> Result<(), ReadFailure> {
         let mut after = None;
-        let (mut seen_cursors, mut seen_numbers) = (HashSet::new(), HashSet::new());
+        let (mut seen_cursors, mut seen_numbers) = (HashSet::new(), NumberSet::default());
         let (mut unusable_rows, mut pages_without_news) = (0, 0);
         loop {
             let mut page = self.read_page(waba, after.as_ref()).await?;

@@ -82,7 +82,7 @@ async fn discover(profile: &Profile, graph: &Graph, pace: &Pace) -> Result<Vec<A
         }
         Ok(TokenSight { .. }) => Err("The access token sees no WABA.".to_owned()),
         Err(failure) => {
-            let reason = Explanation::for_unread_waba(&failure).reason;
+            let reason = Explanation::for_unread_token(&failure).reason;
             Err(format!("Which WABAs the access token sees could not be read. {reason}"))
         }
     }

@@ -16,6 +16,7 @@ mod filter;
 mod filter_words;
 mod gallop;
 mod last_sets;
+mod open_changes;
 mod order;
 mod pauses;
 mod request_counts;
@@ -45,6 +46,7 @@ pub use visible_rows::{Rearrangement, RosterRow, RowMark, WindowStart};
 
 use change_states::{ChangeStates, priority};
 use filter::{Filter, FilterContext, FilterMatches};
+use open_changes::OpenChanges;
 use order::RowOrder;
 use pauses::ScopePauses;
 use request_counts::RequestCounts;
@@ -57,8 +59,7 @@ use visible_rows::{RebuildCause, VisibleRows};
 pub struct Roster {
     store: RowStore,
     changes: ChangeStates,
-    /// The numbers with a running change or in doubt: few, whatever the journal has about the others.
-    open: HashSet<PhoneNumberId>,
+    open: OpenChanges,
     pauses: ScopePauses,
     /// Of the numbers in `store`.
     request_counts: RequestCounts,
@@ -98,7 +99,10 @@ impl Roster {
     /// Stores the data of a number. Returns its slot, and whether it may have another place in the order now.
     fn store_number(&mut self, number: &Number) -> (u32, bool) {
         self.selection.forget_summary();
-        match self.store.upsert(number) {
+        let queued_before = self.queued_in(&number.id);
+        let result = self.store.upsert(number);
+        self.open.move_queued(queued_before, self.queued_in(&number.id));
+        match result {
             UpsertResult::New(slot) => {
                 self.count_new_row(&number.id);
                 (slot, true)
@@ -127,6 +131,7 @@ impl Roster {
     /// Adds a number from the cache of an earlier run, unless it is known already. It counts as not read.
     pub fn insert_cached(&mut self, number: &Number) {
         if let Some(slot) = self.store.insert_cached(number) {
+            self.open.move_queued(None, self.queued_in(&number.id));
             self.count_new_row(&number.id);
             self.order.place(slot);
             self.has_pending_updates = true;
@@ -172,11 +177,8 @@ impl Roster {
     /// when the number arrives.
     pub fn set_change(&mut self, id: PhoneNumberId, state: ChangeState) {
         self.selection.forget_summary();
-        if state.is_running() || state.is_in_doubt() {
-            self.open.insert(id);
-        } else {
-            self.open.remove(&id);
-        }
+        self.open.replace(id, self.changes.get(&id), &state);
+        let queued_before = self.queued_in(&id);
         let slot = self.store.slot(&id);
         let (new, keyword) = (priority(Some(&state)), state.keyword());
         if slot.is_some() {
@@ -186,6 +188,7 @@ impl Roster {
         if let Some(old) = old.as_ref().filter(|_| slot.is_some()) {
             self.request_counts.remove(old);
         }
+        self.open.move_queued(queued_before, self.queued_in(&id));
         let is_moved = new != priority(old.as_deref());
         let has_new_keyword = old.is_none_or(|old| old.keyword() != keyword);
         self.has_pending_updates |= has_new_keyword && self.filter.depends_on_requests();
@@ -230,7 +233,7 @@ impl Roster {
             return;
         }
         self.has_pending_updates = false;
-        self.selection.forget_summary();
+        self.selection.forget_rows();
         self.remove_pending();
         self.store.rebuild_text();
         self.order.update(&self.store, &self.changes);

@@ -4,6 +4,7 @@
 //! It owns the terminal. Keys come from a thread of their own, replies from the worker's thread, and the signal watcher
 //! may end the process while this thread hangs in a write.
 
+mod frame_times;
 mod shutdown;
 mod perform;
 
@@ -17,6 +18,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use zeroize::Zeroizing;
 
+use self::frame_times::{FrameTimes, RedrawRequest};
 use self::shutdown::TempDirGuard;
 use super::app::{App, Msg};
 use super::input::decoder::{Decoder, InputEvent};
@@ -32,13 +34,6 @@ use crate::domain::clock::{Clock, TimePoint};
 /// How many events are handled before a frame is drawn, so that a flood of them does not keep the screen from
 /// responding.
 const MAX_EVENTS_PER_FRAME: usize = 4_096;
-
-/// The minimum time between frames for progress, so that a storm of progress costs a slow line little. Keys draw at
-/// once.
-const PROGRESS_FRAME_INTERVAL: Duration = Duration::from_millis(250);
-
-/// Resizes come in bursts while a window is dragged. The frame waits for the last one.
-const RESIZE_DEBOUNCE: Duration = Duration::from_millis(30);
 
 /// Reads the access token from its source. The terminal is released meanwhile if the source may prompt.
 pub struct TokenReader {
@@ -148,7 +143,7 @@ pub fn run(setup: ConsoleSetup) -> Result<ConsoleExit, ConsoleStartError> {
         is_termination_requested,
         is_shutting_down: false,
         has_lost_records: false,
-        last_progress_frame: None,
+        frame_times: FrameTimes::default(),
     };
     // The first frame needs no network, no TLS roots and no reply of the terminal.
     console.draw();
@@ -215,15 +210,7 @@ struct ConsoleRuntime {
     is_shutting_down: bool,
     /// The journal failed while the program ran.
     has_lost_records: bool,
-    last_progress_frame: Option<Instant>,
-}
-
-/// Which frame a round of events needs.
-#[derive(Default)]
-struct RedrawRequest {
-    is_immediate: bool,
-    has_updates: bool,
-    has_resize: bool,
+    frame_times: FrameTimes,
 }
 
 impl ConsoleRuntime {
@@ -239,14 +226,13 @@ impl ConsoleRuntime {
             }
             let now = Instant::now();
             if change.is_some_and(|change| change <= now) {
-                round.is_immediate = true;
+                // Each of many numbers that wait has seconds of its own: they share the frames of the progress.
+                round.has_updates = true;
                 self.update(Msg::TimerFired, self.clock.at(now));
             }
-            frame_due = self.next_frame(&round, frame_due, now);
+            frame_due = self.frame_times.next_frame(&round, frame_due, now);
             if frame_due.is_some_and(|due| due <= now) {
-                if round.has_updates && !round.is_immediate {
-                    self.last_progress_frame = Some(now);
-                }
+                self.frame_times.frame_drawn(&round, now);
                 let painted_at = self.draw();
                 if let Some(ended) = self.exit {
                     return ended;
@@ -256,21 +242,6 @@ impl ConsoleRuntime {
                 frame_due = self.app.next_wake(painted_at).is_some_and(|change| change <= now).then_some(now);
             }
         }
-    }
-
-    /// When the next frame is due: at once for a key, later for progress and while a window is being resized.
-    fn next_frame(&self, round: &RedrawRequest, due: Option<Instant>, now: Instant) -> Option<Instant> {
-        let for_news = || self.last_progress_frame.map_or(now, |last| (last + PROGRESS_FRAME_INTERVAL).max(now));
-        let frame_time = if round.has_resize {
-            return Some(now + RESIZE_DEBOUNCE);
-        } else if round.is_immediate {
-            Some(now)
-        } else if round.has_updates {
-            Some(for_news())
-        } else {
-            None
-        };
-        due.into_iter().chain(frame_time).min()
     }
 
     /// Waits for events, or until `wake`, and handles all that wait. `None` if no sender is left.

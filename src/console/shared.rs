@@ -299,16 +299,14 @@ impl Shared {
 
     /// How many changes are in progress.
     #[must_use]
-    pub fn running_count(&self) -> usize {
-        self.roster.open_changes().filter(|(_, state)| state.is_running()).count()
+    pub const fn running_count(&self) -> usize {
+        self.roster.running_count()
     }
 
     /// How many changes wait with nothing of them in force: they are queued, or paused without a doubt.
     #[must_use]
-    pub fn queued_count(&self) -> usize {
-        let waits =
-            |state: &ChangeState| matches!(state, ChangeState::Queued | ChangeState::Paused { in_doubt: false, .. });
-        self.roster.open_changes().filter(|(_, state)| waits(state)).count()
+    pub const fn queued_count(&self) -> usize {
+        self.roster.queued_count()
     }
 
     /// True if pindesk saves each PIN to the escrow before it sends the PIN.

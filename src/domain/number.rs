@@ -51,6 +51,16 @@ impl GraphId {
     }
 }
 
+impl PhoneNumberId {
+    /// The id as an integer that no other id has; `None` if it starts with a zero or is too large. It is for sets only:
+    /// an id is text everywhere else.
+    #[must_use]
+    pub fn to_integer(&self) -> Option<u64> {
+        let text = self.as_str();
+        if text.starts_with('0') { None } else { text.parse().ok() }
+    }
+}
+
 macro_rules! graph_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*

@@ -14,10 +14,10 @@ use crate::policy::quota::Usage;
 pub(super) struct HttpReply {
     pub(super) http_status: u16,
     pub(super) usage: Usage,
-    /// The version of the Graph API that sent it, if it says so.
-    pub(super) version: Option<GraphVersion>,
     /// The trace ID of the header, for an error that does not have one.
     pub(super) trace_id: Option<String>,
+    /// The version of the Graph API that sent it, if it says so.
+    pub(super) version: Option<GraphVersion>,
     pub(super) body: Vec<u8>,
 }
 
@@ -214,13 +214,8 @@ mod tests {
             http_status in prop::sample::select(vec![100u16, 200, 200, 200, 201, 204, 302, 400, 400, 404, 429, 500, 503]),
             body in body(),
         ) {
-            let reply = HttpReply {
-                http_status,
-                usage: Usage::default(),
-                version: None,
-                trace_id: None,
-                body: body.clone().into_bytes(),
-            };
+            let bytes = body.clone().into_bytes();
+            let reply = HttpReply { http_status, usage: Usage::default(), trace_id: None, version: None, body: bytes };
             let json: Value = serde_json::from_str(&body).unwrap_or_default();
             match set_pin_outcome(&reply, CleanText::new) {
                 Outcome::Confirmed => {

@@ -18,7 +18,7 @@ use crate::domain::outcome::ApiError;
 
 pub use self::entry::{CatalogEntry, Situation, Words};
 pub use self::explanation::{Applied, Explanation};
-pub use self::meta_words::{LabeledWords, meta_lines, meta_words};
+pub use self::meta_words::{LabeledWords, meta_lines, meta_texts, meta_words};
 
 /// How far a failure reaches: what else will fail for the same reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

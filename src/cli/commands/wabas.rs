@@ -79,7 +79,7 @@ pub(crate) fn run(
     let options = OutputOptions::new(*json, global);
     let pace = pauses::new_pace(&profile, profile.concurrency, options);
     let sight = build_runtime()?.block_on(read_token_sight(&graph, &pace, profile.business)).map_err(|failure| {
-        let explanation = Explanation::for_unread_waba(&failure);
+        let explanation = Explanation::for_unread_token(&failure);
         let what = format!("which WABAs the access token sees could not be read. {}", explanation.reason);
         CliError::new(read_failure::exit_code(&failure), what).remedies(explanation.advice)
     })?;

@@ -8,7 +8,6 @@ use super::App;
 use crate::console::effect::{Effect, WorkCommand};
 use crate::console::pages::Page;
 use crate::console::shared::{Connection, RETRY_INTERVAL, next_countdown_change};
-use crate::domain::change::ChangeState;
 use crate::domain::clock::TimePoint;
 
 impl App {
@@ -21,13 +20,7 @@ impl App {
         }
         let retry =
             if let Connection::Offline { retry_at, .. } = &self.connection { Some(retry_at.instant) } else { None };
-        let countdown = self
-            .roster
-            .open_changes()
-            .filter_map(|(_, state)| {
-                if let ChangeState::Waiting { until, .. } = state { next_countdown_change(*until, now) } else { None }
-            })
-            .min();
+        let countdown = self.roster.retry_times().filter_map(|until| next_countdown_change(until, now)).min();
         let page = self.page.next_wake(&self.shared, now);
         let count = self.next_count(now).filter(|_| self.shows_newest_message());
         let details = self.pane_follows_at().filter(|_| self.shows_list());

@@ -26,8 +26,13 @@ impl Roster {
     /// When the next queued number is no longer shown as paused; `None` if none is.
     #[must_use]
     pub fn next_pause_end(&self) -> Option<Instant> {
-        let queued = self.open.iter().filter(|id| self.changes.get(id) == Some(&ChangeState::Queued));
-        self.pauses.next_end(queued.filter_map(|id| self.listed(id)))
+        self.pauses.next_end(self.open.queued(), |id| self.queued_in(id))
+    }
+
+    /// The scope of the WABA in which a listed number is queued; `None` if it is not.
+    pub(super) fn queued_in(&self, id: &PhoneNumberId) -> Option<QuotaScope> {
+        let is_queued = self.changes.get(id) == Some(&ChangeState::Queued);
+        self.listed(id).filter(|_| is_queued).map(|number| QuotaScope::Waba(number.waba_id()))
     }
 
     pub(super) fn listed(&self, id: &PhoneNumberId) -> Option<&Number> {
@@ -45,8 +50,25 @@ impl Roster {
         self.changes.iter()
     }
 
-    /// The changes that are running or in doubt, in no order.
+    /// How many changes are in progress.
+    #[must_use]
+    pub const fn running_count(&self) -> usize {
+        self.open.running()
+    }
+
+    /// How many changes wait with nothing of them in force: they are queued, or paused without a doubt.
+    #[must_use]
+    pub const fn queued_count(&self) -> usize {
+        self.open.unsent()
+    }
+
+    /// The times at which numbers retry, the first one first.
+    pub fn retry_times(&self) -> impl Iterator<Item = Instant> {
+        self.open.retry_times()
+    }
+
+    /// The changes that are running or in doubt, in no order: in a job of all numbers, as many as there are.
     pub fn open_changes(&self) -> impl Iterator<Item = (&PhoneNumberId, &ChangeState)> {
-        self.open.iter().filter_map(|id| self.change(id).map(|state| (id, state)))
+        self.open.ids().filter_map(|id| self.change(id).map(|state| (id, state)))
     }
 }

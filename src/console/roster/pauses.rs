@@ -3,12 +3,13 @@
 //!
 //! It does not know the numbers, and does not decide when calls go on.
 
-use std::collections::HashMap;
 use std::time::Instant;
+
+use hashbrown::HashMap;
 
 use crate::domain::change::ChangeState;
 use crate::domain::clock::TimePoint;
-use crate::domain::number::Number;
+use crate::domain::number::{Number, PhoneNumberId};
 use crate::policy::quota::QuotaScope;
 
 /// The scopes that are paused, with the state that their queued numbers show.
@@ -27,12 +28,34 @@ impl ScopePauses {
         self.0.len() < before
     }
 
-    /// When the first of these numbers is no longer paused; `None` if none is.
-    pub(super) fn next_end<'a>(&self, queued: impl Iterator<Item = &'a Number>) -> Option<Instant> {
+    /// When the first queued number is no longer paused; `None` if none is. `queued` has how many are queued in the
+    /// scope of each WABA, and `queued_in` returns the one in which a number is.
+    pub(super) fn next_end(
+        &self,
+        queued: &HashMap<QuotaScope, usize>,
+        queued_in: impl Fn(&PhoneNumberId) -> Option<QuotaScope>,
+    ) -> Option<Instant> {
         if self.0.is_empty() {
             return None;
         }
-        queued.filter_map(|number| self.longest_of(number)).map(|(until, _)| *until).min()
+        // A number that is paused by itself may wait longer than the others of its WABA.
+        let mut others = queued.clone();
+        let mut ends = Vec::new();
+        for (scope, (until, _)) in &self.0 {
+            let QuotaScope::Number(id) = scope else { continue };
+            let Some(waba) = queued_in(id) else { continue };
+            *others.entry(waba).or_default() -= 1;
+            ends.push(self.end_in(waba).map_or(*until, |end| end.max(*until)));
+        }
+        let wabas = others.into_iter().filter(|(_, count)| *count > 0);
+        ends.into_iter().chain(wabas.filter_map(|(waba, _)| self.end_in(waba))).min()
+    }
+
+    /// When the numbers in the scope of a WABA that are not paused by themselves are no longer paused; `None` if they are
+    /// not paused.
+    fn end_in(&self, waba: QuotaScope) -> Option<Instant> {
+        let scopes = [QuotaScope::App, QuotaScope::Token, waba];
+        scopes.iter().filter_map(|scope| self.0.get(scope)).map(|(until, _)| *until).max()
     }
 
     /// The state that the row of a number shows. `number` is called only for a number that is queued.

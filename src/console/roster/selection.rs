@@ -25,6 +25,8 @@ pub(super) struct Selection {
     vanished: usize,
     /// Made when a frame needs it; empty if something has changed since.
     summary: OnceCell<SelectionSummary>,
+    /// How many the filter hides: counted apart, because a status that changes hides nothing.
+    hidden: OnceCell<usize>,
 }
 
 /// A range that is being selected, from the row where it began to the cursor.
@@ -40,15 +42,21 @@ impl Selection {
         self.selected.contains(slot)
     }
 
-    /// The rows, their states or their places have changed.
+    /// The data or the state of a row has changed.
     pub(super) fn forget_summary(&mut self) {
         self.summary.take();
+    }
+
+    /// Other rows are selected or visible than before, or in another order.
+    pub(super) fn forget_rows(&mut self) {
+        self.forget_summary();
+        self.hidden.take();
     }
 
     /// Changes what is selected, outside a range. It is the end of one.
     fn change(&mut self) -> &mut SlotSet {
         self.range = None;
-        self.forget_summary();
+        self.forget_rows();
         &mut self.selected
     }
 
@@ -62,7 +70,7 @@ impl Selection {
             let anchor = new_slot(range.anchor)?;
             Some(Range { anchor, before: range.before.map(&new_slot) })
         });
-        self.forget_summary();
+        self.forget_rows();
     }
 }
 
@@ -95,7 +103,10 @@ impl<'a> SelectedNumbers<'a> {
     /// How many selected numbers the filter hides.
     #[must_use]
     pub fn hidden_count(&self) -> usize {
-        if self.is_empty() { 0 } else { self.summary().hidden }
+        let Roster { selection, visible, .. } = self.roster;
+        let is_selected = |slot: &u32| selection.selected.contains(*slot);
+        let count = || self.len() - visible.iter().filter(is_selected).count();
+        if self.is_empty() { 0 } else { *selection.hidden.get_or_init(count) }
     }
 
     /// True if this number is selected.
@@ -110,7 +121,7 @@ impl<'a> SelectedNumbers<'a> {
         self.roster.selection.range.is_some()
     }
 
-    /// What is selected, in counts. It is made once after each change, whatever the number of frames.
+    /// What is selected, in counts. It is made once after each change of a row, whatever the number of frames.
     #[must_use]
     pub fn summary(&self) -> &'a SelectionSummary {
         self.roster.selection.summary.get_or_init(|| SelectionSummary::of(self.roster))
@@ -188,7 +199,7 @@ impl Roster {
             .filter_map(|index| self.visible.slot(index))
             .for_each(|slot| selected.insert(slot));
         self.selection.selected = selected;
-        self.selection.forget_summary();
+        self.selection.forget_rows();
     }
 
     /// Ends the range: what it reaches stays selected.

@@ -3,6 +3,7 @@
 mod cursor;
 mod filter;
 mod model;
+mod open_changes;
 mod selection;
 
 use std::sync::{Arc, LazyLock};

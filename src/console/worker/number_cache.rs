@@ -11,7 +11,8 @@ use tokio::sync::{mpsc, watch};
 
 use super::journal_read::read_journal;
 use crate::domain::clock::UtcTime;
-use crate::domain::number::{Number, PhoneNumberId, WabaId};
+use crate::domain::number::{Number, WabaId};
+use crate::domain::number_set::NumberSet;
 use crate::domain::text::CleanText;
 use crate::jobs::JobsHandle;
 use crate::journal::{Journal, JournalReader};
@@ -34,11 +35,11 @@ pub(super) struct RefreshResult {
     /// The WABAs whose lists were read to their ends.
     pub(super) complete_wabas: Vec<WabaId>,
     /// Numbers that the config names and that could not be read: they may still be listed.
-    unread: Vec<PhoneNumberId>,
+    unread: NumberSet,
     /// The earliest time at which a number was read.
     pub(super) read_since: Option<UtcTime>,
     /// The numbers that were read in that second, in which an earlier refresh may have ended.
-    read_first: Vec<PhoneNumberId>,
+    read_first: NumberSet,
 }
 
 impl RefreshResult {
@@ -46,7 +47,7 @@ impl RefreshResult {
     pub(super) fn add(&mut self, numbers: &[Number]) {
         for number in numbers {
             let Some(read_at) = number.read_at else {
-                self.unread.push(number.id);
+                self.unread.insert(number.id);
                 continue;
             };
             // The first number may not have the earliest time, because the clock may be set back.
@@ -56,7 +57,7 @@ impl RefreshResult {
                 self.read_first.clear();
             }
             if self.read_since == Some(read_at) {
-                self.read_first.push(number.id);
+                self.read_first.insert(number.id);
             }
         }
     }
@@ -239,16 +240,14 @@ async fn remove_unlisted(
     result: RefreshResult,
     ended_at: UtcTime,
 ) {
-    let RefreshResult { complete_wabas, mut unread, read_since, read_first } = result;
+    let RefreshResult { complete_wabas, unread, read_since, read_first } = result;
     let read_since = read_since.unwrap_or(ended_at);
-    unread.extend(read_first);
-    let mut found = unread;
-    found.sort_unstable();
     let profile_name = profile.to_owned();
     let find_unlisted = move |reader: &JournalReader| {
         let mut unlisted = Vec::new();
         reader.for_each_cached_until(&profile_name, read_since, |number, waba| {
-            if complete_wabas.contains(&waba) && found.binary_search(&number).is_err() {
+            let is_found = unread.contains(&number) || read_first.contains(&number);
+            if complete_wabas.contains(&waba) && !is_found {
                 unlisted.push(number);
             }
         })?;

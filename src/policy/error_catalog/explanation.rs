@@ -273,6 +273,12 @@ impl Explanation {
         Self::for_read_failure(failure, Situation::ReadingNumber)
     }
 
+    /// Explains why it could not be read what the access token sees.
+    #[must_use]
+    pub fn for_unread_token(failure: &ReadFailure) -> Self {
+        Self::for_read_failure(failure, Situation::Configuring)
+    }
+
     fn for_read_failure(failure: &ReadFailure, situation: Situation) -> Self {
         let (reason, advice): (Cow<'static, str>, _) = match failure {
             ReadFailure::Api(error) => return Self::for_error(error, situation),

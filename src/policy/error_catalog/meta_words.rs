@@ -14,19 +14,29 @@ pub struct LabeledWords {
     pub text: String,
 }
 
-/// All that Meta said about an error: its words for programmers and for people, its codes, and the trace ID.
+/// What Meta said about an error in words, for programmers and for people. The message is the first.
+#[must_use]
+pub fn meta_texts(error: &ApiError) -> Vec<LabeledWords> {
+    let texts = [
+        ("Meta said", Some(&error.message)),
+        ("Details", error.details.as_ref()),
+        ("Title", error.user_title.as_deref()),
+        ("User message", error.user_message.as_deref()),
+    ];
+    let words =
+        |(label, text): (_, Option<&CleanText>)| Some(LabeledWords { label, text: text?.isolated().into_owned() });
+    texts.into_iter().filter_map(words).collect()
+}
+
+/// The same, then the codes and the trace ID.
 #[must_use]
 pub fn meta_words(error: &ApiError) -> Vec<LabeledWords> {
-    let words = |label, text: String| LabeledWords { label, text };
-    let isolated = |text: &CleanText| text.isolated().into_owned();
     let code = error.subcode.map_or_else(|| error.code.to_string(), |subcode| format!("{}/{subcode}", error.code));
-    let mut all = vec![words("Meta said", isolated(&error.message))];
-    all.extend(error.details.as_ref().map(|details| words("Details", isolated(details))));
-    all.extend(error.user_title.as_deref().map(|title| words("Title", isolated(title))));
-    all.extend(error.user_message.as_deref().map(|message| words("User message", isolated(message))));
-    all.push(words("Code, HTTP", format!("{code}, {}", error.http_status)));
-    all.push(words("Trace ID", error.trace_id.as_ref().map_or_else(|| "none".to_owned(), isolated)));
-    all
+    let trace_id = error.trace_id.as_ref().map_or("none".into(), CleanText::isolated).into_owned();
+    let mut words = meta_texts(error);
+    words.push(LabeledWords { label: "Code, HTTP", text: format!("{code}, {}", error.http_status) });
+    words.push(LabeledWords { label: "Trace ID", text: trace_id });
+    words
 }
 
 /// The same as lines of text.

@@ -198,6 +198,13 @@ fn a_result_has_the_words_that_meta_wrote_for_people() {
                  Title: Zu viele Versuche\n  User message: \u{2068}קוד [PIN] \\u{202e}שגוי\u{2069}\n  \
                  Code, HTTP: 133008, 400\n  Trace ID: AbC\n";
     assert_eq!(set.stderr.matches(lines).count(), 1, "{set:?}");
+    for command in ["show", "report"] {
+        let output = meta.home.run(&["jobs", command, "1"]);
+        let group = "\n1 number: failed: too many PIN tries (code 133008)\n  Meta said: (#133008) Too many PIN guesses\n  \
+                     Details: Wait 3600 s. PIN [PIN]\n  Title: Zu viele Versuche\n  \
+                     User message: \u{2068}קוד [PIN] \\u{202e}שגוי\u{2069}\n";
+        assert!(output.stdout.contains(group), "{output:?}");
+    }
     let shown = meta.home.run(&["jobs", "show", "1", "--json"]);
     for output in [set, shown] {
         let result = &output.json_lines()[0];

@@ -1,5 +1,7 @@
 //! What commands and other consoles with the same journal do shows by itself, without a key and without a message.
 
+use std::time::Duration;
+
 use pindesk::domain::clock::UtcTime;
 use pindesk::domain::outcome::DoubtReason;
 use pindesk::domain::standing::{NotSentReason, Standing};
@@ -73,4 +75,20 @@ fn a_job_that_another_process_left_is_resumed_here() {
     console.sees("2 numbers are left to send.").press('t').sees("Resume job 1?").confirm_with_digits("2");
     console.sees("set 2 failed 0 no answer 0 not sent 0").sees("100 % 2 of 2").sees("finished");
     assert_eq!([NOT_SET_ID, OTHER_NOT_SET_ID].map(|id| console.pins_sent(id).len()), [1, 1]);
+}
+
+#[test]
+fn a_job_that_was_stopped_here_is_resumed_here() {
+    let ids: Vec<_> = (1..=12).map(|n| format!("{}", 200_000_000_000_000_u64 + n)).collect();
+    let state = StateFixture::default();
+    state.record_unsent_job(&ids.iter().map(String::as_str).collect::<Vec<_>>());
+    let latency = Duration::from_secs(1);
+    let mut console = DriverOptions { state: Some(state), latency, ..DriverOptions::default() }.start();
+    console.sees("Read 60 numbers.").wait_until_journal_opens().press('b').sees("x cut short 0 of 12").enter();
+    console.sees("12 numbers are left to send.").press('t').sees("Resume job 1?").confirm_with_digits("12");
+    // Four are in flight at once.
+    console.sees("sending 4").press('x').sees("Stop job 1?").confirm().sees("cut short");
+    console.sees("set 4 failed 0 no answer 0 not sent 8").sees("t resume 8").press('t').sees("8 numbers get a new");
+    console.confirm_with_digits("8").sees("100 % 12 of 12").sees("finished");
+    assert!(ids.iter().all(|id| console.pins_sent(id).len() == 1), "each number got one PIN");
 }

@@ -2,6 +2,7 @@
 //!
 //! It reads nothing, and decides nothing about them.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -9,11 +10,13 @@ use serde::Serialize;
 use crate::cli::known_numbers::KnownNumbers;
 use crate::cli::output::job::ResultRecord;
 use crate::cli::output::result_fields::recorded_label;
+use crate::cli::output::table;
 use crate::cli::output::tally::Tally;
 use crate::domain::json_text::SCHEMA_VERSION;
 use crate::domain::standing::ChangeResult;
 use crate::domain::text::CleanText;
 use crate::journal::{JobNumber, JobStatus, JobSummary, PinSource, RecordedState};
+use crate::policy::error_catalog::{LabeledWords, meta_texts};
 
 /// A job as scripts see it. The counts from `set` to `no_answer` add up to `total`.
 #[derive(Serialize)]
@@ -155,4 +158,39 @@ pub(crate) fn with_result<T>(
             .with_names(known.get(number.number))
             .with_reply(number.api_error(), number.reply.http_status)
     })
+}
+
+/// Numbers that ended in the same way for the same reason.
+pub(crate) struct NumberGroup<'a> {
+    what: String,
+    pub(crate) numbers: Vec<&'a JobNumber>,
+}
+
+/// The numbers by what became of them and why.
+pub(crate) fn groups<'a>(numbers: impl IntoIterator<Item = &'a JobNumber>) -> Vec<NumberGroup<'a>> {
+    let mut groups: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for number in numbers {
+        let code = number.reply.code.map_or_else(String::new, |code| format!(" (code {code})"));
+        let reason = match number.explanation() {
+            Some(why) => format!(": {}{code}", why.summary),
+            None if number.state == RecordedState::NotApplied => format!(": {}", number.short_reason()),
+            None => String::new(),
+        };
+        groups.entry((recorded_label(number.state), reason)).or_default().push(number);
+    }
+    let group = |((label, reason), numbers)| NumberGroup { what: format!("{label}{reason}"), numbers };
+    groups.into_iter().map(group).collect()
+}
+
+impl NumberGroup<'_> {
+    /// Meta's words about the first of the numbers.
+    pub(crate) fn meta_texts(&self) -> Vec<LabeledWords> {
+        self.numbers.iter().find_map(|number| number.api_error()).map(meta_texts).unwrap_or_default()
+    }
+}
+
+/// Prints how many numbers a group has, what became of them, and Meta's words about the first.
+pub(crate) fn print_group(out: &mut impl Write, group: &NumberGroup<'_>) -> io::Result<()> {
+    writeln!(out, "\n{}: {}", table::numbers_label(group.numbers.len()), group.what)?;
+    group.meta_texts().iter().try_for_each(|LabeledWords { label, text }| writeln!(out, "  {label}: {text}"))
 }

@@ -2,7 +2,6 @@
 //!
 //! The text groups the numbers by what became of them; the CSV has a line for each. It changes nothing.
 
-use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 
 use clap::Args;
@@ -11,13 +10,11 @@ use crate::cli::arg_parsers;
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::known_numbers::KnownNumbers;
-use crate::cli::output::result_fields::recorded_label;
 use crate::cli::output::stdio::exit_code_after_print;
-use crate::cli::output::table;
-use crate::journal::{JobDetail, JobNumber, RecordedState};
+use crate::journal::JobDetail;
 use crate::numbers::record::ExportFormat;
 
-use super::record::{print_fields, tally};
+use super::record::{groups, print_fields, print_group, tally};
 
 #[derive(Debug, Args)]
 pub(crate) struct JobsReportArgs {
@@ -42,28 +39,13 @@ fn print_text(job: &JobDetail, known: &KnownNumbers) -> io::Result<()> {
     let mut out = io::stdout().lock();
     print_fields(&mut out, &job.summary)?;
     writeln!(out, "{}", tally(&job.summary).summary_text(job.summary.id))?;
-    for ((label, reason), numbers) in groups(&job.numbers) {
-        writeln!(out, "\n{}: {label}{reason}", table::numbers_label(numbers.len()))?;
-        for number in numbers {
+    for group in groups(&job.numbers) {
+        print_group(&mut out, &group)?;
+        for number in group.numbers {
             let [display, name] = known.cells(number.number);
             let trace = number.reply.trace_id.as_ref().map_or_else(String::new, |trace| format!("  trace {trace}"));
             writeln!(out, "  {}  {display}  {name}{trace}", number.number)?;
         }
     }
     Ok(())
-}
-
-/// The numbers by what became of them and why.
-fn groups(numbers: &[JobNumber]) -> BTreeMap<(&'static str, String), Vec<&JobNumber>> {
-    let mut groups: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for number in numbers {
-        let code = number.reply.code.map_or_else(String::new, |code| format!(" (code {code})"));
-        let reason = match number.explanation() {
-            Some(why) => format!(": {}{code}", why.summary),
-            None if number.state == RecordedState::NotApplied => format!(": {}", number.short_reason()),
-            None => String::new(),
-        };
-        groups.entry((recorded_label(number.state), reason)).or_default().push(number);
-    }
-    groups
 }

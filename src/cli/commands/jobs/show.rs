@@ -21,7 +21,9 @@ use crate::domain::standing::ChangeResult;
 use crate::domain::text::CleanText;
 use crate::journal::{JobDetail, JobNumber, JobStatus, JobSummary, JournalReader, PinSource, RecordedState};
 
-use super::record::{JobRecord, open_counts, pins_label, print_fields, state_label, tally, with_result};
+use super::record::{
+    JobRecord, groups, open_counts, pins_label, print_fields, print_group, state_label, tally, with_result,
+};
 
 #[derive(Debug, Args)]
 pub(crate) struct JobsListArgs {
@@ -193,6 +195,9 @@ fn print_job(
         let id = number.number;
         writeln!(out, "{}", result_row(&layout, id, known.get(id), recorded_cell(number.state), reason))?;
     }
+    // The rows have the messages already.
+    let groups = groups(numbers.iter().copied());
+    groups.iter().filter(|group| group.meta_texts().len() > 1).try_for_each(|group| print_group(out, group))?;
     let tally = tally(job);
     writeln!(out, "\n{}", tally.summary_text(job.id))?;
     if job.status == JobStatus::Running {

@@ -387,6 +387,7 @@ proptest! {
             prop_assert_eq!(&selected, &model.selected, "{:?}", event);
             let hidden = model.selected.iter().filter(|id| !model.visible.contains(id)).count();
             prop_assert_eq!((roster.selection().len(), roster.selection().hidden_count()), (selected.len(), hidden));
+            prop_assert_eq!(roster.selection().summary().hidden, hidden, "{:?}", event);
         }
         roster.apply_updates();
         model.apply_updates();

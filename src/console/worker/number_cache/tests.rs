@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::domain::change::ChangeId;
 use crate::domain::clock::Clock;
-use crate::domain::number::{TwoStep, Waba};
+use crate::domain::number::{PhoneNumberId, TwoStep, Waba};
 use crate::domain::standing::DoubtCause;
 use crate::jobs::Recorder;
 use crate::journal::{JournalKind, JournalOptions, Operator, UnresolvedChange};

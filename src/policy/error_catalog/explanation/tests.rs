@@ -26,12 +26,14 @@ fn every_step_fits_its_place() {
         KEEP_PIN,
         KEEP_BOTH_PINS,
         KEEP_OLDER_PIN,
+        CHECK_NETWORK_STEPS,
         FIX_TLS_STEPS,
         RESUME_JOB_STEPS,
         FIX_ID_STEPS,
         FIX_CAUSE_STEPS,
         FIX_UNKNOWN_STEPS,
         FIX_CONNECTION_STEPS,
+        REFRESH_LATER_STEPS,
     ];
     for step in steps.into_iter().flatten() {
         assert!(width(step) <= 74, "{step}");
