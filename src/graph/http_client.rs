@@ -17,7 +17,7 @@ use crate::graph::proxy::{EnvProxy, ProxyProblem};
 /// would put that PIN in doubt. Load balancers close idle connections after 60 s or more.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Why a [`Graph`] cannot be created. Nothing was sent.
+/// Why a client of the Graph API cannot be created. Nothing was sent.
 #[derive(Debug, thiserror::Error)]
 pub enum GraphSetupError {
     /// The CA file cannot be read.
