@@ -220,14 +220,14 @@ fn the_cursor_of_a_job_stays_on_its_number() {
 #[test]
 fn a_job_has_one_message_at_its_end_with_the_bell() {
     let mut console = AppFixture::with_bell((100, 24));
-    console.update(started(0..3)).sees("job 7 0 %");
+    console.update(started(0..3)).sees("job 7: 0 %");
     for index in 0..2 {
         console.update(progress(index, SENDING)).update(progress(index, ChangeState::Set(ONE_ATTEMPT)));
         console.assert_no_effects();
     }
-    console.sees("job 7 66 %").does_not_see("set at");
+    console.sees("job 7: 66 %").does_not_see("set at");
     console.update(progress(2, ChangeState::Failed(ONE_ATTEMPT, refused()))).assert_effects([ScreenCommand::Bell]);
-    console.sees("Job 7 ended: 2 set, 1 failed.").does_not_see("job 7 100 %");
+    console.sees("Job 7 ended: 2 set, 1 failed.").does_not_see("job 7: 100 %");
 }
 
 #[test]
@@ -238,7 +238,7 @@ fn a_pause_of_a_job_is_told_with_the_bell() {
     let pause = Pause { scope, cause: PauseCause::QuotaUsedUp, until };
     console.update(Msg::CallsPaused(pause)).assert_no_effects().sees("uk-retail is paused until");
     console.update(started(0..3)).update(Msg::CallsPaused(pause)).assert_effects([ScreenCommand::Bell]);
-    console.sees("Job 7: uk-retail is paused until").sees("job 7 0 %, 1 paused");
+    console.sees("Job 7: uk-retail is paused until").sees("job 7: 0 %, 1 paused");
     console.wait(Duration::from_mins(5)).does_not_see("1 paused");
 }
 
@@ -269,7 +269,7 @@ fn w_pauses_sending_and_continues() {
     start_sample_job(&mut console).press('w').assert_effects([WorkCommand::PauseSending]);
     console
         .sees("-- paused --")
-        .sees("job 7 0 %, paused")
+        .sees("job 7: 0 %, paused")
         .sees("You paused sending: every job of this console waits. w continues.")
         .sees("w go on");
     console.press('w').assert_effects([WorkCommand::ContinueSending]).sees("-- running --").sees("w pause");
@@ -285,7 +285,7 @@ fn w_sends_the_numbers_that_wait_for_the_operator() {
     console.sees("-- waits for you --").sees("Job 7 waits: 1 set.").key(Key::Ctrl('l')).press('j');
     console
         .sees("Look at the result. w goes on with 3, x ends the job.")
-        .sees("job 7 25 %, waits for you")
+        .sees("job 7: 25 %, waits for you")
         .sees("w go on");
     console.press('w').assert_effects([WorkCommand::SendHeld(JOB)]).sees("-- running --");
 }
@@ -399,5 +399,5 @@ fn the_title_and_the_page_count_alike_what_was_not_sent() {
     let mut console = console_with_own_job((100, 24), 4);
     let not_sent = ChangeState::NotSent(ONE_ATTEMPT, NotSentReason::Stopped);
     console.update(progress(0, ChangeState::Set(ONE_ATTEMPT))).update(progress(1, not_sent));
-    console.sees("job 7 25 %").sees("25 % 1 of 4");
+    console.sees("job 7: 25 %").sees("25 % 1 of 4");
 }
