@@ -20,7 +20,7 @@ use crate::journal::{JobStatus, PinSource};
 
 /// The first column and the width of the columns of a row.
 const NUMBER: (u16, usize) = (4, 17);
-const REQUEST: (u16, usize) = (23, 13);
+const REQUEST: (u16, usize) = (23, 14);
 const REASON: u16 = 38;
 
 /// The first line below the heading.

@@ -9,9 +9,9 @@ use crate::console::app::App;
 use crate::console::shared::{JobCounts, JobNumbers, JobPhase, OwnJob};
 use crate::console::theme::Role;
 use crate::domain::clock::UtcTime;
-use crate::domain::text::{format_count, format_duration};
+use crate::domain::text::format_count;
 use crate::journal::{JobStatus, PinSource};
-use crate::pace::Pause;
+use crate::pace::{Pause, time_left_label};
 use crate::policy::quota::{PauseCause, QuotaScope};
 
 /// The cells of the bar in a compact window, in windows of 80 columns, and in those with a pane.
@@ -251,10 +251,9 @@ fn paint_pause(app: &App, job: &JobNumbers, pause: &Pause, now: Instant, canvas:
         PauseCause::QuotaUsedUp => "quota used up".to_owned(),
     };
     let left = pause.until.instant.saturating_duration_since(now);
-    let minutes = Duration::from_mins(u64::try_from(left.as_millis().div_ceil(60_000)).unwrap_or(u64::MAX));
     let waiting = format_count(job.queued_in(pause.scope));
     let x = canvas.put(0, y, &format!("{label:<PAUSE_LABEL_WIDTH$}"), Role::Strong);
     let x = canvas.put(x + 2, y, "paused until", Role::Plain);
     let x = canvas.put(x + 1, y, &pause.until.utc.to_string(), Role::Strong);
-    canvas.put(x + 1, y, &format!("({}): {why}  {waiting} wait", format_duration(minutes)), Role::Plain);
+    canvas.put(x + 1, y, &format!("({}): {why}  {waiting} wait", time_left_label(left)), Role::Plain);
 }

@@ -2,7 +2,7 @@
 //!
 //! It draws nothing.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::console::app::App;
 use crate::console::input::keymap::{ListAction, Mode, QuickFilter, table};
@@ -327,9 +327,8 @@ pub(super) fn request_cell(state: &ChangeState, now: Instant, utc_now: UtcTime) 
             (StatusSymbol::InProgress, format!("retry {attempt} {seconds}s"), Role::Plain)
         }
         ChangeState::Paused { until, .. } => {
-            // The pause ends in this minute, or before: a minute that is over would look like a late one.
-            let minute = until.utc.plus(Duration::from_secs(59));
-            (StatusSymbol::Queued, format!("paused {}", minute.format_hour_minute()), Role::Plain)
+            // The minute in which the pause ends.
+            (StatusSymbol::Queued, format!("paused {}", until.utc.format_hour_minute()), Role::Plain)
         }
         ChangeState::Set(completion) => {
             let role = if completion.at.day() == utc_now.day() { Role::Success } else { Role::Plain };

@@ -401,3 +401,13 @@ fn the_title_and_the_page_count_alike_what_was_not_sent() {
     console.update(progress(0, ChangeState::Set(ONE_ATTEMPT))).update(progress(1, not_sent));
     console.sees("job 7: 25 %").sees("25 % 1 of 4");
 }
+
+#[test]
+fn a_job_tells_the_last_seconds_of_a_pause() {
+    let mut console = console_with_own_job((80, 24), 4);
+    let (scope, until) = (QuotaScope::Waba(Some(waba().id)), console.now.plus(Duration::from_mins(5)));
+    console.update(Msg::CallsPaused(Pause { scope, cause: PauseCause::QuotaUsedUp, until }));
+    console.update(progress(0, ChangeState::Paused { until, in_doubt: false })).press('f').sees(". paused 14:08 ");
+    console.sees("uk-retail paused until 14:08:09 UTC (5 min)").wait(Duration::from_mins(4)).sees("UTC (60 s)");
+    console.wait(Duration::from_secs(58)).sees("UTC (2 s)").wait(Duration::from_secs(1)).sees("UTC (1 s)");
+}

@@ -79,8 +79,8 @@ fn a_paused_change_says_until_when_and_does_not_count() {
     let before = texts(&console).len();
     let until = console.now.plus(Duration::from_mins(17));
     console.set_change_state(0, ChangeState::Paused { until, in_doubt: false });
-    // The column has whole minutes: the one in which the pause is over.
-    console.sees(&format!("Setting +1 555-010-0140: paused until {}.", until.utc)).sees(". paused 14:21");
+    // The column has whole minutes: the one in which the pause ends.
+    console.sees(&format!("Setting +1 555-010-0140: paused until {}.", until.utc)).sees(". paused 14:20");
     assert_eq!((wakes_in(&console), texts(&console).len()), (None, before));
     console.set_change_state(0, ChangeState::Paused { until, in_doubt: true });
     console.sees(&format!("Setting +1 555-010-0140: no answer yet, paused until {}.", until.utc));
