@@ -411,3 +411,19 @@ fn a_job_tells_the_last_seconds_of_a_pause() {
     console.sees("uk-retail paused until 14:08:09 UTC (5 min)").wait(Duration::from_mins(4)).sees("UTC (60 s)");
     console.wait(Duration::from_secs(58)).sees("UTC (2 s)").wait(Duration::from_secs(1)).sees("UTC (1 s)");
 }
+
+#[test]
+fn a_job_tells_which_numbers_left_to_send_were_refused() {
+    let cases: [(&[RecordedState], &str); 3] = [
+        (&[SET, RecordedState::NotStarted], "1 number is left to send. t resumes the job."),
+        (&[SET, FAILED], "1 number is left to send, refused before. t resumes the job."),
+        (
+            &[FAILED, RecordedState::NotStarted, FAILED],
+            "3 numbers are left to send, 2 of them refused before. t resumes",
+        ),
+    ];
+    for (states, sentence) in cases {
+        let mut console = console((80, 24));
+        open_job(&mut console, sample_job(JobStatus::Interrupted, states)).sees(sentence);
+    }
+}
