@@ -427,3 +427,13 @@ fn a_job_tells_which_numbers_left_to_send_were_refused() {
         open_job(&mut console, sample_job(JobStatus::Interrupted, states)).sees(sentence);
     }
 }
+
+#[test]
+fn a_job_that_has_ended_cannot_be_stopped() {
+    let mut console = console_with_own_job((80, 24), 1);
+    console.press('x').sees("Stop job 7?").sees("y stop the job").sees("n let it go on");
+    console.update(progress(0, ChangeState::Set(ONE_ATTEMPT))).sees("Job 7 has ended").sees("Nothing is left to stop.");
+    console.does_not_see("stop the job").does_not_see("let it go on").sees("n back");
+    console.press('k').sees("Press n to go back.").press('n').assert_effects([WorkCommand::ReadJob(JOB)]);
+    assert_eq!(console.app.mode(), Mode::Job);
+}
