@@ -43,13 +43,10 @@ pub(super) enum JobActivity {
 impl JobActivity {
     pub(super) fn of(app: &App, job: &JobNumbers) -> Self {
         let counts = counts(app, job);
-        match app.own_jobs().get(job.summary().id) {
-            Some(own) if own.is_held() => Self::Held,
-            Some(_) if app.own_jobs().is_paused() => Self::PausedByOperator,
-            Some(_) if counts.waiting() > 0 && counts.open() == counts.waiting() => {
-                if app.own_jobs().limits().is_empty() { Self::Running } else { Self::Limited }
-            }
-            Some(_) => Self::Running,
+        let all_wait = counts.waiting() > 0 && counts.open() == counts.waiting();
+        match app.own_jobs().get(job.summary().id).map(|own| Self::of_own(app, own)) {
+            Some(Self::Running) if all_wait && !app.own_jobs().limits().is_empty() => Self::Limited,
+            Some(activity) => activity,
             None => match job.summary().status {
                 JobStatus::Running if job.counts().open() > 0 => Self::RunningElsewhere,
                 // Its last number has just ended here, and it is being read again.
@@ -57,6 +54,17 @@ impl JobActivity {
                 JobStatus::Running => Self::Ended(JobStatus::Finished),
                 status @ (JobStatus::Finished | JobStatus::Interrupted) => Self::Ended(status),
             },
+        }
+    }
+
+    /// The state of a job of this process, as far as it can be told without its numbers: the limits of Meta are left out.
+    pub(super) fn of_own(app: &App, own: &OwnJob) -> Self {
+        if own.is_held() {
+            Self::Held
+        } else if app.own_jobs().is_paused() {
+            Self::PausedByOperator
+        } else {
+            Self::Running
         }
     }
 

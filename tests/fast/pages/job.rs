@@ -107,12 +107,12 @@ pub(super) fn console(size: (u16, u16)) -> AppFixture {
 }
 
 /// This process reports a new state of a number of job 7.
-fn progress(index: usize, state: ChangeState) -> Msg {
+pub(super) fn progress(index: usize, state: ChangeState) -> Msg {
     let number: PhoneNumberId = number_id(index);
     Msg::ProgressReceived(vec![Progress { job: Some(JOB), change: None, number, state, source: ProgressSource::Own }])
 }
 
-const SENDING: ChangeState = ChangeState::Sending { attempt: 1, in_doubt: false };
+pub(super) const SENDING: ChangeState = ChangeState::Sending { attempt: 1, in_doubt: false };
 
 pub(super) fn started(numbers: Range<usize>) -> Msg {
     Msg::JobStarted { job: JOB, numbers: numbers.map(number_id).collect(), send_first: None }

@@ -1,0 +1,50 @@
+//! The jobs of this process in the list of jobs.
+
+use pindesk::console::app::Msg;
+use pindesk::domain::change::ChangeState;
+use pindesk::domain::standing::NotSentReason;
+use pindesk::journal::{JobStatus, RecordedState};
+
+use super::job::{JOB, SENDING, console, progress, refused, start_sample_job, started};
+use super::jobs::{FAILED, SET, job};
+use crate::support::app_fixture::{AppFixture, ONE_ATTEMPT, number_id};
+
+const SET_NOW: ChangeState = ChangeState::Set(ONE_ATTEMPT);
+
+/// Job 7 of so many numbers, whose first one was set and whose others wait for the operator.
+fn hold_job(console: &mut AppFixture, numbers: usize) -> &mut AppFixture {
+    let ids = (0..numbers).map(number_id).collect();
+    console.update(Msg::JobStarted { job: JOB, numbers: ids, send_first: Some(1) });
+    for index in 0..numbers {
+        console.update(progress(index, ChangeState::Queued));
+    }
+    console.update(progress(0, SET_NOW))
+}
+
+/// Opens the list of jobs, in which the journal has these counts of job 7.
+fn list_job<'c>(console: &'c mut AppFixture, counts: &[(RecordedState, usize)]) -> &'c mut AppFixture {
+    console.press('b').update(Msg::JobsRead(Some(vec![job(JOB.get(), 60, JobStatus::Running, counts)])))
+}
+
+#[test]
+fn the_list_tells_what_an_own_job_gave_up() {
+    let mut console = console((120, 36));
+    let gave_up = ChangeState::NotSent(ONE_ATTEMPT, NotSentReason::Stopped);
+    console.update(started(0..6)).update(progress(0, ChangeState::Failed(ONE_ATTEMPT, refused())));
+    for index in 1..5 {
+        console.update(progress(index, gave_up.clone()));
+    }
+    console.update(progress(5, SENDING));
+    list_job(&mut console, &[(FAILED, 1), (RecordedState::Running, 1), (RecordedState::NotStarted, 4)]);
+    console.sees("Job 7 is running here: 1 failed, 4 not sent, 1 to go.").sees("> 7 running 1 of 6 0 1 0 4 ana@web1");
+}
+
+#[test]
+fn the_list_names_the_keys_of_a_job_that_waits() {
+    let mut console = console((80, 24));
+    list_job(hold_job(&mut console, 4), &[(SET, 1), (RecordedState::NotStarted, 3)]);
+    console.sees("> 7 waits for you 1 of 4").sees("Job 7 waits for you (Enter, then w goes on, x stops): 3 to go.");
+    let mut console = self::console((80, 24));
+    start_sample_job(&mut console).press('w').press('q');
+    console.sees("> 7 paused 0 of 4").sees("Job 7 is paused (Enter, then w continues): 4 to go.");
+}
