@@ -1,13 +1,16 @@
-//! The jobs of this process in the list of jobs.
+//! The jobs of this process in the list of jobs, and what a cancelled end says of them.
+
+use std::time::Duration;
 
 use pindesk::console::app::Msg;
+use pindesk::console::effect::WorkCommand;
 use pindesk::domain::change::ChangeState;
 use pindesk::domain::standing::NotSentReason;
 use pindesk::journal::{JobStatus, RecordedState};
 
 use super::job::{JOB, SENDING, console, progress, refused, start_sample_job, started};
 use super::jobs::{FAILED, SET, job};
-use crate::support::app_fixture::{AppFixture, ONE_ATTEMPT, number_id};
+use crate::support::app_fixture::{AppFixture, ONE_ATTEMPT, READING_TIME, number_id};
 
 const SET_NOW: ChangeState = ChangeState::Set(ONE_ATTEMPT);
 
@@ -47,4 +50,20 @@ fn the_list_names_the_keys_of_a_job_that_waits() {
     let mut console = self::console((80, 24));
     start_sample_job(&mut console).press('w').press('q');
     console.sees("> 7 paused 0 of 4").sees("Job 7 is paused (Enter, then w continues): 4 to go.");
+}
+
+#[test]
+fn a_cancelled_end_tells_only_what_was_queued() {
+    let until = console((80, 24)).now.instant + Duration::from_secs(8);
+    let (nothing, unsent) = ("Nothing was queued.", "What was still queued was not sent.");
+    for (state, expected) in [
+        (SENDING, nothing),
+        (ChangeState::Queued, unsent),
+        (ChangeState::Waiting { attempt: 2, until, in_doubt: false, error: None }, unsent),
+    ] {
+        let mut console = console((80, 24));
+        console.update(started(0..2)).update(progress(0, SENDING)).update(progress(1, state)).press('q');
+        console.wait(READING_TIME).press('y').assert_effects([WorkCommand::StopSending]).press('n');
+        console.sees(&format!("You did not quit. {expected}"));
+    }
 }
