@@ -1,9 +1,9 @@
-//! The jobs of this process in the list of jobs, and what a cancelled end says of them.
+//! The jobs of this process in the list of jobs, and what the console says of them before it hides or quits.
 
 use std::time::Duration;
 
 use pindesk::console::app::Msg;
-use pindesk::console::effect::WorkCommand;
+use pindesk::console::effect::{ScreenCommand, WorkCommand};
 use pindesk::domain::change::ChangeState;
 use pindesk::domain::standing::NotSentReason;
 use pindesk::journal::{JobStatus, RecordedState};
@@ -50,6 +50,48 @@ fn the_list_names_the_keys_of_a_job_that_waits() {
     let mut console = self::console((80, 24));
     start_sample_job(&mut console).press('w').press('q');
     console.sees("> 7 paused 0 of 4").sees("Job 7 is paused (Enter, then w continues): 4 to go.");
+}
+
+#[test]
+fn a_hidden_screen_says_that_a_job_waits_for_the_operator() {
+    let mut console = console((80, 24));
+    hold_job(&mut console, 3).press('z').does_not_see("Work continues");
+    console.sees("Job 7 waits for you: 2 requests wait to be sent. Nothing of this is sent until you continue.");
+    console.sees("The access token stays in memory until all of this is done.").does_not_see("drops the access token");
+    console.set_change_state(3, SENDING).sees("Work continues: 1 request is in flight.");
+    console.sees("Job 7 waits for you: 2 requests wait to be sent.").sees("The access token stays in memory");
+}
+
+#[test]
+fn a_hidden_screen_says_that_the_operator_paused_sending() {
+    let mut console = console((80, 24));
+    start_sample_job(&mut console);
+    for index in 0..4 {
+        console.update(progress(index, ChangeState::Queued));
+    }
+    console.press('w').press('z').does_not_see("Work continues");
+    console.sees("You paused sending: 4 requests wait to be sent. Nothing more is sent until you continue.");
+    console.sees("The access token stays in memory until all of this is done.").does_not_see("drops the access token");
+}
+
+#[test]
+fn the_question_before_quitting_says_that_everything_has_ended() {
+    let mut console = console((80, 24));
+    console.update(started(0..2)).update(progress(0, SENDING)).update(progress(1, SENDING)).press('q');
+    console.sees("Quit while work is unfinished?").update(progress(0, SET_NOW)).update(progress(1, SET_NOW));
+    console.sees("Everything has ended. Quit?").sees("No request is in flight, and no PIN is in doubt.");
+    console.wait(READING_TIME).press('y').assert_effects([ScreenCommand::Quit]);
+}
+
+#[test]
+fn the_question_before_quitting_tells_what_becomes_of_a_job() {
+    let (waits, resumable) = ("waits for sent requests (up to 35 s)", "The job can be resumed later.");
+    let mut console = console((80, 24));
+    hold_job(&mut console, 3).press('q').sees("2 requests wait to be sent.").does_not_see("35 s");
+    console.sees("If you quit now, pindesk sends none of them. The job can be resumed later. What was set stays set.");
+    console.update(progress(1, SENDING)).sees("1 request is in flight, 1 more is queued.").sees(waits).sees(resumable);
+    console.update(progress(1, SET_NOW)).sees("If you quit now, pindesk does not send it.");
+    console.update(progress(2, SENDING)).sees(waits).does_not_see(resumable);
 }
 
 #[test]
