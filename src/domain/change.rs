@@ -248,6 +248,15 @@ pub struct LastSet {
     pub escrow_keys: Option<u16>,
 }
 
+impl LastSet {
+    /// True if a status that was read later says that there is no PIN: then someone turned two-step verification off,
+    /// outside of what shares the journal. A status that was read soon after may be older than the PIN.
+    #[must_use]
+    pub fn was_turned_off(&self, two_step: TwoStep, read_at: Option<UtcTime>) -> bool {
+        two_step == TwoStep::NotSet && read_at.is_some_and(|read_at| read_at > self.at.plus(LATE_ARRIVAL_WINDOW))
+    }
+}
+
 impl SendHistory {
     /// Attempts that may have been made; 1 if it is not known.
     #[must_use]

@@ -33,6 +33,7 @@ mod quitting;
 mod recording;
 mod refreshing;
 mod selection;
+mod turned_off;
 mod snapshots;
 mod window_sizes;
 mod many_pins;

@@ -126,11 +126,16 @@ impl App {
         if !is_open {
             return None;
         }
-        if shown.is_some() {
-            return self.shared.jobs.open.take_stale().map(|id| WorkCommand::ReadJob(id).into());
+        let read = if shown.is_some() {
+            self.shared.jobs.open.take_stale().map(WorkCommand::ReadJob)
+        } else {
+            let is_due = matches!(self.page, Page::Jobs(_)) && self.shared.jobs.list.take_stale();
+            is_due.then_some(WorkCommand::ReadJobs)
+        };
+        if read.is_some() {
+            self.shared.jobs.read_at = self.shared.last_update.map(|now| now.instant);
         }
-        let is_due = matches!(self.page, Page::Jobs(_)) && self.shared.jobs.list.take_stale();
-        is_due.then(|| WorkCommand::ReadJobs.into())
+        read.map(Into::into)
     }
 }
 

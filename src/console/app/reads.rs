@@ -7,6 +7,7 @@ use crate::console::effect::Effect;
 use crate::console::go::{Destination, Step};
 use crate::console::pages::{Page, PageEvent};
 use crate::console::shared::{Connection, TokenProblem};
+use crate::domain::change::ChangeState;
 use crate::domain::clock::TimePoint;
 use crate::domain::number::{Number, PhoneNumberId, Waba};
 use crate::domain::outcome::ReadFailure;
@@ -138,7 +139,12 @@ impl App {
                 let summary = Explanation::for_unread_number(&failure).summary;
                 let label = self.label(&id);
                 self.shared.messages.forget_status(id);
-                self.shared.messages.push(now.utc, format!("{label} could not be read: {summary}."));
+                // The read after a PIN was set must not look like the end of that change.
+                let set = match self.shared.roster.change(&id) {
+                    Some(ChangeState::Set(completion)) => format!("{label} was set at {}. ", completion.at),
+                    Some(_) | None => String::new(),
+                };
+                self.shared.messages.push(now.utc, format!("{set}{label} could not be read: {summary}."));
                 self.shared.note_read_failure(&failure, now);
                 Vec::new()
             }

@@ -2,13 +2,16 @@
 //!
 //! There is no tick: a screen on which nothing changes never wakes the process.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::App;
 use crate::console::effect::{Effect, WorkCommand};
 use crate::console::pages::Page;
 use crate::console::shared::{Connection, RETRY_INTERVAL, next_countdown_change};
 use crate::domain::clock::TimePoint;
+
+/// How soon a killed process is noticed while its job is shown.
+const JOB_CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
 impl App {
     /// When the screen changes or pindesk retries something without a key; `None` if never.
@@ -27,8 +30,18 @@ impl App {
         let pause = self.roster.next_pause_end();
         // The title counts the limits while a job runs.
         let limit = self.shared.jobs.own.newest_of_many().and_then(|_| self.shared.jobs.own.next_limit_end());
-        let timers = [page, details, retry, countdown, count, pause, limit, self.next_hide_event(), self.next_day()];
+        let (hide, day, check) = (self.next_hide_event(), self.next_day(), self.next_job_check());
+        let timers = [page, details, retry, countdown, count, pause, limit, hide, day, check];
         timers.into_iter().flatten().min()
+    }
+
+    /// When the jobs that are shown are read again, because another process works on one of them: if that process is
+    /// killed, it writes nothing.
+    fn next_job_check(&self) -> Option<Instant> {
+        let open = if let Page::Job(page) = &self.page { Some(page.id) } else { None };
+        let is_shown = open.is_some() || matches!(self.page, Page::Jobs(_));
+        let has_other_process = is_shown && self.shared.jobs.shows_other_process(open);
+        Some(self.shared.jobs.read_at.filter(|_| has_other_process)? + JOB_CHECK_INTERVAL)
     }
 
     /// When a time on the screen is no longer of today; `None` if none is.
@@ -43,6 +56,10 @@ impl App {
         if !self.hides_numbers() {
             effects.extend(self.update_pane_when_due(now.instant));
             effects.extend(self.retry_connection(now));
+            if self.next_job_check().is_some_and(|check| check <= now.instant) {
+                self.shared.jobs.list.mark_stale();
+                self.shared.jobs.open.mark_stale();
+            }
         }
         effects
     }

@@ -121,7 +121,7 @@ impl ConfirmManyPage {
         self.answer = Some(match self.typed.submit(&mut self.guard, now.instant, &expected, 1) {
             Submission::Ignored(why) => why,
             Submission::Incomplete => "Type how many numbers first.",
-            Submission::Wrong => "That is not the number. Nothing was sent.",
+            Submission::Wrong => "That is not the count. Nothing was sent.",
             Submission::TooManyWrong => {
                 shared.messages.push(now.utc, "Canceled: the count was wrong 5 times. Nothing was sent.");
                 return Step::back();
@@ -203,7 +203,7 @@ impl PageBehavior for ConfirmManyPage {
 
     fn on_paste(mut self, _text: &str, _shared: &mut Shared, now: TimePoint) -> Step<Self> {
         self.guard.restart(now.instant);
-        self.answer = Some("Too fast: that looked like a paste. Press the key again.");
+        self.answer = Some("Too fast: that looked like a paste. Type the count by hand.");
         Step::stay(self)
     }
 

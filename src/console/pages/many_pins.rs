@@ -15,7 +15,7 @@ use crate::console::input::keymap::{KeyTable, ManyPinsAction, table};
 use crate::console::many_pins::{FIRST_ONE_ABOVE, FormRow, ManyPinsDraft, ManyPinsRequest, PinKind};
 use crate::console::pin_form::PinField;
 use crate::console::shared::{Environment, Shared};
-use crate::domain::batch_plan::FrozenBatch;
+use crate::domain::batch_plan::{FrozenBatch, LeftOutReason};
 use crate::domain::clock::TimePoint;
 use crate::domain::number::PhoneNumberId;
 use crate::domain::pin::PinChoice;
@@ -24,6 +24,7 @@ use crate::domain::pin::PinChoice;
 const NEEDS_ESCROW: &str = "Different PINs need a file to save them in. Set escrow.recipients in the config, or choose \
                             the same PIN for every number.";
 const NO_NUMBER_LEFT: &str = "No number is left that a PIN can be sent to.";
+const ALL_ON: &str = "All that are left have a PIN, or may. Tick \"Already on\" to replace them.";
 
 /// The form.
 #[derive(Debug)]
@@ -93,7 +94,9 @@ impl ManyPinsPage {
         self.refresh_batch(shared);
         let frozen = self.draft.frozen().clone();
         if frozen.plan().count() == 0 {
-            self.answer = Some(NO_NUMBER_LEFT);
+            let is_choice = |reason| matches!(reason, LeftOutReason::On | LeftOutReason::Unknown);
+            let can_replace = frozen.plan().left_out_counts().any(|(reason, _)| is_choice(reason));
+            self.answer = Some(if can_replace { ALL_ON } else { NO_NUMBER_LEFT });
             return Step::stay(self);
         }
         match self.choose_pins(&frozen, shared) {

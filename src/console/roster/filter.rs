@@ -12,8 +12,8 @@ use memchr::memmem;
 use super::Roster;
 use super::change_states::ChangeStates;
 use super::filter_words::{
-    FilterKey, NumberState, SplitWord, closest_key, request_keyword, split_word, state_of_phrase, state_of_word,
-    strip_negation,
+    FilterKey, NumberState, SplitWord, TURNED_OFF, closest_key, request_keyword, split_word, state_of_phrase,
+    state_of_word, strip_negation,
 };
 use super::pauses::ScopePauses;
 use super::row_store::{RowStore, to_lower};
@@ -90,6 +90,8 @@ enum Predicate {
     Requests(Vec<Option<&'static str>>),
     /// The PIN was last set today, whatever became of a request after that.
     SetToday,
+    /// The PIN was set here, and two-step verification was turned off elsewhere after that.
+    TurnedOff,
     /// The PIN is due, or is not.
     Due(bool),
     /// Part of the phone number ID.
@@ -202,6 +204,7 @@ impl Filter {
             Predicate::NumberStart(_)
             | Predicate::Waba(_)
             | Predicate::SetToday
+            | Predicate::TurnedOff
             | Predicate::Due(_)
             | Predicate::Id(_) => false,
         })
@@ -209,7 +212,9 @@ impl Filter {
 
     /// True if a new day, or a PIN that is set, can add or remove a row.
     pub(super) fn depends_on_today(&self) -> bool {
-        self.terms.iter().any(|term| matches!(term.predicate, Predicate::SetToday | Predicate::Due(_)))
+        self.terms
+            .iter()
+            .any(|term| matches!(term.predicate, Predicate::SetToday | Predicate::TurnedOff | Predicate::Due(_)))
     }
 
     /// The first part of a WABA's name or ID that the filter asks for and none of these WABAs has.
@@ -224,6 +229,7 @@ impl Filter {
             | Predicate::NumberStart(_)
             | Predicate::Requests(_)
             | Predicate::SetToday
+            | Predicate::TurnedOff
             | Predicate::Due(_)
             | Predicate::Id(_) => None,
         })
@@ -260,6 +266,7 @@ impl Filter {
             | Predicate::Waba(_)
             | Predicate::Requests(_)
             | Predicate::SetToday
+            | Predicate::TurnedOff
             | Predicate::Due(_)
             | Predicate::Id(_) => None,
         });
@@ -285,6 +292,7 @@ impl Predicate {
         };
         let values = key.matching_values(value);
         let predicate = match key {
+            FilterKey::TwoStep if values == [TURNED_OFF] => Some(Self::TurnedOff),
             FilterKey::TwoStep => [TwoStep::On, TwoStep::NotSet, TwoStep::Unknown]
                 .into_iter()
                 .find(|two_step| values.contains(&two_step.filter_value()))
@@ -343,6 +351,11 @@ impl Predicate {
             Self::SetToday => {
                 for (hit, slot) in hits.iter_mut().zip(0..) {
                     *hit = store.is_set_on(slot, store.today());
+                }
+            }
+            Self::TurnedOff => {
+                for (hit, slot) in hits.iter_mut().zip(0..) {
+                    *hit = store.is_turned_off(slot);
                 }
             }
             Self::Due(is_due) => {
@@ -454,8 +467,11 @@ mod tests {
 
     #[test]
     fn a_bad_value_is_refused_with_the_valid_ones() {
-        assert_eq!(error_text("acme -two-step:offf"), "\"two-step:offf\" is not a value: on, not-set, unknown.");
-        assert_eq!(error_text("Two:off"), "\"two:off\" is not a value: on, not-set, unknown.");
+        assert_eq!(
+            error_text("acme -two-step:offf"),
+            "\"two-step:offf\" is not a value: on, not-set, unknown, turned-off."
+        );
+        assert_eq!(error_text("Two:off"), "\"two:off\" is not a value: on, not-set, unknown, turned-off.");
         assert_eq!(
             error_text("request:"),
             "Finish the word: request: failed, no-answer, not-sent, queued, set, sending, retry, paused, resolved, none."

@@ -46,7 +46,7 @@ impl FilterKey {
     #[must_use]
     pub const fn values(self) -> &'static [&'static str] {
         match self {
-            Self::TwoStep => &["on", "not-set", "unknown"],
+            Self::TwoStep => &["on", "not-set", "unknown", TURNED_OFF],
             Self::Request => &[
                 "failed",
                 "no-answer",
@@ -108,6 +108,9 @@ impl FilterKey {
 
 /// The screen counts numbers "in doubt", and earlier versions wrote `settled`.
 const REQUEST_ALIASES: [(&str, &str); 2] = [("in-doubt", ChangeResult::NoAnswer.keyword()), ("settled", "resolved")];
+
+/// The value of `two-step:` for numbers that were set here and then turned off elsewhere.
+pub(super) const TURNED_OFF: &str = "turned-off";
 
 /// The value of `request:` for numbers without a change.
 const REQUEST_NONE: &str = "none";

@@ -220,6 +220,12 @@ impl RowStore {
         self.last_sets.insert(id, slot, last_set);
     }
 
+    /// True if the PIN of a row was set here, and two-step verification was turned off elsewhere after that.
+    pub(super) fn is_turned_off(&self, slot: u32) -> bool {
+        let (two_step, read_at) = (self.two_step(slot), self.rows[slot as usize].read_at);
+        self.last_set(slot).is_some_and(|last_set| last_set.was_turned_off(two_step, read_at))
+    }
+
     /// True if the PIN of a row was last set on this day, as in [`UtcTime::day`].
     pub(super) fn is_set_on(&self, slot: u32, day: u32) -> bool {
         self.last_set(slot).is_some_and(|last_set| last_set.at.day() == day)

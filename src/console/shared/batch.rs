@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 use super::Shared;
 use crate::domain::batch_plan::{Batch, Candidate, Obstacle};
-use crate::domain::change::ChangeState;
+use crate::domain::change::{ChangeState, DoubtEnd, Resolution};
 use crate::domain::clock::{TimePoint, UtcTime};
 use crate::domain::number::{Number, PhoneNumberId, TwoStep};
 
@@ -31,6 +31,8 @@ impl Shared {
     pub(in crate::console) fn candidate(&self, mut number: Number, is_hidden: bool) -> Candidate {
         if self.is_set_since_read(&number) {
             number.two_step = TwoStep::On;
+        } else if self.is_read_before_doubt_ended(&number) {
+            number.two_step = TwoStep::Unknown;
         }
         let obstacle = self.obstacle(&number);
         Candidate { number, is_hidden, obstacle }
@@ -69,6 +71,18 @@ impl Shared {
         } else {
             self.sent_elsewhere.remove(&id);
         }
+    }
+
+    /// True if a doubt about the number was resolved by a note, and its status is from before: the PIN may be in force.
+    fn is_read_before_doubt_ended(&self, number: &Number) -> bool {
+        let Some(ChangeState::Resolved(_, DoubtEnd { at, how: Resolution::Manual })) = self.roster.change(&number.id)
+        else {
+            return false;
+        };
+        // Until then the request could still arrive.
+        let arrived = self.in_doubt_list.late_arrival(&number.id).map(|allowed_from| allowed_from.utc);
+        let ended = arrived.map_or(*at, |arrived| arrived.max(*at));
+        number.read_at.is_none_or(|read_at| read_at <= ended)
     }
 
     fn known(&self, number: &Number) -> Number {

@@ -14,9 +14,12 @@ pub use own_jobs::{OwnJob, OwnJobs};
 
 pub(in crate::console) use own_jobs::JobMilestone;
 
+use std::time::Instant;
+
 use super::Shared;
+use crate::domain::change::JobId;
 use crate::domain::number::Number;
-use crate::journal::JobNumber;
+use crate::journal::{JobNumber, JobStatus, JobSummary};
 use crate::policy::quota::QuotaScope;
 
 /// The state of the pages of jobs, which outlives them.
@@ -25,6 +28,19 @@ pub(in crate::console) struct JobsState {
     pub(in crate::console) list: JobList,
     pub(in crate::console) own: OwnJobs,
     pub(in crate::console) open: OpenJob,
+    /// When jobs were read last.
+    pub(in crate::console) read_at: Option<Instant>,
+}
+
+impl JobsState {
+    /// True if a job that is shown runs in another process. `open` is the job whose page is shown, `None` for the list.
+    pub(in crate::console) fn shows_other_process(&self, open: Option<JobId>) -> bool {
+        let runs_elsewhere = |job: &JobSummary| job.status == JobStatus::Running && self.own.get(job.id).is_none();
+        match open {
+            Some(_) => self.open.numbers().is_some_and(|job| runs_elsewhere(job.summary())),
+            None => self.list.summaries().unwrap_or_default().iter().any(runs_elsewhere),
+        }
+    }
 }
 
 impl Shared {

@@ -14,7 +14,7 @@ impl Shared {
         let (count, hidden) = (selection.len(), selection.hidden_count());
         let key = self.keymap.key_label(&table::LIST, &ListAction::SetPin);
         let all = format_count(count);
-        let effect = if count == 1 { format!("{key} sets its PIN.") } else { format!("{key} asks about all {all}.") };
+        let effect = if count == 1 { format!("{key} asks about it.") } else { format!("{key} asks about all {all}.") };
         let text = match (count, hidden) {
             (0, _) => "No number is selected.".to_owned(),
             (_, 0) => format!("{all} selected. {effect}"),

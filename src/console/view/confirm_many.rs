@@ -13,10 +13,11 @@ use crate::console::many_pins::PinKind;
 use crate::console::pages::confirm_many::ConfirmManyPage;
 use crate::console::shared::Environment;
 use crate::console::theme::Role;
+use crate::domain::clock::UtcTime;
 use crate::domain::text::{count_numbers, format_count};
 use crate::journal::RecentJob;
 
-/// The most jobs that the question names.
+/// The most jobs that the question names, each with its count.
 const MAX_RECENT_JOBS: usize = 2;
 
 pub(super) fn sheet(app: &App, page: &ConfirmManyPage, now: Instant) -> Sheet {
@@ -95,8 +96,8 @@ fn add_consequences(sheet: &mut Sheet, page: &ConfirmManyPage) {
         sheet.text("pindesk cannot turn it off.");
     } else {
         sheet.text(&format!(
-            "This turns two-step verification on for all {count}. pindesk cannot turn it off: only WhatsApp Manager can, \
-             number by number."
+            "After this two-step verification is on for all {count}. pindesk cannot turn it off: only WhatsApp Manager \
+             can, number by number."
         ));
         sheet.text("The list is fixed: numbers found later are not added.");
     }
@@ -105,13 +106,22 @@ fn add_consequences(sheet: &mut Sheet, page: &ConfirmManyPage) {
     }
 }
 
-/// Adds which jobs set some of the numbers lately: the list may be chosen twice by mistake.
+/// Adds which jobs set some of the numbers lately: the list may be chosen twice by mistake. Many jobs are told in one
+/// line, so that none of their numbers is left out.
 fn add_recent_jobs(sheet: &mut Sheet, app: &App, page: &ConfirmManyPage) {
-    for RecentJob { job, count, last } in page.recent.newest_first().take(MAX_RECENT_JOBS) {
-        let is_today = last.day() == app.utc_now().day();
-        let at = if is_today { last.format_hour_minute() } else { last.format_date_time() };
-        let verb = if count == 1 { "was" } else { "were" };
-        let text = format!("{} of them {verb} set by job {job} at {at} UTC.", format_count(count));
+    let time = |at: UtcTime| {
+        if at.day() == app.utc_now().day() { at.format_hour_minute() } else { at.format_date_time() }
+    };
+    let were = |count: usize| format!("{} of them {}", format_count(count), if count == 1 { "was" } else { "were" });
+    let mut jobs = page.recent.newest_first();
+    if jobs.len() > MAX_RECENT_JOBS {
+        let (numbers, count) = (were(page.recent.numbers()), jobs.len());
+        let last = jobs.map(|job| job.last).max().map(time).unwrap_or_default();
+        let text = format!("{numbers} set by {count} jobs in the last 24 hours, the last at {last} UTC.");
+        return sheet.styled_text(&text, Role::Strong);
+    }
+    for RecentJob { job, count, last } in jobs.by_ref() {
+        let text = format!("{} set by job {job} at {} UTC.", were(count), time(last));
         sheet.styled_text(&text, Role::Strong);
     }
 }

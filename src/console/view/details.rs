@@ -104,6 +104,10 @@ pub(super) fn add_details(sheet: &mut Sheet, app: &App, number: &Number, now: In
 pub(super) fn add_two_step(sheet: &mut Sheet, app: &App, number: &Number, format: impl Fn(UtcTime) -> String) {
     let (_, two_step, role) = status::two_step_cell(number.two_step);
     sheet.state_field("Two-step", two_step, role, &format!(", {}", status::two_step_age(app, number, format)));
+    let last_set = app.roster().get(&number.id).and_then(|row| row.last_set);
+    if last_set.is_some_and(|last_set| last_set.was_turned_off(number.two_step, number.read_at)) {
+        sheet.styled_field("Turned off", "outside pindesk, after it was last set here", Role::Strong);
+    }
 }
 
 /// Adds where the PIN is that was last set here: the commonest question.

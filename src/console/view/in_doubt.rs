@@ -130,6 +130,8 @@ fn candidates_label(details: &InDoubtDetails, now: TwoStep) -> String {
         (TwoStep::NotSet, _) => format!("one of {count} PINs, or none"),
         (TwoStep::On, 2) => "this PIN, or the one before".to_owned(),
         (TwoStep::On, _) => format!("one of {count} PINs, including the one before"),
+        // The same holds here: a PIN that was on before the tries would have been read as on.
+        (TwoStep::Unknown, 2) if now == TwoStep::On => "this PIN, or another".to_owned(),
         (TwoStep::Unknown, 2) => "this PIN, the one before, or none".to_owned(),
         (TwoStep::Unknown, _) => format!("one of up to {count} PINs, or none"),
     }
@@ -162,7 +164,7 @@ pub(super) const fn pin_location_short(details: &InDoubtDetails) -> &'static str
 /// Which PINs may be in force, in few columns for a table, as [`candidates_label`] says in full. The count includes a PIN that was set before.
 pub(super) fn candidates_short(details: &InDoubtDetails, now: TwoStep) -> String {
     match (details.two_step_before, details.candidate_count) {
-        (TwoStep::NotSet, 1) if now == TwoStep::On => "this one or another".to_owned(),
+        (TwoStep::NotSet, 1) | (TwoStep::Unknown, 2) if now == TwoStep::On => "this one or another".to_owned(),
         (TwoStep::NotSet, 1) => "this one or none".to_owned(),
         (TwoStep::On, 2) => "this one or the old".to_owned(),
         (TwoStep::Unknown, 2) => "this one, old or none".to_owned(),

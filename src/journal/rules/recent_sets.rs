@@ -18,6 +18,7 @@ const WINDOW: Duration = Duration::from_hours(24);
 pub struct RecentSets {
     /// How many each job set, and when the last of them.
     by_job: BTreeMap<JobId, (usize, UtcTime)>,
+    numbers: usize,
 }
 
 /// What a job set of a list.
@@ -43,12 +44,21 @@ impl RecentSets {
         let mut recent = Self::default();
         // A set in the future is from a wrong clock, and would be asked about for as long as that clock was ahead.
         let is_recent = |set: &JobSet| set.at <= now && numbers.contains(&set.number);
+        let mut distinct = HashSet::new();
         for set in sets.into_iter().filter(is_recent) {
+            distinct.insert(set.number);
             let (count, last) = recent.by_job.entry(set.job).or_insert((0, set.at));
             *count += 1;
             *last = set.at.max(*last);
         }
+        recent.numbers = distinct.len();
         recent
+    }
+
+    /// How many numbers of the list were set, each counted once.
+    #[must_use]
+    pub const fn numbers(&self) -> usize {
+        self.numbers
     }
 
     /// True if no number of the list was set lately.
@@ -78,6 +88,7 @@ mod tests {
         let recent = RecentSets::count(&listed, sets, at(60));
         let job = |job, count, second| RecentJob { job: JobId::new(job), count, last: at(second) };
         assert_eq!(recent.newest_first().collect::<Vec<_>>(), [job(6, 1, 30), job(5, 2, 10)]);
+        assert_eq!(recent.numbers(), 2);
         assert!(!recent.is_empty() && RecentSets::count(&listed, [set(5, 3, 1)], at(60)).is_empty());
     }
 }

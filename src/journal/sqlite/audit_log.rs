@@ -2,8 +2,9 @@
 
 use rusqlite::{Connection, OptionalExtension as _};
 
+use crate::domain::standing::ChangeResult;
 use crate::domain::text::CleanText;
-use crate::journal::audit::{AuditProblem, ChainHead, ChainVerifier, SavedHead};
+use crate::journal::audit::{AuditProblem, ChainHead, ChainVerifier, SavedHead, THROTTLED_OUTCOME};
 use crate::journal::error::StorageError;
 
 /// The head of the hash chain.
@@ -49,13 +50,13 @@ fn unmatched_rows(db: &Connection) -> rusqlite::Result<Vec<i64>> {
             WHEN 'intent' THEN (change, number) NOT IN (SELECT c.change, c.number FROM changes c WHERE c.seq = told.seq)
             WHEN 'try' THEN (change, number) NOT IN (SELECT t.change, c.number FROM tries t
                 JOIN changes c USING (change) WHERE t.seq = told.seq)
-            WHEN 'outcome' THEN (change, outcome) NOT IN (
+            WHEN 'outcome' THEN (change, CASE outcome WHEN ?1 THEN ?2 ELSE outcome END) NOT IN (
                 SELECT o.change, o.kind FROM outcomes o WHERE o.seq = told.seq)
             WHEN 'settled' THEN (change, outcome) NOT IN (
                 SELECT s.change, s.how FROM settlements s WHERE s.seq = told.seq)
             ELSE 0 END
         ORDER BY seq",
     )?
-    .query_map([], |row| row.get(0))?
+    .query_map([THROTTLED_OUTCOME, ChangeResult::NotSent.as_str()], |row| row.get(0))?
     .collect()
 }

@@ -231,7 +231,7 @@ impl Explanation {
                 FIX_CAUSE_STEPS,
             ),
             NotSentReason::AppRefused(detail) => (
-                "stopped: Meta would refuse every request",
+                "stopped: Meta refused another number",
                 format!("Meta refused another number for a reason that holds for every request: {detail}.").into(),
                 FIX_CAUSE_STEPS,
             ),
@@ -247,7 +247,7 @@ impl Explanation {
                 RESUME_JOB_STEPS,
             ),
             NotSentReason::WabaRefused(detail) => (
-                "stopped: Meta refuses all numbers of this WABA",
+                "stopped: Meta refused a number of this WABA",
                 format!("Meta refused another number of this WABA for a reason that holds for all of them: {detail}.")
                     .into(),
                 FIX_CAUSE_STEPS,

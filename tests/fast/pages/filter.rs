@@ -49,17 +49,20 @@ fn half_a_word_keeps_the_rows_and_cannot_be_applied() {
     console.key(Key::Enter).sees("Not applied. Finish the word: request:").sees("~ of 4");
     assert_eq!((console.app.mode(), console.app.filter()), (Mode::Filter, "support re"));
     console.key(Key::Ctrl('u')).type_text("support two-step:").key(Key::Backspace).key(Key::Backspace);
-    assert_eq!(message_line(&console), "Finish the word: two-step: on  not-set  unknown      Tab completes");
+    assert_eq!(
+        message_line(&console),
+        "Finish the word: two-step: on  not-set  unknown  turned-off      Tab completes"
+    );
 }
 
 #[test]
 fn a_key_without_a_value_is_unfinished_wherever_it_is() {
     let mut console = console();
     console.press('/').type_text("two-step:");
-    assert_eq!(message_line(&console), "Finish the word: two-step: on  not-set  unknown");
+    assert_eq!(message_line(&console), "Finish the word: two-step: on  not-set  unknown  turned-off");
     console.type_text(" acme").sees("~ of 4");
-    assert_eq!(message_line(&console), "Finish the word: two-step: on, not-set, unknown.");
-    console.key(Key::Enter).sees("Not applied. Finish the word: two-step: on, not-set, unknown.");
+    assert_eq!(message_line(&console), "Finish the word: two-step: on, not-set, unknown, turned-off.");
+    console.key(Key::Enter).sees("Not applied. Finish the word: two-step: on, not-set, unknown, turned-off.");
     assert_eq!((console.app.mode(), console.app.filter()), (Mode::Filter, "t"));
     console.key(Key::Ctrl('u')).sees("4 of 4");
 }
@@ -87,9 +90,12 @@ fn a_list_without_rows_says_why() {
 fn a_wrong_word_is_told_at_once_and_keeps_the_rows() {
     let mut console = console();
     console.press('/').type_text("acme two:of").sees("~ of 4");
-    assert_eq!(message_line(&console), "\"two:of\" is not a value: on, not-set, unknown.");
+    assert_eq!(message_line(&console), "\"two:of\" is not a value: on, not-set, unknown, turned-off.");
     assert_eq!((visible(&console), console.app.filter()), (1, "acme two:o"));
-    console.key(Key::Enter).sees("Not applied. \"two:of\" is not a value: on, not-set, unknown.").sees("~ of 4");
+    console
+        .key(Key::Enter)
+        .sees("Not applied. \"two:of\" is not a value: on, not-set, unknown, turned-off.")
+        .sees("~ of 4");
     assert_eq!(console.app.mode(), Mode::Filter);
     console.key(Key::Backspace).key(Key::Enter);
     assert_eq!((visible(&console), console.app.filter()), (1, "acme two:o"));

@@ -1,6 +1,7 @@
 //! The list of jobs: what it shows of each, and when it reads the journal.
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
 
 use pindesk::console::app::Msg;
 use pindesk::console::effect::WorkCommand;
@@ -120,10 +121,22 @@ fn jobs_are_read_only_while_their_list_is_shown() {
 
 #[test]
 fn an_open_list_of_jobs_wakes_nothing() {
-    let console = console_with_jobs((80, 24), varied_jobs());
+    let ended = varied_jobs().into_iter().filter(|job| job.status != JobStatus::Running).collect();
+    let console = console_with_jobs((80, 24), ended);
     let without_jobs = AppFixture::loaded((80, 24), recording_with_escrow());
     let wake = |console: &AppFixture| console.app.next_wake(console.now.instant).map(|wake| wake - console.now.instant);
     assert_eq!(wake(&console), wake(&without_jobs), "only the hidden screen");
+}
+
+#[test]
+fn a_running_job_of_another_process_is_checked() {
+    let mut console = console_with_jobs((80, 24), varied_jobs());
+    console.wait(Duration::from_secs(4)).assert_no_effects();
+    // A killed process writes nothing, so nothing else would tell.
+    console.wait(Duration::from_secs(1)).assert_effects([WorkCommand::ReadJobs]);
+    let cut_short = varied_jobs().into_iter().map(|job| JobSummary { status: JobStatus::Interrupted, ..job });
+    console.update(Msg::JobsRead(Some(cut_short.collect()))).does_not_see("running");
+    console.wait(Duration::from_mins(1)).assert_no_effects();
 }
 
 #[test]

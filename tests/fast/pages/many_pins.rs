@@ -76,6 +76,9 @@ fn the_form_leaves_out_what_must_not_be_sent() {
     console.set_change_state(0, SENDING).set_in_doubt(2, |_| {}).open_many_pins([0, 1, 2, 3, 9]);
     console.sees("Set PINs for 1 number").sees("Left out 4 1 on, 1 being sent, 1 in doubt, 1 no longer listed");
     console.update(moved_elsewhere(3, SENDING)).sees("Set PINs for 0 numbers").sees("1 being sent by another pindesk");
+    let replace = "All that are left have a PIN, or may. Tick \"Already on\" to replace them.";
+    console.key(Key::Enter).sees(replace).assert_no_effects().key(Key::Down).press(' ');
+    console.set_change_state(1, SENDING).update(Msg::RefreshFinished { refresh_id: 1 });
     console.key(Key::Enter).sees("No number is left that a PIN can be sent to.").assert_no_effects();
 }
 
@@ -87,7 +90,11 @@ fn a_resolved_doubt_is_left_out_while_its_request_may_arrive() {
     console.set_in_doubt(2, |details| details.new_pin_allowed_from = allowed_from);
     console.set_change_state(2, ChangeState::Resolved(ONE_ATTEMPT, end));
     console.open_many_pins(0..4).sees("Left out 2 1 on, 1 its last request may still arrive");
-    console.wait(Duration::from_mins(5)).update(Msg::RefreshFinished { refresh_id: 1 }).sees("Left out 1 1 on");
+    // Then its status is not known: it was read before the doubt ended.
+    console.wait(Duration::from_mins(5)).update(Msg::RefreshFinished { refresh_id: 1 });
+    console.sees("Left out 2 1 on, 1 unknown");
+    let read = Number { read_at: Some(console.now.utc.plus(Duration::from_secs(1))), ..number(2) };
+    console.update(Msg::NumberRead { id: number_id(2), result: Ok(read) }).sees("Left out 1 1 on");
 }
 
 #[test]
@@ -176,7 +183,7 @@ fn any_separator_counts_and_a_wrong_number_does_not() {
     let mut console = question((80, 24));
     console.sees("[wait]").press('3').sees("Keys typed before this question are ignored.");
     for wrong in ["4", "33", "30", "2"] {
-        type_count(&mut console, wrong).sees("That is not the number. Nothing was sent.").assert_no_effects();
+        type_count(&mut console, wrong).sees("That is not the count. Nothing was sent.").assert_no_effects();
     }
     type_count(&mut console, "4").sees("Canceled: the count was wrong 5 times. Nothing was sent.").assert_no_effects();
     assert_eq!(console.app.mode(), Mode::List);
@@ -208,7 +215,7 @@ fn a_number_that_changes_leaves_the_question_which_asks_again() {
         let mut console = question((80, 24));
         console.wait(READING_TIME).press('3').update(msg).sees("Set PINs for 2 numbers?").sees("[wait]");
         console.sees(&format!("+1 555-010-0142 is left out: {reason}. Count again."));
-        type_count(&mut console, "3").sees("That is not the number.").assert_no_effects();
+        type_count(&mut console, "3").sees("That is not the count.").assert_no_effects();
         type_count(&mut console, "2").assert_effects([start_job(&[0, 3], PinChoice::Random, None, None)]);
     }
 }
@@ -251,6 +258,23 @@ fn a_list_that_was_set_lately_is_told_and_counted_again() {
 }
 
 #[test]
+fn many_jobs_that_set_the_list_lately_are_told_in_one_line() {
+    let mut console = question((80, 24));
+    let numbers = HashSet::from([0, 2, 3].map(number_id));
+    let set = |job, index| pindesk::journal::JobSet { job: JobId::new(job), number: number_id(index), at: START_TIME };
+    let sets = [set(4, 0), set(4, 2), set(4, 3), set(5, 0), set(6, 2)];
+    let recent = RecentSets::count(&numbers, sets, START_TIME);
+    console.update(Msg::RecentSetsRead { question_id: 1, recent });
+    console.sees("3 of them were set by 3 jobs in the last 24 hours, the last at 14:03 UTC.");
+}
+
+#[test]
+fn a_form_without_numbers_says_how_to_replace_pins() {
+    let mut console = AppFixture::loaded((120, 24), recording_with_escrow());
+    console.open_many_pins([1]).key(Key::Enter).sees("Tick \"Already on\" to replace them.").assert_no_effects();
+}
+
+#[test]
 fn esc_returns_to_the_form_as_it_was_left() {
     let mut console = form((80, 24));
     console.key(Key::Up).type_text("TICKET-7").key(Key::Up).press(' ').key(Key::Enter).key(Key::Esc);
@@ -285,8 +309,8 @@ fn the_longest_question_shows_its_counts_field_and_answer() {
     let set = |job| pindesk::journal::JobSet { job: JobId::new(job), number: number_id(0), at: START_TIME };
     let recent = RecentSets::count(&HashSet::from([number_id(0)]), [set(5), set(6), set(7)], START_TIME);
     console.update(Msg::RecentSetsRead { question_id: 1, recent });
-    type_count(&mut console, "5").sees("That is not the number. Nothing was sent.").sees("Numbers 4 not set 3");
-    console.sees("Type how many numbers, then Enter [_]").sees("1 of them was set by job 7 at 14:03 UTC.");
+    type_count(&mut console, "5").sees("That is not the count. Nothing was sent.").sees("Numbers 4 not set 3");
+    console.sees("Type how many numbers, then Enter [_]").sees("1 of them was set by 3 jobs in the last 24 hours");
     console.sees("The old PIN of 1 number stops working at once").does_not_see("job 5");
 }
 

@@ -38,7 +38,7 @@ fn space_selects_and_moves_down() {
     assert_eq!(message_line(&console), "2 selected. p asks about all 2.");
     console.key(Key::Up).press(' ');
     assert_selected(&console, [0]);
-    assert_eq!(message_line(&console), "1 selected. p sets its PIN.");
+    assert_eq!(message_line(&console), "1 selected. p asks about it.");
     console.press('n').does_not_see("* +1");
     assert_eq!(message_line(&console), "No number is selected.");
 }
@@ -53,7 +53,7 @@ fn hidden_numbers_are_always_counted() {
     console.key(Key::Esc).press('1').sees("3 of 4 4 selected, 1 hidden");
     assert_eq!(message_line(&console), "4 selected: 1 of them is hidden by the filter. p asks about all 4.");
     console.press('n').press('1').key(Key::Home).press(' ').press('/').type_text("support").key(Key::Enter);
-    assert_eq!(message_line(&console), "1 selected: it is hidden by the filter. p sets its PIN.");
+    assert_eq!(message_line(&console), "1 selected: it is hidden by the filter. p asks about it.");
     console.update(Msg::Resized(Size { width: 40, height: 10 })).press('j').sees("/ support 1 selected, 1 hidden");
     console.key(Key::Esc).press('j').sees("1 selected");
 }

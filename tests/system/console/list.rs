@@ -86,7 +86,10 @@ fn an_unknown_filter_word_suggests_the_right_one() {
     console.enter().sees("Unknown word");
     assert_eq!(console.app().mode(), Mode::Filter, "an invalid filter cannot be applied");
     console.esc().sees_all(&["All 60 numbers"]);
-    console.press('/').type_text("two-step:off").sees("\"two-step:off\" is not a value: on, not-set, unknown.");
+    console
+        .press('/')
+        .type_text("two-step:off")
+        .sees("\"two-step:off\" is not a value: on, not-set, unknown, turned-off.");
 }
 
 #[test]

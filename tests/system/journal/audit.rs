@@ -7,10 +7,11 @@ use std::time::Duration;
 use pindesk::domain::change::Resolution;
 use pindesk::domain::clock::UtcTime;
 use pindesk::domain::outcome::{DoubtReason, ReplyForm};
-use pindesk::domain::standing::Standing;
+use pindesk::domain::standing::{NotSentReason, Standing};
 use pindesk::domain::text::CleanText;
 use pindesk::journal::{
     AuditAction, AuditEvent, AuditProblem, AuditRow, ClaimedIdentity, Journal, JournalOptions, JournalReader, Operator,
+    OutcomeRecord,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -189,6 +190,24 @@ async fn an_intact_audit_verifies_and_filters_by_time() {
         if row.sequence == 3 { Err("enough") } else { Ok(()) }
     });
     assert_eq!((result.expect("readable"), seen), (Err("enough"), vec![1, 2, 3]));
+}
+
+#[tokio::test]
+async fn a_throttled_request_does_not_break_the_audit() {
+    let fixture = JournalFixture::new();
+    let (journal, _) = fixture.open();
+    let job = journal.start_job(job_plan(&[1])).await.expect("recorded");
+    let intent = fixture.intent(job, 1, START_TIME);
+    journal.record_intent(intent.clone()).await.expect("recorded");
+    let throttled = Standing::NotSent(NotSentReason::Throttled(Box::new(api_error())));
+    let record = OutcomeRecord { will_retry: true, ..outcome_record(&intent, throttled, START_TIME) };
+    journal.record_outcome(record).await.expect("recorded");
+    let row = audit_rows(&fixture).pop().expect("a row");
+    assert_eq!(row.outcome, Some(CleanText::new("throttled")));
+    let reader = JournalReader::open(&fixture.state_dir()).expect("a journal");
+    assert_eq!(reader.verify_audit().expect("readable").map(|verified| verified.rows), Ok(4));
+    tamper(&fixture, "UPDATE outcomes SET kind = 'set'");
+    assert_eq!(broken_rows(&fixture).len(), 1);
 }
 
 #[tokio::test]

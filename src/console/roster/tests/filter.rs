@@ -309,7 +309,7 @@ fn tab_completes_the_word_at_the_cursor() {
 #[test]
 fn the_start_of_a_key_shows_its_values() {
     let completion = three().complete_filter("two", 3);
-    let values = ["on", "not-set", "unknown"].map(str::to_owned).to_vec();
+    let values = ["on", "not-set", "unknown", "turned-off"].map(str::to_owned).to_vec();
     let completed = Some(("two-step:".to_owned(), 9));
     assert_eq!(completion, FilterCompletion { key: Some(FilterKey::TwoStep), values, completed });
 }

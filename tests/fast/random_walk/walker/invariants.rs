@@ -13,6 +13,7 @@ use pindesk::domain::change::ChangeState;
 use pindesk::domain::number::{PhoneNumberId, TwoStep};
 use pindesk::domain::pin::{Pin, PinChoice};
 use pindesk::domain::pin_plan::PinPlan;
+use pindesk::journal::JobStatus;
 use ratatui::buffer::{Buffer, Cell};
 
 use super::{PIN_SHOWN_FOR, QUIET_TIME, Walker};
@@ -276,7 +277,14 @@ impl Walker {
         });
         // The title and the page of a job show its limits, and for how many minutes.
         let has_limits = self.app.own_jobs().is_any_worked_on() && !self.app.own_jobs().limits().is_empty();
+        // A killed process writes nothing, so its job is read again while it is shown.
+        let is_running = |status: JobStatus| status == JobStatus::Running;
+        let mut listed = self.app.job_list().summaries().unwrap_or_default().iter();
+        let is_listed = matches!(self.app.page(), Page::Jobs(_)) && listed.any(|job| is_running(job.status));
+        let open = self.app.open_job().numbers().filter(|_| matches!(self.app.page(), Page::Job(_)));
+        let checks_job = is_listed || open.is_some_and(|job| is_running(job.summary().status));
         let has_reason = is_midnight
+            || checks_job
             || has_limits
             || is_pause_end
             || self.shows_a_pin()

@@ -5,6 +5,7 @@ use pindesk::console::effect::{Effect, WorkCommand};
 use pindesk::console::shared::Message;
 use pindesk::domain::change::{ChangeId, ChangeState, JobId, LastSet, Progress, ProgressSource};
 use pindesk::domain::clock::UtcTime;
+use pindesk::domain::number::PhoneNumberId;
 use pindesk::domain::operator::OperatorName;
 use pindesk::domain::text::CleanText;
 use pindesk::journal::{NumberRecord, RecordedChange};
@@ -18,6 +19,14 @@ fn operator() -> OperatorName {
 
 const fn last_set(at: UtcTime, by: OperatorName) -> LastSet {
     LastSet { at, by, escrow_keys: Some(2) }
+}
+
+/// What a message of the journal leaves as it is.
+pub(super) struct BeforeJournalMsg {
+    newest: Option<Message>,
+    running: usize,
+    /// The numbers of the message that a page asks about.
+    asked_about: Vec<PhoneNumberId>,
 }
 
 impl Walker {
@@ -51,26 +60,33 @@ impl Walker {
         Msg::NumberRecordsLoaded(numbers.iter().map(record).collect())
     }
 
-    /// The newest message, and every state, before a message of the journal; `None` for another message.
-    pub(super) fn before_journal_msg(&self, msg: &Msg) -> Option<(Option<Message>, usize)> {
-        let is_of_journal = if let Msg::ProgressReceived(progress) = msg {
-            progress.iter().any(|progress| progress.source != ProgressSource::Own)
+    /// What must stay as it is before a message of the journal; `None` for another message.
+    pub(super) fn before_journal_msg(&self, msg: &Msg) -> Option<BeforeJournalMsg> {
+        let numbers: Vec<_> = if let Msg::ProgressReceived(progress) = msg {
+            let is_of_journal = progress.iter().any(|progress| progress.source != ProgressSource::Own);
+            is_of_journal.then(|| progress.iter().map(|progress| progress.number).collect())?
+        } else if let Msg::NumberRecordsLoaded(records) = msg {
+            records.iter().map(|record| record.number).collect()
         } else {
-            matches!(msg, Msg::NumberRecordsLoaded(_))
+            return None;
         };
-        let newest = || (self.app.messages().newest_first().next().cloned(), self.app.running_count());
-        is_of_journal.then(newest)
+        Some(BeforeJournalMsg {
+            newest: self.app.messages().newest_first().next().cloned(),
+            running: self.app.running_count(),
+            asked_about: numbers.into_iter().filter(|id| self.app.is_asked_about(id)).collect(),
+        })
     }
 
     /// What others did is shown, but not announced: no message, no bell, and no request but a refresh of a number that a
     /// page asks about. It neither starts nor ends a change of this process.
-    pub(super) fn check_nothing_announced(&self, before: Option<(Option<Message>, usize)>, effects: &[Effect]) {
-        let Some((message, running)) = before else { return };
-        assert_eq!(self.app.messages().newest_first().next(), message.as_ref(), "announced what others did");
+    pub(super) fn check_nothing_announced(&self, before: Option<BeforeJournalMsg>, effects: &[Effect]) {
+        let Some(BeforeJournalMsg { newest, running, asked_about }) = before else { return };
+        assert_eq!(self.app.messages().newest_first().next(), newest.as_ref(), "announced what others did");
         assert_eq!(self.app.running_count(), running);
         let is_read = |effect: &Effect| match effect {
             Effect::Work(WorkCommand::ReadHistory(_)) => true,
-            Effect::Work(WorkCommand::RefreshNumberAfter { number, .. }) => self.app.is_asked_about(&number.id),
+            // The page may have closed, because no other number was left.
+            Effect::Work(WorkCommand::RefreshNumberAfter { number, .. }) => asked_about.contains(&number.id),
             Effect::Work(_) | Effect::Screen(_) => false,
         };
         assert!(effects.iter().all(is_read), "{effects:?}");
