@@ -153,7 +153,8 @@ fn paint_progress(app: &App, canvas: &mut Canvas<'_>, y: u16, columns: usize) {
 pub(super) fn paint_message(app: &App, canvas: &mut Canvas<'_>) {
     let y = canvas.height().saturating_sub(2);
     let Page::Filter(page) = app.page() else { return canvas.draw_message_line(app) };
-    if app.hide_warning().is_some() {
+    // A hint answers the last key: an Enter of a paste, for example, was not taken.
+    if app.hide_warning().is_some() || app.messages().current_hint().is_some() {
         return canvas.draw_message_line(app);
     }
     paint_filter_message(&page.message(app.roster()), canvas, y);

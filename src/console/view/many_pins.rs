@@ -141,7 +141,8 @@ fn left_text(share: &WabaShare, left: Option<CallsLeft>) -> String {
     let Some(CallsLeft { left, per_hour }) = left else { return "how many are left is not known yet".to_owned() };
     let count = |calls: u64| format_count(usize::try_from(calls).unwrap_or(usize::MAX));
     let waits = if usize::try_from(left).is_ok_and(|left| left < share.numbers) { ": waits" } else { "" };
-    format!("{} of {} left{waits}", count(left), count(per_hour))
+    // Meta tells a percentage. How many calls it is of is an estimate.
+    format!("about {} left (limit taken as {}){waits}", count(left), count(per_hour))
 }
 
 /// Adds where the PINs will be saved.

@@ -1,6 +1,7 @@
 //! The filter line while it is typed, and the filters of one key.
 
 use pindesk::console::app::Msg;
+use pindesk::console::input::decoder::PastedText;
 use pindesk::console::input::key::Key;
 use pindesk::console::input::keymap::{Mode, QuickFilter};
 use pindesk::console::roster::QuickCounts;
@@ -176,4 +177,12 @@ fn a_search_after_a_quick_filter_starts_anew() {
     assert_eq!(console.app.filter(), "support uk");
     console.press('1').press('/').type_text("x").key(Key::Esc);
     assert_eq!(console.app.filter(), "two-step:not-set");
+}
+
+#[test]
+fn an_enter_that_was_pasted_with_a_filter_is_told() {
+    let mut console = console();
+    console.press('/').update(Msg::Pasted(PastedText::new("acme retail\r".to_owned()))).sees("/ acme retail");
+    assert!(message_line(&console).contains("so Enter was not taken. Press Enter."), "{}", message_line(&console));
+    console.press('s').does_not_see("so Enter was not taken");
 }

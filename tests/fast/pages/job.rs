@@ -346,6 +346,14 @@ fn numbers_that_were_refused_before_the_start_have_ended() {
 }
 
 #[test]
+fn a_doubt_that_a_pause_holds_back_needs_attention() {
+    let mut console = console_with_own_job((80, 24), 2);
+    let until = console.now.plus(Duration::from_mins(17));
+    console.update(progress(0, ChangeState::Paused { until, in_doubt: false })).does_not_see("+1 555-010-0140");
+    console.update(progress(0, ChangeState::Paused { until, in_doubt: true })).sees("+1 555-010-0140");
+}
+
+#[test]
 fn a_number_that_was_checked_needs_no_attention() {
     let mut console = console((100, 24));
     open_job(&mut console, sample_job(JobStatus::Finished, &[SET, RecordedState::Resolved]));

@@ -65,7 +65,9 @@ fn the_form_counts_what_it_sends_and_what_it_leaves_out() {
     console.sees("In flight 8 at once").sees("Quota uk-retail 3 calls, how many are left is not known yet");
     console.sees("Each PIN is saved to the escrow first (2 keys can open it).");
     let left = CallsLeft { left: 2, per_hour: 5_000 };
-    console.update(Msg::CallsLeftRead(vec![(waba().id, Some(left))])).sees("uk-retail 3 calls, 2 of 5,000 left: waits");
+    console
+        .update(Msg::CallsLeftRead(vec![(waba().id, Some(left))]))
+        .sees("uk-retail 3 calls, about 2 left (limit taken as 5,000): waits");
     console.key(Key::Down).press(' ').sees("Set PINs for 4 numbers").sees("Left out 0");
     console.sees("Already on [x] also replace the PIN of the 1 that is on");
 }

@@ -101,10 +101,9 @@ impl JobRow {
     /// True if someone has to look at it, or will have to if its retries fail.
     fn needs_attention(&self, is_running: bool) -> bool {
         match self.phase(is_running) {
-            JobPhase::Failed | JobPhase::NoAnswer => true,
-            JobPhase::Waiting | JobPhase::WaitingInDoubt => {
-                matches!(self.live.as_deref(), Some(ChangeState::Waiting { .. }))
-            }
+            // Its PIN may be in force, also while a pause holds back the next try.
+            JobPhase::Failed | JobPhase::NoAnswer | JobPhase::WaitingInDoubt => true,
+            JobPhase::Waiting => matches!(self.live.as_deref(), Some(ChangeState::Waiting { .. })),
             JobPhase::Set | JobPhase::Resolved | JobPhase::Sending | JobPhase::Queued | JobPhase::NotSent => false,
         }
     }
