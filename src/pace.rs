@@ -76,6 +76,31 @@ impl fmt::Debug for Pace {
     }
 }
 
+/// How long a pause still takes, for an operator: in whole seconds, or if it is longer, in whole minutes. Rounded up, and
+/// at least a second.
+#[must_use]
+pub fn time_left_label(left: Duration) -> String {
+    let seconds = left.as_millis().div_ceil(1_000).max(1);
+    if seconds < u128::from(SECONDS_BELOW.as_secs()) {
+        format!("{seconds} s")
+    } else {
+        format!("{} min", seconds.div_ceil(60))
+    }
+}
+
+/// When [`time_left_label`] says something else of a pause until this time; `None` if the pause has ended.
+#[must_use]
+pub fn next_time_left_change(until: std::time::Instant, now: std::time::Instant) -> Option<std::time::Instant> {
+    let left = until.checked_duration_since(now).filter(|left| !left.is_zero())?;
+    let shown_seconds = u64::try_from(left.as_millis().div_ceil(1_000)).ok()?;
+    let next = if shown_seconds <= SECONDS_BELOW.as_secs() {
+        shown_seconds - 1
+    } else {
+        (shown_seconds.div_ceil(60) - 1) * 60
+    };
+    until.checked_sub(Duration::from_secs(next))
+}
+
 impl Pause {
     /// What is paused, until when and why, for an operator. `label` is the name of the WABA or number.
     #[must_use]
@@ -86,12 +111,7 @@ impl Pause {
             PauseCause::Throttled(code) => format!("Meta asks to go slower (code {code})"),
             PauseCause::QuotaUsedUp => "the calls for this hour are used up".to_owned(),
         };
-        let left = now.until(self.until.utc);
-        let left = if left < SECONDS_BELOW {
-            format!("{} s", left.as_secs().max(1))
-        } else {
-            format!("{} min", left.as_secs().div_ceil(60))
-        };
+        let left = time_left_label(now.until(self.until.utc));
         format!("{what} {verb} paused until {} ({left}): {why}.", self.until.utc)
     }
 
@@ -412,5 +432,22 @@ mod tests {
             assert_eq!(pause.sentence(label, now), expected);
             assert_eq!(pause.end_sentence(label), format!("{what} {goes} on: the pause has ended."));
         }
+    }
+
+    #[test]
+    fn each_change_of_the_time_left_is_known_before() {
+        let mut now = Instant::now().into_std();
+        let until = now + Duration::from_millis(180_500);
+        let mut labels = vec![time_left_label(until - now)];
+        while let Some(next) = next_time_left_change(until, now) {
+            let left_before = until - next + Duration::from_millis(1);
+            assert_eq!(Some(&time_left_label(left_before)), labels.last());
+            now = next;
+            labels.push(time_left_label(until - now));
+        }
+        let minutes = ["4 min", "3 min", "2 min"].map(str::to_owned).into_iter();
+        // The label of the end is that of its last second.
+        let seconds = (1..120).rev().chain([1]).map(|seconds| format!("{seconds} s"));
+        assert_eq!(labels, minutes.chain(seconds).collect::<Vec<_>>());
     }
 }

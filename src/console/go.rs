@@ -168,6 +168,8 @@ pub enum QuitReason {
     Operator {
         /// The numbers with a PIN that would be lost, as the question named them.
         warned_numbers: Vec<PhoneNumberId>,
+        /// True if something was not sent yet, and is not sent because of that.
+        had_unsent: bool,
     },
     /// A signal.
     Signal,

@@ -25,6 +25,7 @@ mod journal_updates;
 mod locale;
 mod number_changes;
 mod open_issues;
+mod own_jobs;
 mod pauses;
 mod pin_form;
 mod questions;

@@ -126,7 +126,7 @@ impl App {
     /// lost.
     fn quit_when_idle(&mut self, now: TimePoint) -> Vec<Effect> {
         let Page::ShuttingDown(page) = &self.page else { return Vec::new() };
-        let QuitReason::Operator { warned_numbers } = &page.reason else { return Vec::new() };
+        let QuitReason::Operator { warned_numbers, .. } = &page.reason else { return Vec::new() };
         if self.running_count() > 0 {
             return Vec::new();
         }

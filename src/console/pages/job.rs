@@ -2,7 +2,7 @@
 //!
 //! The numbers are shared, because progress keeps them up to date. The job goes on when the page closes.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::PageBehavior;
 use crate::console::effect::{ScreenCommand, WorkCommand};
@@ -16,6 +16,7 @@ use crate::domain::number::PhoneNumberId;
 use crate::domain::pin::PinChoice;
 use crate::domain::text::{count_numbers, format_count};
 use crate::journal::PinSource;
+use crate::pace::next_time_left_change;
 
 /// How many numbers one key refreshes at most: each is a call that counts against the quota of its WABA.
 const MAX_REFRESHED_AT_ONCE: usize = 1_000;
@@ -232,8 +233,7 @@ impl PageBehavior for JobPage {
 
     fn next_wake(&self, shared: &Shared, now: Instant) -> Option<Instant> {
         shared.jobs.own.get(self.id)?;
-        // The minutes of a pause are whole ones.
-        shared.jobs.own.limits().iter().filter_map(|pause| next_minute_change(pause.until.instant, now)).min()
+        shared.jobs.own.limits().iter().filter_map(|pause| next_time_left_change(pause.until.instant, now)).min()
     }
 
     fn is_available(&self, action: &JobAction, shared: &Shared) -> bool {
@@ -262,12 +262,4 @@ impl PageBehavior for JobPage {
         // It shows no row of the list, and opens other pages by phone number ID.
         true
     }
-}
-
-/// When the minutes until a time, counted up, change next.
-fn next_minute_change(until: Instant, now: Instant) -> Option<Instant> {
-    let left = until.checked_duration_since(now).filter(|left| !left.is_zero())?;
-    let shown_minutes = left.as_millis().div_ceil(60_000);
-    let shown = Duration::from_mins(u64::try_from(shown_minutes).ok()? - 1);
-    until.checked_sub(shown)
 }

@@ -7,7 +7,7 @@ use super::guard::Guard;
 use crate::console::effect::WorkCommand;
 use crate::console::go::Step;
 use crate::console::input::key::Key;
-use crate::console::input::keymap::{JobStopAction, KeyTable, table};
+use crate::console::input::keymap::{FooterKey, JobStopAction, KeyTable, table};
 use crate::console::shared::Shared;
 use crate::domain::change::JobId;
 use crate::domain::clock::TimePoint;
@@ -27,6 +27,10 @@ impl JobStopPage {
     pub fn new(id: JobId) -> Self {
         Self { id, guard: Guard::default() }
     }
+
+    fn has_ended(&self, shared: &Shared) -> bool {
+        shared.jobs.own.get(self.id).is_none()
+    }
 }
 
 impl PageBehavior for JobStopPage {
@@ -45,7 +49,7 @@ impl PageBehavior for JobStopPage {
                     shared.messages.set_hint(answer);
                     Step::stay(self)
                 }
-                Ok(()) if shared.jobs.own.get(self.id).is_none() => {
+                Ok(()) if self.has_ended(shared) => {
                     shared.messages.push(now.utc, format!("Job {} ended before it was stopped.", self.id));
                     Step::back()
                 }
@@ -60,8 +64,26 @@ impl PageBehavior for JobStopPage {
 
     fn on_unbound_key(mut self, _key: Key, shared: &mut Shared, now: TimePoint) -> Step<Self> {
         self.guard.accepts_key(now.instant);
-        shared.messages.set_hint("Press y to stop the job, n to let it go on.");
+        shared.messages.set_hint(if self.has_ended(shared) {
+            "Press n to go back."
+        } else {
+            "Press y to stop the job, n to let it go on."
+        });
         Step::stay(self)
+    }
+
+    fn footer(&self, shared: &Shared) -> Vec<FooterKey> {
+        let keys = shared.keymap.footer(self.keys(shared), |action| self.is_available(action, shared));
+        let has_ended = self.has_ended(shared);
+        keys.map(|key| if has_ended && key.closes_page { FooterKey { label: "back".into(), ..key } } else { key })
+            .collect()
+    }
+
+    fn is_available(&self, action: &JobStopAction, shared: &Shared) -> bool {
+        match action {
+            JobStopAction::Confirm => !self.has_ended(shared),
+            JobStopAction::Cancel => true,
+        }
     }
 
     fn guard(&mut self) -> Option<&mut Guard> {

@@ -27,7 +27,9 @@ pub struct QuitPage {
 pub(in crate::console) fn begin_quit<P>(warned_numbers: Vec<PhoneNumberId>, shared: &Shared) -> Step<P> {
     let effect: Effect =
         if shared.running_count() == 0 { ScreenCommand::Quit.into() } else { WorkCommand::StopSending.into() };
-    Step::replace(Destination::ShuttingDown(QuitReason::Operator { warned_numbers })).with(effect)
+    // A retry that waits is not sent either.
+    let had_unsent = shared.queued_count() > 0 || shared.roster.retry_times().next().is_some();
+    Step::replace(Destination::ShuttingDown(QuitReason::Operator { warned_numbers, had_unsent })).with(effect)
 }
 
 impl PageBehavior for QuitPage {

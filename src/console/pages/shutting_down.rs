@@ -25,8 +25,9 @@ impl PageBehavior for ShuttingDownPage {
 
     fn on_action(self, action: ShuttingDownAction, shared: &mut Shared, now: TimePoint) -> Step<Self> {
         match (action, &self.reason) {
-            (ShuttingDownAction::Cancel, QuitReason::Operator { .. }) => {
-                shared.messages.push(now.utc, "You did not quit. What was still queued was not sent.");
+            (ShuttingDownAction::Cancel, QuitReason::Operator { had_unsent, .. }) => {
+                let unsent = if *had_unsent { "What was still queued was not sent." } else { "Nothing was queued." };
+                shared.messages.push(now.utc, format!("You did not quit. {unsent}"));
                 Step::back()
             }
             (ShuttingDownAction::Cancel, QuitReason::Signal) => Step::stay(self),

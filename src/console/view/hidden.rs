@@ -1,9 +1,10 @@
 //! The hidden screen: it says how much work is in progress, and never shows a number or a name.
 
-use super::quit::requests_label;
+use super::quit::{WorkCounts, requests_label};
 use super::sheet::Sheet;
 use crate::console::app::App;
 use crate::console::pages::hidden::HiddenPage;
+use crate::console::shared::OwnJob;
 use crate::console::theme::Role;
 use crate::domain::text::{format_count, format_duration};
 
@@ -16,9 +17,7 @@ pub(super) fn sheet(app: &App, page: &HiddenPage) -> Sheet {
     sheet.styled_text(&format!("{how} This is not a lock."), Role::Strong);
     sheet.optional_blank_line();
     let (in_doubt, only_in_memory) = (app.in_doubt_list().number_count(), app.pins_only_in_memory().len());
-    if app.running_count() > 0 {
-        sheet.text(&format!("Work continues: {}", requests_label(app)));
-    }
+    let waits_for_operator = add_work(&mut sheet, app);
     if in_doubt > 0 {
         sheet.text(&format!("In doubt: {}.", format_count(in_doubt)));
     }
@@ -31,6 +30,8 @@ pub(super) fn sheet(app: &App, page: &HiddenPage) -> Sheet {
     }
     sheet.text(if page.is_reading_token {
         "Reading the access token from its source."
+    } else if waits_for_operator {
+        "The access token stays in memory until all of this is done."
     } else if app.refresh_progress().is_running {
         "The refresh continues. Then pindesk drops the access token, and reloads it to show the screen."
     } else if app.running_count() > 0 {
@@ -42,4 +43,35 @@ pub(super) fn sheet(app: &App, page: &HiddenPage) -> Sheet {
     sheet.key_hint("Enter", "show the screen");
     sheet.key_hint("q", "quit (asks if work is unfinished)");
     sheet
+}
+
+/// Adds what goes on behind the hidden screen. True if some of it waits for the operator, so that it does not end by
+/// itself.
+fn add_work(sheet: &mut Sheet, app: &App) -> bool {
+    let all = WorkCounts::of(app);
+    if all.running == 0 {
+        return false;
+    }
+    if app.own_jobs().is_paused() {
+        sheet.text(&format!("You paused sending: {} Nothing more is sent until you continue.", requests_label(all)));
+        return true;
+    }
+    let held: Vec<_> = app.own_jobs().worked_on().filter(|job| job.is_held()).collect();
+    let held_count = held.iter().map(|job| job.counts().open()).sum::<usize>().min(all.queued);
+    let others = WorkCounts { running: all.running - held_count, queued: all.queued - held_count };
+    if others.running > 0 {
+        sheet.text(&format!("Work continues: {}", requests_label(others)));
+    }
+    if held_count > 0 {
+        let requests = requests_label(WorkCounts { running: held_count, queued: held_count });
+        sheet.text(&format!("{} for you: {requests} Nothing of this is sent until you continue.", who_waits(&held)));
+    }
+    held_count > 0
+}
+
+fn who_waits(held: &[&OwnJob]) -> String {
+    match held {
+        [job] => format!("Job {} waits", job.id),
+        jobs => format!("{} jobs wait", format_count(jobs.len())),
+    }
 }

@@ -20,7 +20,7 @@ use crate::journal::{JobStatus, PinSource};
 
 /// The first column and the width of the columns of a row.
 const NUMBER: (u16, usize) = (4, 17);
-const REQUEST: (u16, usize) = (23, 13);
+const REQUEST: (u16, usize) = (23, 14);
 const REASON: u16 = 38;
 
 /// The first line below the heading.
@@ -183,14 +183,12 @@ fn activity_label(app: &App, job: &JobNumbers, activity: JobActivity) -> String 
             return format!("{} works on this job. Only that process can pause or stop it.", job.worker_label());
         }
         JobActivity::Ended(JobStatus::Interrupted) => {
-            let is_read = !job.is_running();
-            let count = if is_read { job.summary().resumable } else { job.counts().get(JobPhase::NotSent) };
-            let numbers = if count == 1 { "number is" } else { "numbers are" };
-            return format!(
-                "{} {numbers} left to send. {} resumes the job.",
-                format_count(count),
-                key(JobAction::Resume)
-            );
+            let (count, refused) = if job.is_running() {
+                (job.counts().get(JobPhase::NotSent), 0)
+            } else {
+                (job.left_count(), job.refused_left_count())
+            };
+            return format!("{} {} resumes the job.", left_label(count, refused), key(JobAction::Resume));
         }
         JobActivity::Ended(JobStatus::Running | JobStatus::Finished) => {
             if app.has_escrow() && job.summary().pin_source == PinSource::Random {
@@ -203,4 +201,15 @@ fn activity_label(app: &App, job: &JobNumbers, activity: JobActivity) -> String 
         }
     };
     text.to_owned()
+}
+
+/// How many numbers are left to send, and how many of them were refused before: the counts show those as failed.
+fn left_label(count: usize, refused: usize) -> String {
+    let numbers = if count == 1 { "number is" } else { "numbers are" };
+    let refused = match refused {
+        0 => String::new(),
+        refused if refused == count => ", refused before".to_owned(),
+        refused => format!(", {} of them refused before", format_count(refused)),
+    };
+    format!("{} {numbers} left to send{refused}.", format_count(count))
 }

@@ -9,9 +9,9 @@ use crate::console::app::App;
 use crate::console::shared::{JobCounts, JobNumbers, JobPhase, OwnJob};
 use crate::console::theme::Role;
 use crate::domain::clock::UtcTime;
-use crate::domain::text::{format_count, format_duration};
+use crate::domain::text::format_count;
 use crate::journal::{JobStatus, PinSource};
-use crate::pace::Pause;
+use crate::pace::{Pause, time_left_label};
 use crate::policy::quota::{PauseCause, QuotaScope};
 
 /// The cells of the bar in a compact window, in windows of 80 columns, and in those with a pane.
@@ -43,13 +43,10 @@ pub(super) enum JobActivity {
 impl JobActivity {
     pub(super) fn of(app: &App, job: &JobNumbers) -> Self {
         let counts = counts(app, job);
-        match app.own_jobs().get(job.summary().id) {
-            Some(own) if own.is_held() => Self::Held,
-            Some(_) if app.own_jobs().is_paused() => Self::PausedByOperator,
-            Some(_) if counts.waiting() > 0 && counts.open() == counts.waiting() => {
-                if app.own_jobs().limits().is_empty() { Self::Running } else { Self::Limited }
-            }
-            Some(_) => Self::Running,
+        let all_wait = counts.waiting() > 0 && counts.open() == counts.waiting();
+        match app.own_jobs().get(job.summary().id).map(|own| Self::of_own(app, own)) {
+            Some(Self::Running) if all_wait && !app.own_jobs().limits().is_empty() => Self::Limited,
+            Some(activity) => activity,
             None => match job.summary().status {
                 JobStatus::Running if job.counts().open() > 0 => Self::RunningElsewhere,
                 // Its last number has just ended here, and it is being read again.
@@ -57,6 +54,17 @@ impl JobActivity {
                 JobStatus::Running => Self::Ended(JobStatus::Finished),
                 status @ (JobStatus::Finished | JobStatus::Interrupted) => Self::Ended(status),
             },
+        }
+    }
+
+    /// The state of a job of this process, as far as it can be told without its numbers: the limits of Meta are left out.
+    pub(super) fn of_own(app: &App, own: &OwnJob) -> Self {
+        if own.is_held() {
+            Self::Held
+        } else if app.own_jobs().is_paused() {
+            Self::PausedByOperator
+        } else {
+            Self::Running
         }
     }
 
@@ -251,10 +259,9 @@ fn paint_pause(app: &App, job: &JobNumbers, pause: &Pause, now: Instant, canvas:
         PauseCause::QuotaUsedUp => "quota used up".to_owned(),
     };
     let left = pause.until.instant.saturating_duration_since(now);
-    let minutes = Duration::from_mins(u64::try_from(left.as_millis().div_ceil(60_000)).unwrap_or(u64::MAX));
     let waiting = format_count(job.queued_in(pause.scope));
     let x = canvas.put(0, y, &format!("{label:<PAUSE_LABEL_WIDTH$}"), Role::Strong);
     let x = canvas.put(x + 2, y, "paused until", Role::Plain);
     let x = canvas.put(x + 1, y, &pause.until.utc.to_string(), Role::Strong);
-    canvas.put(x + 1, y, &format!("({}): {why}  {waiting} wait", format_duration(minutes)), Role::Plain);
+    canvas.put(x + 1, y, &format!("({}): {why}  {waiting} wait", time_left_label(left)), Role::Plain);
 }

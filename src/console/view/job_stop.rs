@@ -8,11 +8,12 @@ use crate::console::theme::Role;
 use crate::domain::text::format_count;
 
 pub(super) fn sheet(app: &App, page: &JobStopPage) -> Sheet {
-    let mut sheet = Sheet::for_question(app, format!("Stop job {}?", page.id));
     let Some(counts) = app.own_jobs().get(page.id).map(OwnJob::counts) else {
-        sheet.text("The job has ended. Nothing is left to stop.");
+        let mut sheet = Sheet::for_question(app, format!("Job {} has ended", page.id));
+        sheet.text("Nothing is left to stop.");
         return sheet;
     };
+    let mut sheet = Sheet::for_question(app, format!("Stop job {}?", page.id));
     let unsent = counts.get(JobPhase::Queued) + counts.get(JobPhase::Waiting);
     sheet.styled_text(
         &format!("{} of {} numbers are not sent.", format_count(unsent), format_count(counts.total())),

@@ -6,9 +6,11 @@ use ratatui::layout::Position;
 
 use super::PaintResult;
 use super::canvas::Canvas;
+use super::job_head::JobActivity;
 use super::row_scroll::{RowScroll, position_label};
 use crate::console::app::App;
-use crate::console::shared::RecordingStatus;
+use crate::console::input::keymap::{JobAction, JobsAction, table};
+use crate::console::shared::{JobPhase, OwnJob, RecordingStatus};
 use crate::console::theme::{Role, StatusSymbol};
 use crate::domain::standing::ChangeResult;
 use crate::domain::text::{CleanText, format_count, width};
@@ -71,11 +73,11 @@ impl Column {
 const fn columns(width: u16) -> &'static [(Column, u16, usize)] {
     const WIDE: &[(Column, u16, usize)] = &[
         (Column::Job, 4, 4),
-        (Column::State, 9, 11),
-        (Column::Done, 22, 15),
-        (Column::Set, 37, 6),
-        (Column::Failed, 45, 6),
-        (Column::Doubt, 53, 5),
+        (Column::State, 9, 13),
+        (Column::Done, 23, 16),
+        (Column::Set, 40, 6),
+        (Column::Failed, 47, 6),
+        (Column::Doubt, 54, 5),
         (Column::NotSent, 60, 8),
         (Column::WhoAndHost, 70, 9),
         (Column::Started, 81, 15),
@@ -83,8 +85,8 @@ const fn columns(width: u16) -> &'static [(Column, u16, usize)] {
     ];
     const NORMAL: &[(Column, u16, usize)] = &[
         (Column::Job, 4, 4),
-        (Column::State, 9, 11),
-        (Column::Done, 22, 15),
+        (Column::State, 9, 13),
+        (Column::Done, 23, 16),
         (Column::Failed, 39, 6),
         (Column::Doubt, 47, 5),
         (Column::Who, 54, 7),
@@ -118,7 +120,7 @@ pub(super) fn paint(app: &App, canvas: &mut Canvas<'_>, scroll: &mut RowScroll) 
         let selected = app.job_list().cursor_index();
         let visible = scroll.visible(selected.unwrap_or(0), jobs.len(), rows);
         for (y, index) in (TOP..TOP + rows).zip(visible) {
-            paint_row(canvas, y, &jobs[index], columns);
+            paint_row(app, canvas, y, &jobs[index], columns);
             if selected == Some(index) {
                 canvas.put(0, y, ">", Role::Plain);
                 canvas.highlight_row_before(y, canvas.width());
@@ -146,23 +148,25 @@ fn empty_label(app: &App) -> Option<String> {
     Some(text)
 }
 
-fn paint_row(canvas: &mut Canvas<'_>, y: u16, job: &JobSummary, columns: &[(Column, u16, usize)]) {
+fn paint_row(app: &App, canvas: &mut Canvas<'_>, y: u16, job: &JobSummary, columns: &[(Column, u16, usize)]) {
     for (column, x, columns) in columns {
-        let (text, role) = cell(canvas, job, *column);
+        let (text, role) = cell(app, canvas, job, *column);
         let start = if column.is_count() { columns.saturating_sub(width(&text)) } else { 0 };
         canvas.put_within(x + u16::try_from(start).unwrap_or(0), y, *columns, &text, role);
     }
 }
 
-fn cell(canvas: &Canvas<'_>, job: &JobSummary, column: Column) -> (String, Role) {
+fn cell(app: &App, canvas: &Canvas<'_>, job: &JobSummary, column: Column) -> (String, Role) {
+    let own = app.own_jobs().get(job.id);
     let count = |count: usize, role| (format_count(count), if count > 0 { role } else { Role::Plain });
     let plain = |text: String| (text, Role::Plain);
     match column {
         Column::Job => plain(job.id.to_string()),
-        Column::State => match job.status {
-            JobStatus::Running => plain("running".to_owned()),
-            JobStatus::Finished => plain("finished".to_owned()),
-            JobStatus::Interrupted => {
+        Column::State => match (own, job.status) {
+            (Some(own), _) => plain(JobActivity::of_own(app, own).label().to_owned()),
+            (None, JobStatus::Running) => plain("running".to_owned()),
+            (None, JobStatus::Finished) => plain("finished".to_owned()),
+            (None, JobStatus::Interrupted) => {
                 (format!("{} cut short", canvas.theme.symbol(StatusSymbol::Failed)), Role::Failure)
             }
         },
@@ -170,9 +174,12 @@ fn cell(canvas: &Canvas<'_>, job: &JobSummary, column: Column) -> (String, Role)
         Column::Set => count(job.count(RecordedState::Ended(ChangeResult::Set)), Role::Plain),
         Column::Failed => count(job.count(RecordedState::Ended(ChangeResult::Failed)), Role::Failure),
         Column::Doubt => count(job.count(RecordedState::Ended(ChangeResult::NoAnswer)), Role::Uncertain),
-        // Those of a running job may still be sent.
-        Column::NotSent if job.status == JobStatus::Running => plain(String::new()),
-        Column::NotSent => count(not_sent(job), Role::Plain),
+        Column::NotSent => match (own, job.status) {
+            (Some(own), _) => count(own.counts().get(JobPhase::NotSent), Role::Plain),
+            // Only its own process knows which of them may still be sent.
+            (None, JobStatus::Running) => plain(String::new()),
+            (None, JobStatus::Finished | JobStatus::Interrupted) => count(not_sent(job), Role::Plain),
+        },
         Column::Who => {
             let name = job.operator.name.as_str();
             plain(name.split_once('@').map_or(name, |(user, _)| user).to_owned())
@@ -226,32 +233,50 @@ fn paint_explanation(app: &App, canvas: &mut Canvas<'_>, y: u16) {
 fn summary_text(app: &App, job: &JobSummary) -> String {
     let ended = |result| job.count(RecordedState::Ended(result));
     let in_flight = job.count(RecordedState::Running);
-    let left = match job.status {
-        JobStatus::Running => (not_sent(job) + in_flight, "to go"),
-        JobStatus::Finished | JobStatus::Interrupted => (not_sent(job), "not sent"),
+    let own = app.own_jobs().get(job.id);
+    let (to_go, not_sent) = match (own.map(OwnJob::counts), job.status) {
+        // The journal has what was given up only once the job has ended.
+        (Some(own), _) => (own.open(), own.get(JobPhase::NotSent)),
+        (None, JobStatus::Running) => (not_sent(job) + in_flight, 0),
+        (None, JobStatus::Finished | JobStatus::Interrupted) => (0, not_sent(job)),
     };
     let counts = [
         (ended(ChangeResult::Failed), "failed"),
         (ended(ChangeResult::NoAnswer), "with no answer"),
         (job.count(RecordedState::NotApplied), "not applied"),
         (job.count(RecordedState::Resolved), "resolved"),
-        left,
+        (not_sent, "not sent"),
+        (to_go, "to go"),
     ];
     let counts: Vec<_> = counts
         .iter()
         .filter(|(count, _)| *count > 0)
         .map(|(count, what)| format!("{} {what}", format_count(*count)))
         .collect();
-    let state = match job.status {
-        JobStatus::Running if app.own_jobs().get(job.id).is_some() => "is running here".to_owned(),
-        JobStatus::Running => {
+    let state = match (own, job.status) {
+        (Some(own), _) => own_state_label(app, own),
+        (None, JobStatus::Running) => {
             job.worker.as_ref().map_or_else(|| "is running".to_owned(), |worker| format!("is running ({worker})"))
         }
-        JobStatus::Finished => "is finished".to_owned(),
-        JobStatus::Interrupted => "was cut short".to_owned(),
+        (None, JobStatus::Finished) => "is finished".to_owned(),
+        (None, JobStatus::Interrupted) => "was cut short".to_owned(),
     };
     let counts = if counts.is_empty() { "every number was set".to_owned() } else { counts.join(", ") };
     format!("Job {} {state}: {counts}.", job.id)
+}
+
+/// What a job of this process does, and if it waits for the operator, the keys that end that.
+fn own_state_label(app: &App, own: &OwnJob) -> String {
+    let open = app.keymap().key_label(&table::JOBS, &JobsAction::Open);
+    let [go_on, stop] =
+        [JobAction::PauseOrContinue, JobAction::Stop].map(|action| app.keymap().key_label(&table::JOB, &action));
+    if own.is_held() {
+        format!("waits for you ({open}, then {go_on} goes on, {stop} stops)")
+    } else if app.own_jobs().is_paused() {
+        format!("is paused ({open}, then {go_on} continues)")
+    } else {
+        "is running here".to_owned()
+    }
 }
 
 /// Who started a job, when, and for what.

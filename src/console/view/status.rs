@@ -81,7 +81,7 @@ pub(super) fn job_label(app: &App) -> Option<String> {
     } else {
         String::new()
     };
-    Some(format!("job {} {percent} %{pause}", job.id))
+    Some(format!("job {}: {percent} %{pause}", job.id))
 }
 
 /// The state of the connection to Meta. What is wrong replaces what is right.

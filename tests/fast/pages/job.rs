@@ -107,12 +107,12 @@ pub(super) fn console(size: (u16, u16)) -> AppFixture {
 }
 
 /// This process reports a new state of a number of job 7.
-fn progress(index: usize, state: ChangeState) -> Msg {
+pub(super) fn progress(index: usize, state: ChangeState) -> Msg {
     let number: PhoneNumberId = number_id(index);
     Msg::ProgressReceived(vec![Progress { job: Some(JOB), change: None, number, state, source: ProgressSource::Own }])
 }
 
-const SENDING: ChangeState = ChangeState::Sending { attempt: 1, in_doubt: false };
+pub(super) const SENDING: ChangeState = ChangeState::Sending { attempt: 1, in_doubt: false };
 
 pub(super) fn started(numbers: Range<usize>) -> Msg {
     Msg::JobStarted { job: JOB, numbers: numbers.map(number_id).collect(), send_first: None }
@@ -220,14 +220,14 @@ fn the_cursor_of_a_job_stays_on_its_number() {
 #[test]
 fn a_job_has_one_message_at_its_end_with_the_bell() {
     let mut console = AppFixture::with_bell((100, 24));
-    console.update(started(0..3)).sees("job 7 0 %");
+    console.update(started(0..3)).sees("job 7: 0 %");
     for index in 0..2 {
         console.update(progress(index, SENDING)).update(progress(index, ChangeState::Set(ONE_ATTEMPT)));
         console.assert_no_effects();
     }
-    console.sees("job 7 66 %").does_not_see("set at");
+    console.sees("job 7: 66 %").does_not_see("set at");
     console.update(progress(2, ChangeState::Failed(ONE_ATTEMPT, refused()))).assert_effects([ScreenCommand::Bell]);
-    console.sees("Job 7 ended: 2 set, 1 failed.").does_not_see("job 7 100 %");
+    console.sees("Job 7 ended: 2 set, 1 failed.").does_not_see("job 7: 100 %");
 }
 
 #[test]
@@ -238,7 +238,7 @@ fn a_pause_of_a_job_is_told_with_the_bell() {
     let pause = Pause { scope, cause: PauseCause::QuotaUsedUp, until };
     console.update(Msg::CallsPaused(pause)).assert_no_effects().sees("uk-retail is paused until");
     console.update(started(0..3)).update(Msg::CallsPaused(pause)).assert_effects([ScreenCommand::Bell]);
-    console.sees("Job 7: uk-retail is paused until").sees("job 7 0 %, 1 paused");
+    console.sees("Job 7: uk-retail is paused until").sees("job 7: 0 %, 1 paused");
     console.wait(Duration::from_mins(5)).does_not_see("1 paused");
 }
 
@@ -269,7 +269,7 @@ fn w_pauses_sending_and_continues() {
     start_sample_job(&mut console).press('w').assert_effects([WorkCommand::PauseSending]);
     console
         .sees("-- paused --")
-        .sees("job 7 0 %, paused")
+        .sees("job 7: 0 %, paused")
         .sees("You paused sending: every job of this console waits. w continues.")
         .sees("w go on");
     console.press('w').assert_effects([WorkCommand::ContinueSending]).sees("-- running --").sees("w pause");
@@ -285,7 +285,7 @@ fn w_sends_the_numbers_that_wait_for_the_operator() {
     console.sees("-- waits for you --").sees("Job 7 waits: 1 set.").key(Key::Ctrl('l')).press('j');
     console
         .sees("Look at the result. w goes on with 3, x ends the job.")
-        .sees("job 7 25 %, waits for you")
+        .sees("job 7: 25 %, waits for you")
         .sees("w go on");
     console.press('w').assert_effects([WorkCommand::SendHeld(JOB)]).sees("-- running --");
 }
@@ -407,5 +407,41 @@ fn the_title_and_the_page_count_alike_what_was_not_sent() {
     let mut console = console_with_own_job((100, 24), 4);
     let not_sent = ChangeState::NotSent(ONE_ATTEMPT, NotSentReason::Stopped);
     console.update(progress(0, ChangeState::Set(ONE_ATTEMPT))).update(progress(1, not_sent));
-    console.sees("job 7 25 %").sees("25 % 1 of 4");
+    console.sees("job 7: 25 %").sees("25 % 1 of 4");
+}
+
+#[test]
+fn a_job_tells_the_last_seconds_of_a_pause() {
+    let mut console = console_with_own_job((80, 24), 4);
+    let (scope, until) = (QuotaScope::Waba(Some(waba().id)), console.now.plus(Duration::from_mins(5)));
+    console.update(Msg::CallsPaused(Pause { scope, cause: PauseCause::QuotaUsedUp, until }));
+    console.update(progress(0, ChangeState::Paused { until, in_doubt: false })).press('f').sees(". paused 14:08 ");
+    console.sees("uk-retail paused until 14:08:09 UTC (5 min)").wait(Duration::from_mins(4)).sees("UTC (60 s)");
+    console.wait(Duration::from_secs(58)).sees("UTC (2 s)").wait(Duration::from_secs(1)).sees("UTC (1 s)");
+}
+
+#[test]
+fn a_job_tells_which_numbers_left_to_send_were_refused() {
+    let cases: [(&[RecordedState], &str); 3] = [
+        (&[SET, RecordedState::NotStarted], "1 number is left to send. t resumes the job."),
+        (&[SET, FAILED], "1 number is left to send, refused before. t resumes the job."),
+        (
+            &[FAILED, RecordedState::NotStarted, FAILED],
+            "3 numbers are left to send, 2 of them refused before. t resumes",
+        ),
+    ];
+    for (states, sentence) in cases {
+        let mut console = console((80, 24));
+        open_job(&mut console, sample_job(JobStatus::Interrupted, states)).sees(sentence);
+    }
+}
+
+#[test]
+fn a_job_that_has_ended_cannot_be_stopped() {
+    let mut console = console_with_own_job((80, 24), 1);
+    console.press('x').sees("Stop job 7?").sees("y stop the job").sees("n let it go on");
+    console.update(progress(0, ChangeState::Set(ONE_ATTEMPT))).sees("Job 7 has ended").sees("Nothing is left to stop.");
+    console.does_not_see("stop the job").does_not_see("let it go on").sees("n back");
+    console.press('k').sees("Press n to go back.").press('n').assert_effects([WorkCommand::ReadJob(JOB)]);
+    assert_eq!(console.app.mode(), Mode::Job);
 }

@@ -90,7 +90,7 @@ fn quitting_during_a_request_asks_and_waits() {
     assert!(!console.has_quit(), "too early: the quiet time has not passed");
     console.press('n').sees("~ sending").press('q').wait(Duration::from_secs(1)).press('y').sees("Quitting");
     console.sees("1 request is in flight. Waiting for the answers").press('n');
-    console.sees("You did not quit. What was still queued was not sent.");
+    console.sees("You did not quit. Nothing was queued.");
     assert!(!console.has_quit(), "requests in flight are awaited");
 }
 

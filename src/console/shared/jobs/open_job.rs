@@ -122,6 +122,8 @@ pub struct JobNumbers {
     not_sent: BTreeSet<usize>,
     /// How many numbers Meta refused, as [`JobNumber::has_failed`] says.
     failed: usize,
+    /// How many of those a resumed job sends.
+    refused_left: usize,
     queued: HashMap<Option<WabaId>, usize>,
     last_end: Option<UtcTime>,
 }
@@ -137,6 +139,7 @@ impl JobNumbers {
             attention: BTreeSet::new(),
             not_sent: BTreeSet::new(),
             failed: 0,
+            refused_left: 0,
             queued: HashMap::new(),
             last_end: None,
         };
@@ -144,6 +147,7 @@ impl JobNumbers {
             let live = own.and_then(|own| own.state(&record.number)).cloned();
             job.last_end = job.last_end.max(record.at);
             job.failed += usize::from(record.has_failed());
+            job.refused_left += usize::from(record.has_failed() && record.is_resumable());
             job.index.insert(record.number, at);
             job.rows.push(JobRow { record, live });
             job.count(at, None);
@@ -256,6 +260,12 @@ impl JobNumbers {
     #[must_use]
     pub const fn left_count(&self) -> usize {
         self.summary.resumable
+    }
+
+    /// How many numbers that a resumed job sends were refused before.
+    #[must_use]
+    pub const fn refused_left_count(&self) -> usize {
+        self.refused_left
     }
 
     /// How many numbers Meta refused: what `t` sends if nothing else is left.

@@ -66,13 +66,18 @@ impl OwnJobs {
     /// The job with this ID, while this process works on it.
     #[must_use]
     pub fn get(&self, id: JobId) -> Option<&OwnJob> {
-        self.jobs.iter().find(|job| job.id == id && job.is_worked_on())
+        self.worked_on().find(|job| job.id == id)
+    }
+
+    /// The jobs that this process works on, oldest first.
+    pub fn worked_on(&self) -> impl Iterator<Item = &OwnJob> {
+        self.jobs.iter().filter(|job| job.is_worked_on())
     }
 
     /// True while this process works on a job.
     #[must_use]
     pub fn is_any_worked_on(&self) -> bool {
-        self.jobs.iter().any(OwnJob::is_worked_on)
+        self.worked_on().next().is_some()
     }
 
     /// True while the operator has paused sending.
