@@ -278,8 +278,12 @@ impl App {
     /// the token, or that waits to quit makes way.
     fn show_token_problem(&mut self, problem: TokenProblem, now: TimePoint) -> Vec<Effect> {
         self.cover();
-        // The page of an older problem could be below the page that makes way.
-        self.below.retain(|page| !matches!(page, Page::Token(_)));
+        // The page of an older problem may be below. What is on top of it goes, too: it would lead back to a page that needs
+        // a token.
+        if let Some(index) = self.below.iter().position(|page| matches!(page, Page::Token(_))) {
+            self.page = self.below.swap_remove(index);
+            self.below.truncate(index);
+        }
         let destination = Destination::Token(problem);
         self.step(now, |page, _| {
             if let Page::Token(_) | Page::Hidden(_) | Page::ShuttingDown(_) = page {

@@ -9,7 +9,7 @@ use crate::console::app::App;
 use crate::console::shared::{JobCounts, JobNumbers, JobPhase, OwnJob};
 use crate::console::theme::Role;
 use crate::domain::clock::UtcTime;
-use crate::domain::text::format_count;
+use crate::domain::text::{format_count, width};
 use crate::journal::{JobStatus, PinSource};
 use crate::pace::{Pause, time_left_label};
 use crate::policy::quota::{PauseCause, QuotaScope};
@@ -183,7 +183,6 @@ fn time_left(own: &OwnJob, activity: JobActivity, now: Instant) -> Option<String
 }
 
 fn paint_counts(app: &App, counts: &JobCounts, activity: JobActivity, canvas: &mut Canvas<'_>, y: u16) {
-    let gap = if app.is_narrow() { 1 } else { 3 };
     let shown = |phase: JobPhase, label, role| (label, counts.get(phase), role);
     let resolved = Some(shown(JobPhase::Resolved, "resolved", Role::Plain)).filter(|(_, count, _)| *count > 0);
     let mut parts = vec![
@@ -204,6 +203,10 @@ fn paint_counts(app: &App, counts: &JobCounts, activity: JobActivity, canvas: &m
             parts.push(shown(JobPhase::Queued, "queued", Role::Plain));
         }
     }
+    // A running job with numbers that are not sent has the most counts.
+    let columns: usize = parts.iter().map(|(label, count, _)| width(label) + 1 + format_count(*count).len()).sum();
+    let has_room = |gap: &u16| columns + usize::from(*gap) * (parts.len() - 1) <= usize::from(canvas.width());
+    let gap = [3, 2].into_iter().filter(|_| !app.is_narrow()).find(has_room).unwrap_or(1);
     let mut x = 0;
     for (label, count, role) in parts {
         x = canvas.put(x, y, label, Role::Plain);

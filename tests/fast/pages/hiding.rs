@@ -181,3 +181,17 @@ fn hiding_says_that_a_saved_pin_leaves_memory() {
     console.wait(Duration::from_secs(30)).sees("In doubt: 1.");
     console.sees("PINs in the escrow are no longer in memory, and cannot be sent again.");
 }
+
+#[test]
+fn a_second_token_problem_leads_to_no_page_that_needs_one() {
+    let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
+    let unreadable = || Msg::TokenRead(Err("no file".to_owned()));
+    console.wait(HIDE_AFTER).update(unreadable());
+    assert_eq!(console.app.mode(), Mode::Token);
+    console.set_change_state(0, ChangeState::Sending { attempt: 1, in_doubt: false }).key(Key::Ctrl('c'));
+    assert_eq!(console.app.mode(), Mode::Quit);
+    console.wait(Duration::from_secs(3)).update(unreadable()).assert_no_effects();
+    assert_eq!(console.app.mode(), Mode::Token, "the first page, not one over the question");
+    console.key(Key::Ctrl('c')).assert_no_effects();
+    assert_eq!(console.app.mode(), Mode::Quit);
+}
