@@ -8,6 +8,7 @@ use crate::cli::checks::Unconfirmed;
 use crate::cli::confirm;
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
+use crate::cli::output::stdio::eprint_line;
 use crate::cli::output::table;
 use crate::cli::records;
 use crate::cli::rerun::RerunOptions;
@@ -43,18 +44,21 @@ impl RepeatedList {
     /// Asks whether they are set again, or refuses, if `--again` is missing.
     pub(crate) fn confirm(&self, unconfirmed: Unconfirmed, rerun: &RerunOptions) -> Result<(), CliError> {
         match unconfirmed {
-            Unconfirmed::Accept => Ok(()),
+            // A dry run asks nothing, but the command that it prints no longer asks.
+            Unconfirmed::Accept => {
+                eprint_line(&format!("pindesk: some {WHAT}:\n  {}", self.lines().join("\n  ")));
+                Ok(())
+            }
             Unconfirmed::Ask => {
                 let lines = self.lines().join("\n  ");
-                let question =
-                    format!("Some {WHAT}:\n  {lines}\nType again to set them once more, or press Enter to cancel: ");
+                let question = format!(
+                    "Some {WHAT}:\n  {lines}\nType the word \"again\" to set them once more, or press Enter to cancel: "
+                );
                 match confirm::ask(&question)?.to_ascii_lowercase().as_str() {
                     "again" => Ok(()),
                     "" => Err(confirm::canceled()),
-                    _ => {
-                        Err(CliError::new(ExitCode::NotConfirmed, "what you typed is not the word again")
-                            .nothing_sent())
-                    }
+                    _ => Err(CliError::new(ExitCode::NotConfirmed, "what you typed is not the word \"again\"")
+                        .nothing_sent()),
                 }
             }
             Unconfirmed::Refuse => Err(CliError::new(ExitCode::NotConfirmed, format!("some {WHAT}"))

@@ -249,8 +249,10 @@ impl Walker {
 
     fn paste(&mut self, text: &str) {
         // A text field shows what is pasted into it, even a PIN.
-        let is_text_field =
-            matches!(self.app.mode(), Mode::Filter | Mode::ResolutionNote | Mode::ManyPinsNote | Mode::Path);
+        let is_text_field = matches!(
+            self.app.mode(),
+            Mode::Filter | Mode::ManyPinsListFilter | Mode::ResolutionNote | Mode::ManyPinsNote | Mode::Path
+        );
         if is_text_field && text.contains(PINS[0]) {
             return;
         }

@@ -176,6 +176,7 @@ fn a_list_that_was_set_lately_needs_again() {
     );
     let dry = set(&longer, &["--dry-run"]);
     assert!(dry.stdout.ends_with(" --concurrency 1 --again --confirm 3\n"), "{dry:?}");
+    assert!(dry.stderr.contains("numbers of this list were set less than 24 h ago:\n  job 1 set "), "{dry:?}");
     // The requests of the two jobs are in the same second, and the second job read the status after the first.
     assert_eq!(set(&longer, &["--again", "--confirm", "3"]).code, Some(0));
     let twice = set(&longer, &["--confirm", "3"]);

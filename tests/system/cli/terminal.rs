@@ -237,7 +237,7 @@ fn the_operator_is_asked_before_a_list_is_set_again() {
     assert_eq!(cli.run(&set).code, Some(0));
     for (answer, code, message) in [
         ("\r", 5, "pindesk: canceled. Nothing was sent."),
-        ("2\r", 5, "pindesk: what you typed is not the word again. Nothing was sent."),
+        ("2\r", 5, "pindesk: what you typed is not the word \"again\". Nothing was sent."),
         ("again\r", 0, "Job 2, 2 numbers: 2 set, "),
     ] {
         let mut session = ask(&cli, &set);

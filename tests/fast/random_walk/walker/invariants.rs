@@ -181,14 +181,14 @@ impl Walker {
     /// A PIN is on the screen only if the operator asked for it.
     pub(super) fn check_no_pin_shown(&self, buffer: &Buffer) {
         let digits: String = text_of(buffer).chars().filter(|c| !matches!(c, '[' | ']' | ' ')).collect();
-        // A note is text that the operator typed: digits in it are no PIN that the console shows.
-        let is_shown = self.has_note() || self.shows_a_pin();
+        // A note or a filter is text that the operator typed: digits in it are no PIN that the console shows.
+        let is_shown = self.has_typed_text() || self.shows_a_pin();
         for pin in PINS.iter().chain(&[GENERATED_PIN]) {
             assert!(is_shown || !digits.contains(pin), "a PIN is on the screen in {:?}", self.app.mode());
         }
     }
 
-    fn has_note(&self) -> bool {
+    fn has_typed_text(&self) -> bool {
         let note = if let Page::ManyPins(page) = self.app.page() {
             page.draft.note_text()
         } else if let Page::ConfirmMany(page) = self.app.page() {
@@ -196,7 +196,8 @@ impl Walker {
         } else {
             None
         };
-        note.is_some()
+        let is_filtered = matches!(self.app.page(), Page::ManyPinsList(page) if page.is_typing || page.is_filtered());
+        note.is_some() || is_filtered
     }
 
     fn shows_a_pin(&self) -> bool {
