@@ -1,6 +1,6 @@
 //! What an operator in front of the screen knows about the open confirmation: since when it is readable, what was typed.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use pindesk::console::input::key::Key;
 use pindesk::console::input::keymap::Mode;
@@ -9,6 +9,9 @@ use pindesk::console::pages::confirm::Question;
 use pindesk::domain::number::{Number, PhoneNumberId};
 
 use super::{MAX_PAUSE, QUIET_TIME, Walker};
+
+/// Keys that come within this time were not typed one by one.
+const BURST_TIME: Duration = Duration::from_millis(20);
 
 /// An open confirmation.
 #[derive(Debug)]
@@ -73,6 +76,7 @@ impl Walker {
             return;
         }
         question.was_quiet = now >= question.last_input + QUIET_TIME;
+        let came_at_once = now <= question.last_input + BURST_TIME;
         question.last_input = now;
         if key.is_none() && !dismisses_warning {
             // A paste always starts the pause over: its end may follow as keys.
@@ -95,6 +99,8 @@ impl Walker {
             question.typed.clear();
         }
         match key {
+            // It may be the end of a paste without marks, so what was typed before it does not count.
+            Some(Key::Enter) if came_at_once => question.typed.clear(),
             Some(Key::Enter) => {
                 let min_digits = if question.has_count() { 1 } else { 4 };
                 question.is_submitted = question.typed.len() >= min_digits;
