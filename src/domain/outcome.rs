@@ -186,7 +186,9 @@ impl fmt::Display for DoubtReason {
                 0 => f.write_str("sent, then the connection was lost at once"),
                 seconds => write!(f, "sent, then the connection was lost after {seconds} s"),
             },
-            Self::ServerError(error) => write!(f, "Meta had a fault of its own, HTTP {}", error.http_status),
+            Self::ServerError(error) => {
+                write!(f, "Meta answered with error {}, HTTP {}", error.code, error.http_status)
+            }
             Self::UnexpectedReply { http_status, form } => write!(f, "{}, HTTP {http_status}", form.summary()),
             Self::SuccessNotTrue => f.write_str("Meta answered, but did not say success: true"),
         }

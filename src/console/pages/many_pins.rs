@@ -69,6 +69,10 @@ impl ManyPinsPage {
             }
         }
         self.draft.move_row(is_down);
+        if self.draft.row != FormRow::Pin {
+            // The key that hides it is a key of its row.
+            self.draft.pin_form.hide();
+        }
     }
 
     /// Changes the choice of the row.

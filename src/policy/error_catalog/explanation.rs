@@ -222,7 +222,7 @@ impl Explanation {
             NotSentReason::Failure(failure) => return Self::for_send_failure(failure),
             NotSentReason::Stopped => (
                 "stopped before it was sent",
-                "The work was stopped before this number's turn came.".into(),
+                "The work was stopped before Meta accepted a request for this number.".into(),
                 RESUME_JOB_STEPS,
             ),
             NotSentReason::TokenRefused => (

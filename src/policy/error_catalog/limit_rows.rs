@@ -25,8 +25,11 @@ const ACCOUNT_STEPS: &[&str] =
 pub(super) static THROTTLED: CatalogEntry = throttle_entry(ThrottleScope::Token, "Meta asks to go slower.");
 
 /// The entry of an unknown error with an HTTP status of 500 or more.
-pub(super) static SERVER_ERROR: CatalogEntry =
-    server_entry("Meta has a fault of its own", "Meta has a fault of its own.", &[METASTATUS]);
+pub(super) static SERVER_ERROR: CatalogEntry = server_entry(
+    "a server error with an unknown code",
+    "Meta answered with a server error whose code pindesk does not know.",
+    &[METASTATUS],
+);
 
 const UNAVAILABLE: CatalogEntry =
     server_entry("Meta's service is not available", "Meta's service is not available at the moment.", &[METASTATUS]);
@@ -143,8 +146,8 @@ pub(super) static ROWS: &[CatalogRow] = &[
         &[131_000..=131_000],
         MatchCondition::CodeOnly,
         server_entry(
-            "Meta failed and does not say why",
-            "Meta could not carry out the request, and does not say why.",
+            "an error without a cause",
+            "Meta answered with an error, and does not say why.",
             &[METASTATUS, "If it shows none, give Meta's words and the trace ID to support."],
         ),
     ),

@@ -271,6 +271,13 @@ fn many_jobs_that_set_the_list_lately_are_told_in_one_line() {
 }
 
 #[test]
+fn the_pin_is_hidden_when_the_form_leaves_its_row() {
+    let mut console = form((80, 24));
+    console.press(' ').key(Key::Down).type_text("409726").wait(TYPING_TIME).press('v').sees("[4] [0] [9] [7] [2] [6]");
+    console.key(Key::Up).key(Key::Up).does_not_see("[4]");
+}
+
+#[test]
 fn a_form_without_numbers_says_how_to_replace_pins() {
     let mut console = AppFixture::loaded((120, 24), recording_with_escrow());
     console.open_many_pins([1]).key(Key::Enter).sees("Tick \"Already on\" to replace them.").assert_no_effects();
