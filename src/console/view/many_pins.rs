@@ -142,7 +142,7 @@ fn left_text(share: &WabaShare, left: Option<CallsLeft>) -> String {
     let count = |calls: u64| format_count(usize::try_from(calls).unwrap_or(usize::MAX));
     let waits = if usize::try_from(left).is_ok_and(|left| left < share.numbers) { ": waits" } else { "" };
     // Meta tells a percentage. How many calls it is of is an estimate.
-    format!("about {} of {} left{waits}", count(left), count(per_hour))
+    format!("about {}/{} left{waits}", count(left), count(per_hour))
 }
 
 /// Adds where the PINs will be saved.

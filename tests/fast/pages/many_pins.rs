@@ -67,7 +67,7 @@ fn the_form_counts_what_it_sends_and_what_it_leaves_out() {
     let left = CallsLeft { left: 2, per_hour: 5_000 };
     console
         .update(Msg::CallsLeftRead(vec![(waba().id, Some(left))]))
-        .sees("uk-retail 3 calls, about 2 of 5,000 left: waits");
+        .sees("uk-retail 3 calls, about 2/5,000 left: waits");
     console.key(Key::Down).press(' ').sees("Set PINs for 4 numbers").sees("Left out 0");
     console.sees("Already on [x] also replace the PIN of the 1 that is on");
 }
