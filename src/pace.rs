@@ -94,7 +94,7 @@ pub fn next_time_left_change(until: std::time::Instant, now: std::time::Instant)
     let left = until.checked_duration_since(now).filter(|left| !left.is_zero())?;
     let shown_seconds = u64::try_from(left.as_millis().div_ceil(1_000)).ok()?;
     let next = if shown_seconds <= SECONDS_BELOW.as_secs() {
-        shown_seconds - 1
+        shown_seconds.saturating_sub(1)
     } else {
         (shown_seconds.div_ceil(60) - 1) * 60
     };

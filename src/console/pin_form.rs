@@ -215,7 +215,7 @@ impl PinForm {
     pub fn next_change(&self, now: Instant) -> Option<Instant> {
         let until = self.shown_until?;
         let whole_seconds = self.seconds_until_hidden(now)?;
-        until.checked_sub(Duration::from_secs(whole_seconds - 1))
+        until.checked_sub(Duration::from_secs(whole_seconds.saturating_sub(1)))
     }
 
     fn digits(&self, field: PinField) -> &DigitBuffer {

@@ -196,5 +196,21 @@ impl RefreshProgress {
 pub fn next_countdown_change(until: Instant, now: Instant) -> Option<Instant> {
     let left = until.checked_duration_since(now).filter(|left| !left.is_zero())?;
     let shown_seconds = u64::try_from(left.as_millis().div_ceil(1_000)).ok()?;
-    until.checked_sub(Duration::from_secs(shown_seconds - 1))
+    // In its last millisecond no second is shown.
+    until.checked_sub(Duration::from_secs(shown_seconds.saturating_sub(1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_countdown_changes_each_second_until_its_end() {
+        let now = Instant::now();
+        let change = |left| next_countdown_change(now + left, now).map(|change| change - now);
+        assert_eq!(change(Duration::from_millis(2_500)), Some(Duration::from_millis(500)));
+        assert_eq!(change(Duration::from_millis(500)), Some(Duration::from_millis(500)));
+        assert_eq!(change(Duration::from_micros(500)), Some(Duration::from_micros(500)));
+        assert_eq!(change(Duration::ZERO), None);
+    }
 }
