@@ -1,7 +1,7 @@
 //! The signals that the programs of a test start with.
 
-use std::sync::Once;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Once};
 
 use pindesk::process;
 use rustix::process::Signal;
@@ -24,7 +24,7 @@ pub(crate) fn reset_ignored_signals() {
             .chain(SUSPEND_SIGNALS.map(Signal::as_raw))
         {
             if process::is_ignored(signal) {
-                signal_hook::flag::register(signal, AtomicBool::default().into()).expect("the signal can be caught");
+                signal_hook::flag::register(signal, Arc::new(AtomicBool::default())).expect("the signal can be caught");
             }
         }
     });
