@@ -96,6 +96,8 @@ pub enum WorkCommand {
     StopSending,
     /// Read the jobs of the journal.
     ReadJobs,
+    /// Read when the last drill of the escrow was.
+    ReadLastDrill,
     /// Send nothing new until [`WorkCommand::ContinueSending`]. Requests in flight end.
     PauseSending,
     /// Send again.

@@ -368,6 +368,7 @@ impl Walker {
                     | WorkCommand::RefreshNumber(_)
                     | WorkCommand::RefreshNumberAfter { .. }
                     | WorkCommand::ReadHistory(_)
+                    | WorkCommand::ReadLastDrill
                     | WorkCommand::ReadCallsLeft(_)
                     | WorkCommand::ReadRecentSets { .. }
                     | WorkCommand::StopSending,
