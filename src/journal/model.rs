@@ -238,6 +238,11 @@ pub enum AuditEvent {
         /// How many were tried.
         tried: usize,
     },
+    /// The journal and the escrow were copied to another directory.
+    BackedUp {
+        /// What was copied, and where to, in a few words.
+        note: CleanText,
+    },
 }
 
 /// The last drill: an operator tried whether a private key opens encrypted PINs.

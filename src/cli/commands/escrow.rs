@@ -26,6 +26,7 @@ use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::output::stdio::{eprint_line, exit_code_after_print};
 use crate::cli::output::table::{self, TableStyle};
+use crate::cli::records;
 use crate::cli::rerun::RerunOptions;
 use crate::config::{self, Env, Overrides};
 use crate::domain::number_arg::NumberArg;
@@ -89,9 +90,13 @@ pub(crate) fn run(
     let is_explicit = config::explicit_state_dir(overrides, env).is_some();
     match command {
         EscrowCommand::List(args) => list(args, &state_dir, is_explicit, global),
-        EscrowCommand::Open(args) => decrypt_pins(args, &state_dir, is_explicit, global),
+        EscrowCommand::Open(args) => {
+            decrypt_pins(args, &state_dir, is_explicit, records::goes_to_syslog(overrides, env), global)
+        }
         EscrowCommand::Ack(args) => ack::accept_recipients(args, &state_dir, overrides, env, global),
-        EscrowCommand::Drill(args) => drill::run(args, &state_dir, is_explicit, global),
+        EscrowCommand::Drill(args) => {
+            drill::run(args, &state_dir, is_explicit, records::goes_to_syslog(overrides, env), global)
+        }
         EscrowCommand::ReEncrypt(args) => re_encrypt::run(args, &state_dir, overrides, env, global),
         EscrowCommand::Recipe => {
             exit_code_after_print(write!(io::stdout(), "{}", escrow::recipe(&state_dir)), ExitCode::Done)
@@ -116,6 +121,7 @@ fn decrypt_pins(
     args: &EscrowOpenArgs,
     state_dir: &Path,
     is_explicit: bool,
+    to_syslog: bool,
     global: &GlobalArgs,
 ) -> Result<ExitCode, CliError> {
     if !args.list.json && !io::stdout().is_terminal() {
@@ -134,7 +140,7 @@ fn decrypt_pins(
     };
     // What is about to be shown.
     let events = decrypted.map(|decryption| event(decryption.entry)).collect();
-    record::record_events(store.dir.as_ref(), events, "this decryption")?;
+    record::record_events(store.dir.as_ref(), to_syslog, events, "this decryption")?;
     if !hidden.is_empty() && !global.quiet {
         let pins = table::pluralize(hidden.len(), "PIN");
         eprint_line(&format!("pindesk: {pins} refused or not sent, and left out here. To see all: --all"));

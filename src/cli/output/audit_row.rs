@@ -126,6 +126,7 @@ fn action_cell(row: &AuditRow) -> Cell<'static> {
         AuditAction::EscrowDrill => "escrow drill".into(),
         AuditAction::RecipientsStored => "keys stored".into(),
         AuditAction::RecipientsAccepted => "keys accepted".into(),
+        AuditAction::BackedUp => "backup made".into(),
         AuditAction::ScreenHidden => "screen hidden".into(),
         AuditAction::ScreenShown => "screen shown".into(),
         AuditAction::Finding => "problem found".into(),

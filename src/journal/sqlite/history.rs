@@ -71,6 +71,7 @@ fn describe(row: &AuditRow, retried: Option<&Standing>) -> Option<String> {
         | AuditAction::RecipientsAccepted
         | AuditAction::PinReEncrypted
         | AuditAction::EscrowDrill
+        | AuditAction::BackedUp
         | AuditAction::ScreenHidden
         | AuditAction::ScreenShown
         | AuditAction::Finding => None,

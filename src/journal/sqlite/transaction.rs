@@ -296,6 +296,9 @@ impl JournalTx<'_> {
                 let note = Some(CleanText::new(&format!("{outcome} PINs could be decrypted")));
                 (AuditAction::EscrowDrill, AuditEntry { outcome: Some(&outcome), note, ..AuditEntry::default() })
             }
+            AuditEvent::BackedUp { note } => {
+                (AuditAction::BackedUp, AuditEntry { note: Some(note.clone()), ..AuditEntry::default() })
+            }
         };
         self.add_audit_row(action, self.now.utc, entry).map(drop)
     }

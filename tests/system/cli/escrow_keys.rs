@@ -206,8 +206,8 @@ fn a_drill_proves_that_the_key_opens_pins_and_shows_none() {
     set_pin(&cli, 1);
     let rows = actions_from(&cli, 0).len();
     let drill = with_key(&cli, "drill", "key.txt", &[]);
-    let expected = "This key opens 2 of 2 PINs. Tried: the newest PIN of 2 of 2 numbers, and 1 PIN of job 2, the last one. No PIN \
-                    was shown.\n";
+    let expected = "This key opens 2 of 2 PINs that may be in force: the newest PIN of 2 of 2 numbers, and 1 PIN of job 2, the last \
+                    one. No PIN was shown.\n";
     assert_eq!((drill.code, drill.stdout.as_str(), drill.stderr.as_str()), (Some(0), expected, ""));
     let one = with_key(&cli, "drill", "key.txt", &["--numbers", "1", "--json"]).summary();
     assert_eq!((&one["numbers"], &one["job"], &one["unopened"]), (&json!(1), &json!(2), &json!([])));

@@ -1,5 +1,5 @@
 //! `pindesk escrow drill`: tries whether a private key opens the newest encrypted PIN of some numbers drawn at random, and
-//! every PIN of the last job.
+//! every PIN of the last job. It leaves out PINs that were refused, not sent or replaced.
 //!
 //! It decrypts, and shows no PIN. It changes nothing but the audit log, which records the drill.
 
@@ -62,6 +62,7 @@ pub(super) fn run(
     args: &EscrowDrillArgs,
     state_dir: &Path,
     is_explicit: bool,
+    to_syslog: bool,
     global: &GlobalArgs,
 ) -> Result<ExitCode, CliError> {
     let store = EscrowStore::read(state_dir, is_explicit, &[], &RerunOptions::new(global))?;
@@ -70,9 +71,10 @@ pub(super) fn run(
         return exit_code_after_print(writeln!(io::stdout(), "{text}"), store.exit_code(std::iter::empty()));
     }
     let identities = identity::read(&args.identity, global)?;
-    let drill = Drill::run(&store.changes, args.numbers, &identities)?;
+    let drill = Drill::run(&store, args.numbers, &identities)?;
     let (opened, tried) = (drill.opened(), drill.results.len());
-    record::record_events(store.dir.as_ref(), vec![AuditEvent::EscrowDrill { opened, tried }], "this drill")?;
+    let event = AuditEvent::EscrowDrill { opened, tried };
+    record::record_events(store.dir.as_ref(), to_syslog, vec![event], "this drill")?;
     let code = store.exit_code(drill.errors().map(|(_, error)| unopened::exit_code(error)));
     unopened::warn(&store, drill.errors());
     let printed = if args.json { drill.print_json() } else { writeln!(io::stdout(), "{}", drill.summary()) };
@@ -80,12 +82,14 @@ pub(super) fn run(
 }
 
 impl<'a> Drill<'a> {
-    fn run(changes: &'a [EscrowedChange], numbers: usize, identities: &Identities) -> Result<Self, CliError> {
-        // The changes are in the order in which they were sent, so that the last of a number is its newest. An altered entry
+    fn run(store: &'a EscrowStore, numbers: usize, identities: &Identities) -> Result<Self, CliError> {
+        // No key has to open what was refused or replaced. The others are in the order in which they were sent, so that the last of a number is its newest. An altered entry
         // names another number, and hides neither that one nor its own.
-        let of_numbers = changes.iter().flat_map(|change| change.numbers().map(move |number| (number, change)));
+        let is_wanted = |change: &&EscrowedChange| store.may_be_in_force(change.first_entry().change);
+        let changes: Vec<&EscrowedChange> = store.changes.iter().filter(is_wanted).collect();
+        let of_numbers = changes.iter().flat_map(|change| change.numbers().map(move |number| (number, *change)));
         let newest: BTreeMap<PhoneNumberId, &EscrowedChange> = of_numbers.collect();
-        let entries = || changes.iter().map(EscrowedChange::newest_entry);
+        let entries = || changes.iter().map(|change| change.newest_entry());
         let last_job = entries().filter_map(|entry| entry.job).max();
         let of_last_job: Vec<_> = entries().filter(|entry| entry.job.is_some() && entry.job == last_job).collect();
         let job = last_job.map(|job| (job, of_last_job.len()));
@@ -115,7 +119,7 @@ impl<'a> Drill<'a> {
             format!(", and {} of job {job}, the last one", pluralize(count, "PIN"))
         });
         format!(
-            "This key opens {} of {}. Tried: the newest PIN of {drawn} of {}{of_job}. No PIN was shown.",
+            "This key opens {} of {} that may be in force: the newest PIN of {drawn} of {}{of_job}. No PIN was shown.",
             self.opened(),
             pluralize(self.results.len(), "PIN"),
             numbers_label(all),

@@ -11,10 +11,15 @@ use crate::journal::AuditEvent;
 use crate::state_dir::StateDir;
 
 /// Records these events with one sync. `what` names them in a warning: `this decryption`.
-pub(super) fn record_events(dir: Option<&StateDir>, events: Vec<AuditEvent>, what: &str) -> Result<(), CliError> {
+pub(super) fn record_events(
+    dir: Option<&StateDir>,
+    to_syslog: bool,
+    events: Vec<AuditEvent>,
+    what: &str,
+) -> Result<(), CliError> {
     let Some(dir) = dir.filter(|_| !events.is_empty()) else { return Ok(()) };
     let warn = |error: &str| eprint_line(&format!("pindesk: the journal does not record {what}: {error}"));
-    let journal = match records::open_for_audit(dir) {
+    let journal = match records::open_for_audit(dir, to_syslog) {
         Ok(journal) => journal,
         Err(error) => {
             warn(&error.to_string());
