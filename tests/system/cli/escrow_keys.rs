@@ -51,7 +51,7 @@ fn pins_in_force_are_encrypted_again_to_the_keys_of_the_config() {
     let key = cli.recipient().to_owned();
     let expected = format!(
         "Encrypted 2 PINs of 2 numbers again, to 1 key.\n\
-         Keys that are not in the config any longer can open 3 lines of the escrow:\n  removed  {key}\n\
+         Keys that are no longer in the config can open 3 lines of the escrow:\n  removed  {key}\n\
          So the PINs of 2 numbers that may be in force can be read with these keys. Encrypting again does not change that. \
          Only new PINs do:\n  pindesk pin set --from ~/list.txt --random --replace\n"
     );
@@ -96,7 +96,7 @@ fn only_new_pins_end_what_a_removed_key_can_open() {
     let checked = with_key(&cli, "re-encrypt", "new.txt", &[]);
     let expected = format!(
         "Every PIN that may be in force is encrypted to today's 1 key. Nothing was changed.\n\
-         Keys that are not in the config any longer can open 1 line of the escrow:\n  removed  {}\n",
+         Keys that are no longer in the config can open 1 line of the escrow:\n  removed  {}\n",
         cli.recipient()
     );
     assert_eq!((checked.code, checked.stdout), (Some(0), expected));
@@ -150,7 +150,7 @@ fn a_key_that_opens_nothing_changes_nothing() {
 }
 
 #[test]
-fn lines_that_were_encrypted_again_survive_the_loss_of_either_file() {
+fn lines_encrypted_again_survive_the_loss_of_either_file() {
     let (cli, id) = fixture_with_one_pin();
     change_keys(&cli, false);
     assert_eq!(with_key(&cli, "re-encrypt", "key.txt", &["--confirm", "1"]).code, Some(0));
@@ -206,8 +206,8 @@ fn a_drill_proves_that_the_key_opens_pins_and_shows_none() {
     set_pin(&cli, 1);
     let rows = actions_from(&cli, 0).len();
     let drill = with_key(&cli, "drill", "key.txt", &[]);
-    let expected = "This key opens 2 of 2 PINs that may be in force: the newest PIN of 2 of 2 numbers, and 1 PIN of job 2, the last \
-                    one. No PIN was shown.\n";
+    let expected =
+        "This key opens 2 of 2 PINs: the newest of 2 of 2 numbers, and 1 of job 2, the last one. No PIN was shown.\n";
     assert_eq!((drill.code, drill.stdout.as_str(), drill.stderr.as_str()), (Some(0), expected, ""));
     let one = with_key(&cli, "drill", "key.txt", &["--numbers", "1", "--json"]).summary();
     assert_eq!((&one["numbers"], &one["job"], &one["unopened"]), (&json!(1), &json!(2), &json!([])));

@@ -112,14 +112,13 @@ impl<'a> Drill<'a> {
         self.results.iter().filter(|(_, result)| result.is_ok()).count()
     }
 
-    /// `This key opens 20 of 20 PINs: …`.
+    /// `This key opens 20 of 20 PINs: the newest of 20 of 44 numbers, and …`.
     fn summary(&self) -> String {
         let (drawn, all) = self.drawn;
-        let of_job = self.job.map_or_else(String::new, |(job, count)| {
-            format!(", and {} of job {job}, the last one", pluralize(count, "PIN"))
-        });
+        let of_job =
+            self.job.map_or_else(String::new, |(job, count)| format!(", and {count} of job {job}, the last one"));
         format!(
-            "This key opens {} of {} that may be in force: the newest PIN of {drawn} of {}{of_job}. No PIN was shown.",
+            "This key opens {} of {}: the newest of {drawn} of {}{of_job}. No PIN was shown.",
             self.opened(),
             pluralize(self.results.len(), "PIN"),
             numbers_label(all),

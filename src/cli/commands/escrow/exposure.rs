@@ -90,7 +90,7 @@ impl Exposure {
         let mut lines = Vec::new();
         if self.lines > 0 {
             let count = pluralize(self.lines, "line");
-            lines.push(format!("Keys that are not in the config any longer can open {count} of the escrow:"));
+            lines.push(format!("Keys that are no longer in the config can open {count} of the escrow:"));
             let keys = self.removed_keys.iter().take(MAX_LISTED_KEYS);
             lines.extend(keys.map(|key| format!("  removed  {}", key.as_str())));
             let rest = self.removed_keys.len().saturating_sub(MAX_LISTED_KEYS);
