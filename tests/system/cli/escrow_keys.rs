@@ -1,6 +1,7 @@
 //! `escrow re-encrypt` and `escrow drill`: keys that change hands, and the proof that a key opens the escrow.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use age::secrecy::ExposeSecret as _;
 use serde_json::{Value, json};

@@ -117,7 +117,11 @@ impl Exposure {
 
     /// Writes the numbers to a new file that only its owner can read, as `pin set --from` reads it.
     pub(super) fn write_list(&self, path: &Path) -> Result<(), CliError> {
-        let text: String = self.numbers.iter().map(|number| format!("{number}\n")).collect();
+        let mut text = String::new();
+        for number in &self.numbers {
+            text.push_str(number.as_str());
+            text.push('\n');
+        }
         let write = || -> io::Result<()> {
             let mut file = File::options().write(true).create_new(true).mode(0o600).open(path)?;
             file.write_all(text.as_bytes())?;

@@ -55,6 +55,9 @@ pub(crate) struct EscrowReEncryptArgs {
     json: bool,
 }
 
+/// A group that the journal is writing.
+type Recording = BoxFuture<'static, Result<(), RecordError>>;
+
 /// What became of the PINs.
 #[derive(Default)]
 struct Work<'a> {
@@ -87,7 +90,9 @@ pub(super) fn run(
     }
     args.list.as_deref().map_or(Ok(()), exposure::check_list_path)?;
     let is_explicit = config::explicit_state_dir(overrides, env).is_some();
-    if !records::has_records(state_dir) && records::open_existing_dir(state_dir, is_explicit)?.is_none() {
+    if !records::has_records(state_dir) {
+        // A directory that the operator named must exist.
+        records::open_existing_dir(state_dir, is_explicit)?;
         let text = format!("No encrypted PINs yet in {}.", redacted_path(state_dir));
         return exit_code_after_print(writeln!(io::stdout(), "{text}"), ExitCode::Done);
     }
@@ -173,7 +178,7 @@ impl<'a> Task<'a> {
     fn run(&self, identities: &Identities, journal: &Journal) -> Result<Work<'a>, CliError> {
         let runtime = build_runtime()?;
         let mut work = Work::default();
-        let mut waiting: Option<(Vec<PhoneNumberId>, BoxFuture<'static, Result<(), RecordError>>)> = None;
+        let mut waiting: Option<(Vec<PhoneNumberId>, Recording)> = None;
         for group in self.changes.chunks(GROUP_SIZE).map(Some).chain([None]) {
             let entries = group.map_or(Ok(Vec::new()), |group| work.encrypt(group, self, identities))?;
             if let Some((numbers, written)) = waiting.take() {
