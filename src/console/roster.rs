@@ -21,8 +21,10 @@ mod order;
 mod pauses;
 mod request_counts;
 mod row_store;
+mod row_texts;
 mod selected_rows;
 mod selection;
+mod value_table;
 mod visible_rows;
 
 use std::mem;
@@ -150,9 +152,9 @@ impl Roster {
     /// and so do numbers with a running change or in doubt.
     pub fn finish_refresh(&mut self, complete_wabas: &[WabaId]) {
         for slot in self.store.unseen() {
-            let number = self.store.row(slot);
-            let is_unlisted = number.waba_id().is_some_and(|waba| complete_wabas.contains(&waba));
-            if is_unlisted || (number.waba.is_none() && self.store.is_stale(slot)) {
+            let waba = self.store.waba(slot);
+            let is_unlisted = waba.is_some_and(|waba| complete_wabas.contains(&waba.id));
+            if is_unlisted || (waba.is_none() && self.store.is_stale(slot)) {
                 self.pending_removal.insert(slot);
             }
         }
@@ -257,7 +259,7 @@ impl Roster {
     fn remove_pending(&mut self) {
         let pending = mem::take(&mut self.pending_removal);
         let mut removed: Vec<u32> =
-            pending.into_iter().filter(|slot| !self.has_open_change(&self.store.row(*slot).id)).collect();
+            pending.into_iter().filter(|slot| !self.has_open_change(&self.store.id(*slot))).collect();
         if removed.is_empty() {
             return;
         }
@@ -267,7 +269,7 @@ impl Roster {
             Some(slot - u32::try_from(before).unwrap_or(u32::MAX))
         };
         for slot in &removed {
-            if let Some(state) = self.changes.remove(&self.store.row(*slot).id) {
+            if let Some(state) = self.changes.remove(&self.store.id(*slot)) {
                 self.request_counts.remove(&state);
             }
         }
@@ -422,10 +424,11 @@ impl Roster {
     }
 
     fn row_at_slot(&self, slot: u32) -> RosterRow<'_> {
-        let number = self.store.row(slot);
+        let number = self.store.number(slot);
+        let change = self.changes.get(&number.id);
         RosterRow {
             number,
-            change: self.changes.get(&number.id).map(|state| self.pauses.shown(state, || Some(number))),
+            change: change.map(|state| self.pauses.shown(state, || Some(self.store.quota_scopes(slot)))),
             last_set: self.store.last_set(slot),
             is_stale: self.store.is_stale(slot),
             is_due: self.store.is_due(slot),

@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::Roster;
 use crate::domain::change::ChangeState;
 use crate::domain::clock::TimePoint;
-use crate::domain::number::{Number, PhoneNumberId};
+use crate::domain::number::PhoneNumberId;
 use crate::policy::quota::QuotaScope;
 
 impl Roster {
@@ -32,17 +32,15 @@ impl Roster {
     /// The scope of the WABA in which a listed number is queued; `None` if it is not.
     pub(super) fn queued_in(&self, id: &PhoneNumberId) -> Option<QuotaScope> {
         let is_queued = self.changes.get(id) == Some(&ChangeState::Queued);
-        self.listed(id).filter(|_| is_queued).map(|number| QuotaScope::Waba(number.waba_id()))
-    }
-
-    pub(super) fn listed(&self, id: &PhoneNumberId) -> Option<&Number> {
-        self.store.slot(id).map(|slot| self.store.row(slot))
+        let [waba, _] = self.store.slot(id).filter(|_| is_queued).map(|slot| self.store.quota_scopes(slot))?;
+        Some(waba)
     }
 
     /// The state of the last change of a number, listed or not.
     #[must_use]
     pub fn change(&self, id: &PhoneNumberId) -> Option<&ChangeState> {
-        self.changes.get(id).map(|state| self.pauses.shown(state, || self.listed(id)))
+        let scopes = || self.store.slot(id).map(|slot| self.store.quota_scopes(slot));
+        self.changes.get(id).map(|state| self.pauses.shown(state, scopes))
     }
 
     /// The last change of every number that had one, in no order.

@@ -114,7 +114,7 @@ fn paint_name_and_position(app: &App, canvas: &mut Canvas<'_>) {
     let y = canvas.height().saturating_sub(2);
     let position = position_label(app);
     let columns = usize::from(canvas.width()).saturating_sub(width(&position) + 1);
-    if let Some(name) = app.roster().cursor_row().and_then(|row| row.number.name.as_ref()) {
+    if let Some(name) = app.roster().cursor_row().and_then(|row| row.number.name) {
         canvas.put_within(0, y, columns, name.as_str(), Role::Plain);
     }
     canvas.put_right(y, &position, Role::Plain);
@@ -185,7 +185,7 @@ fn paint_rows(
 }
 
 fn paint_row(canvas: &mut Canvas<'_>, y: u16, row: &RosterRow<'_>, columns: &Columns, times: (Instant, UtcTime)) {
-    let number = row.number;
+    let number = &row.number;
     let text = |value: Option<&CleanText>| value.map_or(String::new(), |value| value.as_str().to_owned());
     for (column, x, columns) in columns.iter() {
         match column {
@@ -263,5 +263,5 @@ fn paint_request(
 
 fn paint_ids(app: &App, canvas: &mut Canvas<'_>, y: u16) {
     let Some(number) = app.roster().cursor_row().map(|row| row.number) else { return };
-    canvas.put(0, y, &status::ids_label(number), Role::Plain);
+    canvas.put(0, y, &status::ids_label(&number), Role::Plain);
 }
