@@ -308,7 +308,9 @@ mod tests {
         ) {
             let mut numbers: Vec<Number> = rows.iter().enumerate().map(|(index, row)| number(index, row)).collect();
             let mut texts = RowTexts::default();
-            numbers.iter().for_each(|number| texts.push(number));
+            for number in &numbers {
+                texts.push(number);
+            }
             for (index, row) in &replaced {
                 let Some(known) = numbers.get_mut(*index) else { continue };
                 *known = number(*index, row);
@@ -320,7 +322,9 @@ mod tests {
             prop_assert_eq!(read(&texts, numbers.len()), numbers.iter().map(texts_of).collect::<Vec<_>>());
             let removed: Vec<u32> = removed.into_iter().filter(|slot| (*slot as usize) < numbers.len()).collect();
             texts.remove(&removed);
-            removed.iter().rev().for_each(|slot| drop(numbers.remove(*slot as usize)));
+            for slot in removed.iter().rev() {
+                numbers.remove(*slot as usize);
+            }
             texts.rebuild(|slot| numbers[slot as usize].id);
             prop_assert_eq!(read(&texts, numbers.len()), numbers.iter().map(texts_of).collect::<Vec<_>>());
             let expected: String = numbers.iter().map(expected_search_text).collect();
