@@ -152,6 +152,10 @@ impl PageBehavior for ManyPinsPage {
                 shared.messages.push(now.utc, "Canceled. Nothing was sent.");
                 return Step::back();
             }
+            ManyPinsAction::HideScreen => {
+                self.on_hide(shared, now);
+                return Step::reset(Destination::Hidden(None));
+            }
             ManyPinsAction::ShowList => {
                 let frozen = self.draft.frozen().clone();
                 return Step::open(self, Destination::ManyPinsList(frozen));

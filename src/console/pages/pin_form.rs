@@ -108,6 +108,10 @@ impl PageBehavior for PinFormPage {
                 shared.messages.push(now.utc, "Canceled. Nothing was sent.");
                 return Step::back();
             }
+            PinFormAction::HideScreen => {
+                self.on_hide(shared, now);
+                return Step::reset(Destination::Hidden(None));
+            }
             PinFormAction::Help => {
                 self.form.hide();
                 return Step::open(self, Destination::Help);
@@ -181,6 +185,7 @@ impl PageBehavior for PinFormPage {
             PinFormAction::RandomPin
             | PinFormAction::ShowPin
             | PinFormAction::DeleteDigit
+            | PinFormAction::HideScreen
             | PinFormAction::Cancel
             | PinFormAction::Help => true,
         }
