@@ -149,7 +149,7 @@ impl PageBehavior for ManyPinsPage {
         match action {
             ManyPinsAction::Continue => return self.submit(shared),
             ManyPinsAction::Cancel => {
-                shared.messages.push(now.utc, "Canceled. Nothing was sent.");
+                shared.messages.push_brief(now.utc, "Canceled. Nothing was sent.");
                 return Step::back();
             }
             ManyPinsAction::HideScreen => {

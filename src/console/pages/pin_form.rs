@@ -105,7 +105,7 @@ impl PageBehavior for PinFormPage {
             PinFormAction::Continue => return self.submit(),
             PinFormAction::RandomPin => return self.generate(shared),
             PinFormAction::Cancel => {
-                shared.messages.push(now.utc, "Canceled. Nothing was sent.");
+                shared.messages.push_brief(now.utc, "Canceled. Nothing was sent.");
                 return Step::back();
             }
             PinFormAction::HideScreen => {
