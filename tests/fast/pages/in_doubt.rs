@@ -182,3 +182,18 @@ fn a_doubt_that_only_loses_its_pin_is_not_reported_again() {
     });
     assert_eq!(console.app.messages().newest_first().filter(|message| message.text.contains("no answer")).count(), 1);
 }
+
+#[test]
+fn the_form_and_the_question_of_a_new_pin_tell_of_the_doubt() {
+    for (index, question) in [(0, "Set the PIN of"), (1, "Replace the PIN of")] {
+        for (size, doubt) in
+            [((80, 24), "In doubt the last PIN sent may be in force"), ((40, 10), "The last PIN sent may")]
+        {
+            let mut console = AppFixture::loaded(size, recording_with_escrow());
+            console.set_in_doubt(index, |_| {}).open_number(index).wait(Duration::from_secs(95)).press('p').sees(doubt);
+            if size == (80, 24) {
+                console.enter_pin().sees(question).sees(doubt);
+            }
+        }
+    }
+}
