@@ -42,7 +42,7 @@ pub(super) fn copied(app: &App, page: &CopiedPage) -> Sheet {
             sheet.text(line);
         }
     }
-    if let Some(note) = page.copied.note {
+    for note in &page.copied.notes {
         sheet.blank_line();
         sheet.text(note);
     }
