@@ -351,11 +351,11 @@ impl Walker {
                     self.update(Msg::Resumed, None);
                 }
                 Effect::Work(WorkCommand::ExportNumbers { path, numbers, .. }) => {
-                    let exported = ExportedNumbers { count: numbers.len(), has_history: true };
+                    let exported = ExportedNumbers { path: path.clone(), count: numbers.len(), has_history: true };
                     self.update(Msg::NumbersExported { path, result: Ok(exported) }, None);
                 }
                 Effect::Work(WorkCommand::ReportJob { path, .. }) => {
-                    let exported = ExportedNumbers { count: 1, has_history: true };
+                    let exported = ExportedNumbers { path: path.clone(), count: 1, has_history: true };
                     self.update(Msg::NumbersExported { path, result: Ok(exported) }, None);
                 }
                 Effect::Work(WorkCommand::ReadNumberList(path)) => {
