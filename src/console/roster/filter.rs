@@ -248,7 +248,7 @@ impl Filter {
         }
         let first = self.number_digits().map(|digits| {
             let slots = matches.iter().zip(0..);
-            slots.map(|(is_match, slot)| *is_match && context.store.texts().digits(slot).ends_with(&digits)).collect()
+            slots.map(|(is_match, slot)| *is_match && context.store.texts().has_last_digits(slot, &digits)).collect()
         });
         FilterMatches { matches, first }
     }

@@ -192,6 +192,13 @@ impl RowTexts {
         self.row_text(slot).1
     }
 
+    /// True if the digits of a row end with these. Only the end of its text is looked at, because a filter of one digit
+    /// asks for nearly every row.
+    pub(super) fn has_last_digits(&self, slot: u32, digits: &str) -> bool {
+        let end = self.rows[slot as usize].end as usize;
+        self.search_text.get(..end).and_then(|text| text.strip_suffix('\n')).is_some_and(|text| text.ends_with(digits))
+    }
+
     /// The slot whose text contains a byte offset, and the end of that text. The search starts at the slot `from`.
     pub(super) fn slot_at_offset(&self, offset: usize, from: usize) -> Option<(usize, usize)> {
         let slot = from + gallop(&self.rows[from..], |row| row.end as usize <= offset);
