@@ -106,11 +106,9 @@ pub(super) struct FilterContext<'a> {
 
 impl FilterContext<'_> {
     /// The changes, as their rows show them.
-    fn shown_changes(&self) -> impl Iterator<Item = (&PhoneNumberId, &ChangeState)> {
-        self.changes.iter().map(|(id, state)| {
-            let scopes = || self.store.slot(id).map(|slot| self.store.quota_scopes(slot));
-            (id, self.pauses.shown(state, scopes))
-        })
+    fn shown_changes(&self) -> impl Iterator<Item = (u32, &ChangeState)> {
+        let shown = |slot, state| self.pauses.shown(state, || Some(self.store.quota_scopes(slot)));
+        self.changes.rows().map(move |(slot, state)| (slot, shown(slot, state)))
     }
 }
 
@@ -341,10 +339,8 @@ impl Predicate {
             }
             Self::Requests(keywords) => {
                 hits.fill(keywords.contains(&None));
-                for (id, state) in context.shown_changes() {
-                    if let Some(slot) = store.slot(id) {
-                        hits[slot as usize] = keywords.contains(&Some(state.keyword()));
-                    }
+                for (slot, state) in context.shown_changes() {
+                    hits[slot as usize] = keywords.contains(&Some(state.keyword()));
                 }
             }
             Self::SetToday => {
@@ -384,10 +380,8 @@ fn mark_state(context: &FilterContext<'_>, state: NumberState, hits: &mut [bool]
 }
 
 fn mark_changes(context: &FilterContext<'_>, hits: &mut [bool], is_match: impl Fn(&ChangeState) -> bool) {
-    for (id, _) in context.shown_changes().filter(|(_, state)| is_match(state)) {
-        if let Some(slot) = context.store.slot(id) {
-            hits[slot as usize] = true;
-        }
+    for (slot, _) in context.shown_changes().filter(|(_, state)| is_match(state)) {
+        hits[slot as usize] = true;
     }
 }
 

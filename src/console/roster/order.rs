@@ -164,7 +164,7 @@ impl SortContext<'_> {
             SortColumn::Name => prefix_key(texts.lower_name(slot).bytes()),
             SortColumn::Waba => store.waba(slot).map_or(LAST_KEY, |waba| prefix_key(to_lower(waba.label()).bytes())),
             SortColumn::TwoStep => store.two_step(slot) as u64,
-            SortColumn::Request => priority(self.changes.get(&store.id(slot))) as u64,
+            SortColumn::Request => priority(self.changes.of_row(slot)) as u64,
         };
         SortEntry { column, number: packed_digits(texts.digits(slot)), slot }
     }

@@ -13,8 +13,9 @@ use std::sync::Arc;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use super::last_sets::{LastSets, remove_slots};
+use super::last_sets::LastSets;
 use super::row_texts::{RowTexts, to_u32};
+use super::row_values::remove_slots;
 use super::value_table::ValueTable;
 use crate::domain::change::LastSet;
 use crate::domain::clock::UtcTime;
