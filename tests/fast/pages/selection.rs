@@ -231,6 +231,8 @@ fn a_file_that_cannot_be_used_keeps_its_path() {
     console.press('y').sees("No line can be used, so nothing is selected.").key(Key::Esc);
     console.press('+').type_text("ids.txt").key(Key::Enter).press('x');
     console.update(read(Ok(NumberList::parse(b"200000000000001\n")))).sees("File: ids.txtx");
+    paste(&mut console, "y\r");
+    console.sees("File: ids.txtxy").sees("that looked like a paste, so Enter was not taken").assert_no_effects();
     console.key(Key::Esc).update(read(Ok(NumberList::parse(b"200000000000001\n"))));
     assert_eq!(console.app.mode(), Mode::List);
     assert_selected(&console, []);

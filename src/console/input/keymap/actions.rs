@@ -145,6 +145,7 @@ pub enum ConfirmAction {
     Submit,
     DeleteDigit,
     ClearField,
+    Help,
     Cancel,
     Back,
 }
@@ -378,5 +379,6 @@ pub enum ConfirmManyAction {
     DeleteDigit,
     ClearField,
     ShowList,
+    Help,
     Back,
 }

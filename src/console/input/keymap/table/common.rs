@@ -18,7 +18,9 @@ pub(super) const PAGE_DOWN: KeyRow =
 pub(super) const FIRST: KeyRow =
     KeyRow::new("first", &[Char('g'), Key::Home, Char('<')], "to the first row", Move).moves();
 pub(super) const LAST: KeyRow = KeyRow::new("last", &[Char('G'), Key::End, Char('>')], "to the last row", Move).moves();
-pub(super) const HELP: KeyRow = KeyRow::new(HELP_ACTION, &[Char('?')], "help for this page", Look).footer("help");
+/// Help of a page that asks: its footer has the keys that answer.
+pub(super) const HELP_OF_QUESTION: KeyRow = KeyRow::new(HELP_ACTION, &[Char('?')], "help for this page", Look);
+pub(super) const HELP: KeyRow = HELP_OF_QUESTION.footer("help");
 pub(super) const MESSAGES: KeyRow =
     KeyRow::new("messages", &[Char('m')], "messages, newest first", Look).footer("messages");
 pub(super) const SET_PIN: KeyRow =
