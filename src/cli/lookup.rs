@@ -235,7 +235,7 @@ fn require_all_read(unread: &[(String, Explanation, ReadFailure)]) -> Result<(),
     let code = ExitCode::first_that_applies(unread.iter().map(|(_, _, failure)| read_failure::exit_code(failure)));
     Err(CliError::new(code, format!("{names} could not be read. {}", explanation.reason))
         .nothing_sent()
-        .remedies(read_failure::steps_and_words(explanation, failure)))
+        .remedies(read_failure::steps_and_words(explanation, failure, unread.len())))
 }
 
 #[cfg(test)]

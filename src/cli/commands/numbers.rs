@@ -1,7 +1,7 @@
 //! `pindesk numbers`: the configured numbers, for people and for scripts. It changes nothing.
 
 use std::collections::HashMap;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 use std::slice;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::cli::ordered_reads::OrderedReads;
 use crate::cli::output::number_table::{self, TableOptions};
 use crate::cli::output::numbers::{DueFilter, NumberFilter, NumberPrinter, NumberWriter};
 use crate::cli::output::options::OutputOptions;
-use crate::cli::output::stdio::{eprint_line, exit_code_after_print, print_json};
+use crate::cli::output::stdio::{eprint_line, exit_code_after_print, print_json, write_line};
 use crate::cli::output::table::TableStyle;
 use crate::cli::pauses;
 use crate::cli::read_failure::{self, ReadFailures, waba_label};
@@ -291,7 +291,7 @@ fn read_shown_number(
     }
     let explanation = Explanation::for_unread_number(&failure);
     let what = format!("number {} could not be read. {}", arg.label(), explanation.reason);
-    Err(CliError::new(code, what).remedies(read_failure::steps_and_words(&explanation, &failure)))
+    Err(CliError::new(code, what).remedies(read_failure::steps_and_words(&explanation, &failure, 1)))
 }
 
 fn print_fields(number: &Number) -> io::Result<()> {
@@ -311,7 +311,7 @@ fn print_fields(number: &Number) -> io::Result<()> {
         ("Name status", record.name_status),
         ("Account mode", record.account_mode),
     ] {
-        writeln!(out, "{label:<16} {}", value.unwrap_or("unknown"))?;
+        write_line(&mut out, &format!("{label:<16} {}", value.unwrap_or("unknown")))?;
     }
     Ok(())
 }

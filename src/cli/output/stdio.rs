@@ -1,7 +1,7 @@
 //! Writing to standard output and standard error: a reader that went away is not a failure.
 
 use std::borrow::Cow;
-use std::io::{self, Write as _};
+use std::io::{self, Write};
 
 use serde::Serialize;
 
@@ -22,6 +22,14 @@ pub(crate) fn wrapped_for_stderr(text: &str) -> Cow<'_, str> {
     match terminal::stderr_columns() {
         Some(columns) => Cow::Owned(wrap_message(text, columns)),
         None => Cow::Borrowed(text),
+    }
+}
+
+/// Writes a line for people to standard output, wrapped on a terminal: the rows of a table fit it already.
+pub(crate) fn write_line(out: &mut impl Write, text: &str) -> io::Result<()> {
+    match terminal::stdout_columns() {
+        Some(columns) => writeln!(out, "{}", wrap_message(text, columns)),
+        None => writeln!(out, "{text}"),
     }
 }
 

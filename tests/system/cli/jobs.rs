@@ -274,7 +274,7 @@ fn resume_sends_what_a_lost_connection_left_unsent() {
             "pindesk: {left} numbers: not sent: stopped: no sure answers came. What to do:\n  \
              See a number without an answer: it says why.\n  \
              Check the network and the proxy of this server.\n  \
-             Then resume the job, or set the PIN of this number again.\n"
+             Then resume the job, or set the PINs of these numbers again.\n"
         )),
         "{stopped:?}"
     );
