@@ -192,7 +192,7 @@ impl LookupResult {
                 [] => {
                     return Err(CliError::usage(request.unknown_text(profile, wabas))
                         .nothing_sent()
-                        .optional_remedy(request.hint(&self.similar))
+                        .remedies(request.hint(&self.similar))
                         .remedy(format!("To see the numbers: {}", rerun.command("numbers list"))));
                 }
                 several => return Err(ambiguous_error(request, several).nothing_sent()),

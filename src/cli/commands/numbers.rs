@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand, ValueEnum};
 use tokio::runtime::Runtime;
 
+use crate::cli::arg_parsers;
 use crate::cli::args::GlobalArgs;
 use crate::cli::discovery;
 use crate::cli::error::CliError;
@@ -47,7 +48,7 @@ pub(crate) enum NumbersCommand {
     /// One number, listed or not
     Show {
         /// Phone number ID, or the number itself: +44 7700 900001
-        #[arg(value_name = "NUMBER")]
+        #[arg(value_name = "NUMBER", value_parser = arg_parsers::parse_number)]
         number: NumberArg,
         /// One JSON object: docs/json.md has the fields
         #[arg(long)]
@@ -284,7 +285,7 @@ fn read_shown_number(
     let code = read_failure::exit_code(&failure);
     if code == ExitCode::Failed {
         match find(&runtime) {
-            Err(error) if arg.may_lack_country_code() && error.exit_code() == ExitCode::Usage => return Err(error),
+            Err(error) if arg.may_be_end() && error.exit_code() == ExitCode::Usage => return Err(error),
             Err(_) => {}
             found @ Ok(_) => return found,
         }
