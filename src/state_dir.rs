@@ -73,7 +73,18 @@ pub enum StateDirError {
         /// The name of the file system, such as NFS.
         file_system: &'static str,
     },
-    /// It could not be created, entered or opened.
+    /// It is missing, and cannot be created.
+    #[error(
+        "state directory {path}: it cannot be created: {error}. It is for the journal and the escrow. To use another \
+         directory: --state-dir DIR or PINDESK_STATE_DIR"
+    )]
+    NotCreated {
+        /// The path of the directory.
+        path: CleanText,
+        /// The error of the system.
+        error: io::Error,
+    },
+    /// It could not be entered or opened.
     #[error("{path}: {error}")]
     Io {
         /// The path of the directory or file.
@@ -94,11 +105,28 @@ impl StateDir {
         match Self::open(path) {
             Err(error) if error.is_missing() => {
                 let created = DirBuilder::new().recursive(true).mode(0o700).create(path);
-                created.map_err(|error| StateDirError::Io { path: redacted_path(path), error })?;
+                created.map_err(|error| StateDirError::NotCreated { path: redacted_path(path), error })?;
                 Self::open(path)
             }
             other => other,
         }
+    }
+
+    /// Checks that the missing directory can be created: that this user can write in the nearest directory above it.
+    /// Creates nothing.
+    pub(crate) fn check_creatable(path: &Path) -> Result<(), StateDirError> {
+        for parent in path.ancestors().skip(1) {
+            let dir = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+            let access = Access::WRITE_OK | Access::EXEC_OK;
+            match rustix::fs::accessat(rustix::fs::CWD, dir, access, AtFlags::EACCESS) {
+                Ok(()) => return Ok(()),
+                Err(Errno::NOENT) => {}
+                Err(errno) => {
+                    return Err(StateDirError::NotCreated { path: redacted_path(path), error: errno.into() });
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Opens the directory. Never creates it.
@@ -275,6 +303,7 @@ impl StateDirError {
             | Self::FileSymlink { .. }
             | Self::NotADirectory { .. }
             | Self::NetworkFileSystem { .. }
+            | Self::NotCreated { .. }
             | Self::Io { .. } => false,
         }
     }

@@ -63,7 +63,7 @@ pindesk pin set NUMBER (--pin-file FILE | --random) [OPTIONS]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct PinSetArgs {
     /// Phone number ID, or the number itself: +44 7700 900001
-    #[arg(value_name = "NUMBER", group = "numbers")]
+    #[arg(value_name = "NUMBER", value_parser = arg_parsers::parse_number, group = "numbers")]
     number: Option<NumberArg>,
     /// File of phone number IDs or numbers, one a line; - is standard input
     #[arg(long, value_name = "FILE", group = "numbers")]
@@ -131,11 +131,6 @@ fn check(args: &PinSetArgs, overrides: &Overrides, env: &Env, global: &GlobalArg
     let rerun = RerunOptions::new(global).with_pin_file(args.pin_file.as_deref()).with_replace(args.replace);
     let records = records::prepare_to_send(&state_dir, &config, args.dry_run, syncs_writes(args), &rerun)?;
     let unconfirmed = if args.dry_run { Unconfirmed::Accept } else { Unconfirmed::for_send(global) };
-    if let Some(session) =
-        records.session.as_ref().filter(|_| args.confirm.is_some() || unconfirmed != Unconfirmed::Ask)
-    {
-        session.announce_new_state_dir(global.quiet);
-    }
     let selection = requested.selection;
     checks::require_escrow_for_random(&pins, selection, records.has_escrow)?;
     let graph = graph.map_or_else(|| open_graph(&config.profile), Ok)?;
@@ -157,11 +152,16 @@ fn check(args: &PinSetArgs, overrides: &Overrides, env: &Env, global: &GlobalArg
     };
     let flags = ConfirmFlags { may_replace, confirm, unconfirmed, notes };
     checks::check_numbers(&config.profile, &pins, &numbers, selection, flags)?;
-    let Some(session) = records.session else {
+    if args.dry_run {
         let confirmation = checks::expected_confirmation(selection, &numbers);
         let repeated: &[_] = if is_repeated { &[again::OPTION] } else { &[] };
         return dry_run::print(&numbers, &confirmation, repeated, options).map(CheckedJob::NothingToSend);
-    };
+    }
+    let session = records.into_session(&state_dir, &config, syncs_writes(args), &rerun)?;
+    // The question names it.
+    if confirm.is_some() {
+        session.announce_new_state_dir(global.quiet);
+    }
     // Later commands name the numbers of this job, without asking Meta.
     session.cache_numbers(&config.profile.name, &numbers);
     records::warn_unresolved(&session.report, &rerun);

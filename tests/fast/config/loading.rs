@@ -191,6 +191,9 @@ fn only_a_named_file_must_exist() {
     let overrides = Overrides { config: Some(home.path("gone.toml")), ..Overrides::default() };
     let error = preflight::load_config(&overrides, &home.env()).expect_err("a missing file");
     assert_snapshot!(home.without_temp_path(error), @"config file ~/gone.toml: there is no such file");
+    let env = Env { config: Some(home.path("gone.toml")), ..home.env() };
+    let error = preflight::load_config(&Overrides::default(), &env).expect_err("a missing file");
+    assert_snapshot!(home.without_temp_path(error), @"config file ~/gone.toml: there is no such file. The variable PINDESK_CONFIG names this file");
 }
 
 #[test]
