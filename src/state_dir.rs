@@ -39,9 +39,15 @@ pub(crate) enum OpenMode {
 /// Why pindesk cannot use the state directory, or a file in it.
 #[derive(Debug, thiserror::Error)]
 pub enum StateDirError {
-    /// The directory or a file is missing, or its owner, mode or links are unsafe.
+    /// A file is missing, or the owner, mode or links of the directory or of a file are unsafe.
     #[error(transparent)]
     Unsafe(#[from] FileError),
+    /// There is none.
+    #[error("state directory {path}: there is no such directory")]
+    Missing {
+        /// The path of the directory.
+        path: CleanText,
+    },
     /// The directory is a symbolic link.
     #[error("state directory {path}: it is a symbolic link. Use its target: --state-dir {target}")]
     Symlink {
@@ -299,6 +305,7 @@ impl StateDirError {
     pub fn is_missing(&self) -> bool {
         match self {
             Self::Unsafe(error) => error.is_missing(),
+            Self::Missing { .. } => true,
             Self::Symlink { .. }
             | Self::FileSymlink { .. }
             | Self::NotADirectory { .. }
@@ -318,7 +325,7 @@ fn open_directory(path: &Path) -> Result<OwnedFd, StateDirError> {
     // The system would follow a link if the path ended with a slash.
     let path: &Path = &path.components().collect::<PathBuf>();
     rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| match errno {
-        Errno::NOENT => STATE_DIR.error(path, FileProblem::Missing).into(),
+        Errno::NOENT => StateDirError::Missing { path: redacted_path(path) },
         // The system reports either error for a link, and NOTDIR for any other file that is not a directory.
         Errno::LOOP | Errno::NOTDIR => match std::fs::read_link(path) {
             Ok(target) => {

@@ -191,11 +191,10 @@ impl LookupResult {
                 [_] => {}
                 [] => {
                     return Err(CliError::usage(request.unknown_text(profile, wabas))
-                        .nothing_sent()
                         .remedies(request.hint(&self.similar))
                         .remedy(format!("To see the numbers: {}", rerun.command("numbers list"))));
                 }
-                several => return Err(ambiguous_error(request, several).nothing_sent()),
+                several => return Err(ambiguous_error(request, several)),
             }
         }
         Ok(self.found.into_iter().flatten().collect())
@@ -234,7 +233,6 @@ fn require_all_read(unread: &[(String, Explanation, ReadFailure)]) -> Result<(),
     let names = if more > 0 { format!("{first} and {more} more") } else { first.clone() };
     let code = ExitCode::first_that_applies(unread.iter().map(|(_, _, failure)| read_failure::exit_code(failure)));
     Err(CliError::new(code, format!("{names} could not be read. {}", explanation.reason))
-        .nothing_sent()
         .remedies(read_failure::steps_and_words(explanation, failure, unread.len())))
 }
 
@@ -279,8 +277,7 @@ mod tests {
     #[test]
     fn an_id_of_a_job_never_finds_a_display_number() {
         let request = NumberArg::Id("447700900001".parse().expect("an ID"));
-        let unknown =
-            "no number 447700900001 in profile acme. Nothing was sent.\n  To see the numbers: pindesk numbers list";
+        let unknown = "no number 447700900001 in profile acme\n  To see the numbers: pindesk numbers list";
         assert_eq!(search_all(vec![request], &[("1001", "+44 7700 900001")], &[]), Err(unknown.to_owned()));
     }
 
@@ -290,11 +287,10 @@ mod tests {
         assert_eq!(search("+44 7700 900001", &numbers, &[]), Ok("1001".to_owned()));
         assert_eq!(search("1002", &numbers, &[]), Ok("1002".to_owned()));
         let refused = search("+44 7700 900002", &numbers, &[]).expect_err("two numbers");
-        let expected = "+44 7700 900002 fits 2 numbers. Nothing was sent.\n  1002  +44 7700 900002  Acme\n  \
+        let expected = "+44 7700 900002 fits 2 numbers\n  1002  +44 7700 900002  Acme\n  \
                         1003  +44 7700 900002  Acme\n  Give the phone number ID of the one that you mean.";
         assert_eq!(refused, expected);
-        let unknown =
-            "no number +44 7700 900003 in profile acme. Nothing was sent.\n  To see the numbers: pindesk numbers list";
+        let unknown = "no number +44 7700 900003 in profile acme\n  To see the numbers: pindesk numbers list";
         assert_eq!(search("+44 7700 900003", &numbers, &[]), Err(unknown.to_owned()));
     }
 
@@ -310,13 +306,13 @@ mod tests {
             ("(217) 555 0136", hint),
             ("5550199", hint),
         ] {
-            let expected = format!("no number {arg} in profile acme. Nothing was sent.\n  {expected}{end}");
+            let expected = format!("no number {arg} in profile acme\n  {expected}{end}");
             assert_eq!(refused(arg), expected);
         }
         for (arg, label) in
             [("+49 30 5550135", "+49 30 5550135"), ("200000000009999", "200000000009999"), ("550135", "(six digits)")]
         {
-            assert_eq!(refused(arg), format!("no number {label} in profile acme. Nothing was sent.{end}"));
+            assert_eq!(refused(arg), format!("no number {label} in profile acme{end}"));
         }
     }
 

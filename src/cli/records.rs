@@ -317,6 +317,8 @@ pub(crate) fn open_existing_dir(state_dir: &Path, is_explicit: bool) -> Result<O
     match StateDir::open(state_dir) {
         Ok(dir) => Ok(Some(dir)),
         Err(error) if error.is_missing() && !is_explicit => Ok(None),
+        Err(error) if error.is_missing() => Err(CliError::from(error)
+            .remedy("--state-dir or PINDESK_STATE_DIR names it. The first PIN that is set there creates it.")),
         Err(error) => Err(error.into()),
     }
 }

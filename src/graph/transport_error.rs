@@ -129,12 +129,14 @@ fn connect_failure(
     let why = if error.is_timeout() {
         format!("none within {} s", connect_timeout.as_secs())
     } else {
-        plain_text(&deepest.to_string(), name_failed)
+        plain_text(&deepest.to_string())
     };
     let text = match proxy {
+        Some(proxy) if proxy_failed && name_failed => format!("the name of the proxy {proxy} does not resolve ({why})"),
         Some(proxy) if proxy_failed => format!("the proxy {proxy} does not accept one: {why}"),
         // The time may have run out before the proxy or behind it, or `NO_PROXY` may exempt the host.
         Some(proxy) if error.is_timeout() => format!("{why} ({address}); the environment names the proxy {proxy}"),
+        Some(_) | None if name_failed => format!("the name {} does not resolve ({why})", url.host()),
         Some(_) | None => format!("{why} ({address})"),
     };
     TransportError::NotSent(SendFailure::NoConnection(CleanText::new(&text)))
@@ -146,16 +148,12 @@ fn is_refused(error: &(dyn Error + 'static)) -> bool {
 }
 
 /// The text of the system, or plain words instead of those of a library.
-fn plain_text(text: &str, is_of_resolver: bool) -> String {
+fn plain_text(text: &str) -> String {
     let text = text.split(" (os error").next().unwrap_or_default();
     match text {
         "tls handshake eof" => "the server closed it before TLS was established".to_owned(),
         // What the resolver says in front of every cause.
-        _ if is_of_resolver => {
-            let cause = text.strip_prefix("failed to lookup address information: ").unwrap_or(text);
-            format!("the name does not resolve ({cause})")
-        }
-        _ => text.to_owned(),
+        _ => text.strip_prefix("failed to lookup address information: ").unwrap_or(text).to_owned(),
     }
 }
 

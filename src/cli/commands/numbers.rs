@@ -20,7 +20,7 @@ use crate::cli::ordered_reads::OrderedReads;
 use crate::cli::output::number_table::{self, TableOptions};
 use crate::cli::output::numbers::{DueFilter, NumberFilter, NumberPrinter, NumberWriter};
 use crate::cli::output::options::OutputOptions;
-use crate::cli::output::stdio::{eprint_line, exit_code_after_print, print_json, write_line};
+use crate::cli::output::stdio::{eprint_line, exit_code_after_print, print_json, write_field};
 use crate::cli::output::table::TableStyle;
 use crate::cli::pauses;
 use crate::cli::read_failure::{self, ReadFailures, waba_label};
@@ -312,7 +312,7 @@ fn print_fields(number: &Number) -> io::Result<()> {
         ("Name status", record.name_status),
         ("Account mode", record.account_mode),
     ] {
-        write_line(&mut out, &format!("{label:<16} {}", value.unwrap_or("unknown")))?;
+        write_field(&mut out, &format!("{label:<16} "), value.unwrap_or("unknown"))?;
     }
     Ok(())
 }

@@ -140,7 +140,8 @@ fn check(args: &PinSetArgs, overrides: &Overrides, env: &Env, global: &GlobalArg
     let pace = pauses::new_pace(&config.profile, concurrency, options);
     let early = EarlyShutdown::listen(None, requested.len(), options)
         .map_err(|error| CliError::machine("cannot watch for signals", &error).nothing_sent())?;
-    let numbers = requested.look_up(&runtime, &graph, &pace, &config.profile, &rerun)?;
+    let numbers =
+        requested.look_up(&runtime, &graph, &pace, &config.profile, &rerun).map_err(CliError::nothing_sent)?;
     let is_repeated = is_repeated(args, &state_dir, &numbers, unconfirmed, &rerun)?;
     let (may_replace, confirm, send_first) = (args.replace, args.confirm.as_deref(), args.first);
     let notes = QuestionNotes {

@@ -33,6 +33,18 @@ pub(crate) fn write_line(out: &mut impl Write, text: &str) -> io::Result<()> {
     }
 }
 
+/// Writes a value behind its label, which is padded. On a terminal, its further lines stand below its first.
+pub(crate) fn write_field(out: &mut impl Write, label: &str, value: &str) -> io::Result<()> {
+    let value = match terminal::stdout_columns() {
+        Some(columns) => {
+            let line_start = format!("\n{}", " ".repeat(label.len()));
+            Cow::Owned(wrap_message(value, columns.saturating_sub(label.len())).replace('\n', &line_start))
+        }
+        None => Cow::Borrowed(value),
+    };
+    writeln!(out, "{label}{value}")
+}
+
 /// Prints a JSON object on a line of its own.
 pub(crate) fn print_json(object: &impl Serialize) -> io::Result<()> {
     let line = json_text(object)?;

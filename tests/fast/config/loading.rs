@@ -249,5 +249,7 @@ fn without_a_valid_profile_the_choices_are_listed() {
     "#);
     let home = ConfigHome::new();
     let overrides = Overrides { profile: Some("nobody".to_owned()), ..Overrides::default() };
-    assert_snapshot!(home.without_temp_path(home.load_config(FULL_CONFIG, &overrides, &home.env()).expect_err("no such profile")), @r#"config.toml has no profile "nobody"; available: acme-prod, sandbox"#);
+    assert_snapshot!(home.without_temp_path(home.load_config(FULL_CONFIG, &overrides, &home.env()).expect_err("no such profile")), @r#"config.toml has no profile "nobody", which --profile names; available: acme-prod, sandbox"#);
+    let env = Env { profile: Some("nobody".to_owned()), ..home.env() };
+    assert_snapshot!(home.without_temp_path(home.load_config(FULL_CONFIG, &Overrides::default(), &env).expect_err("no such profile")), @r#"config.toml has no profile "nobody", which PINDESK_PROFILE names; available: acme-prod, sandbox"#);
 }

@@ -344,6 +344,10 @@ fn a_typical_mistake_is_answered_with_what_to_do() {
             &["simulator", "--faults", &cli.write_file("junk.toml", 0o600, "x\n")],
             "\n  For an example of such a file: pindesk simulator --help\n",
         ),
+        (
+            &["simulator", "--write-config", &cli.path("token").display().to_string()],
+            "pindesk: ~/token is a file\n  --write-config names a directory, which it creates if it is missing.\n",
+        ),
         (&["simulator", "--faults", "none.toml"], "cannot read the fault file none.toml: No such file or directory\n"),
     ] {
         assert_refused(&cli, arguments, 2, message);
@@ -375,12 +379,12 @@ fn a_word_in_place_of_a_number_is_answered_with_what_to_do() {
         ),
         (
             &["numbers", "show", "9999"],
-            "no number 9999 in profile acme. Nothing was sent.\n  Give the whole number, or its ID: its last digits do not \
+            "no number 9999 in profile acme\n  Give the whole number, or its ID: its last digits do not \
              name it for sure.\n  To see the numbers: pindesk numbers list\n",
         ),
         (
             &["numbers", "show", "+1"],
-            "no number +1 in profile acme. Nothing was sent.\n  If the number has blanks, put it in quotation marks, as in \
+            "no number +1 in profile acme\n  If the number has blanks, put it in quotation marks, as in \
              '+44 7700 900001'.\n",
         ),
     ] {

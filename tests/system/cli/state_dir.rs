@@ -21,8 +21,10 @@ fn a_fresh_machine_and_a_missing_state_dir_differ() {
         assert_eq!((output.code, output.stdout.as_str(), output.stderr.as_str()), (Some(0), text, ""), "{arguments:?}");
     }
     assert_refused(&cli, &["jobs", "show", "1"], 2, "no job 1: there are no jobs yet in ~/.local/state/pindesk\n");
+    let missing = "state directory /no/such/place: there is no such directory\n  --state-dir or PINDESK_STATE_DIR names \
+                   it. The first PIN that is set there creates it.\n";
     for command in [&["jobs", "list"][..], &["audit", "verify"], &["escrow", "list"]] {
-        assert_refused(&cli, &[command, &["--state-dir", "/no/such/place"]].concat(), 6, "there is no such");
+        assert_refused(&cli, &[command, &["--state-dir", "/no/such/place"]].concat(), 6, missing);
     }
     fs::create_dir(cli.path("typo")).expect("the directory is created");
     fs::set_permissions(cli.path("typo"), Permissions::from_mode(0o700)).expect("the mode is set");

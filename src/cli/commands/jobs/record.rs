@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::cli::known_numbers::KnownNumbers;
 use crate::cli::output::job::ResultRecord;
 use crate::cli::output::result_fields::recorded_label;
-use crate::cli::output::stdio::write_line;
+use crate::cli::output::stdio::{write_field, write_line};
 use crate::cli::output::table;
 use crate::cli::output::tally::Tally;
 use crate::domain::json_text::SCHEMA_VERSION;
@@ -133,7 +133,7 @@ pub(crate) fn print_fields(out: &mut impl Write, job: &JobSummary) -> io::Result
     writeln!(out, "Job      {}, {}", job.id, state_text(job))?;
     writeln!(out, "Started  {} by {}", job.at.format_date_time(), job.operator.name)?;
     writeln!(out, "Profile  {}, PINs {}", job.profile, pins_label(job.pin_source))?;
-    job.note.iter().try_for_each(|note| write_line(out, &format!("Note     {note}")))
+    job.note.iter().try_for_each(|note| write_field(out, "Note     ", note.as_str()))
 }
 
 /// Calls `print` with the result of a number of a job.

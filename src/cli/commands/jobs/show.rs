@@ -209,9 +209,11 @@ fn print_job(
         PinSource::Random => None,
     };
     let rerun = RerunOptions::new(global).with_pin_file(pin_file);
-    if job.count(RecordedState::Ended(ChangeResult::NoAnswer)) > 0 {
+    let in_doubt = job.count(RecordedState::Ended(ChangeResult::NoAnswer));
+    if in_doubt > 0 {
+        let numbers = if in_doubt == 1 { "number" } else { "numbers" };
         let check = rerun.command(&format!("jobs check {}", job.id));
-        write_line(out, &format!("To check the numbers in doubt: {check}"))?;
+        write_line(out, &format!("To check the {numbers} in doubt: {check}"))?;
     }
     tally.resume_hint(job.id, &rerun).iter().try_for_each(|hint| write_line(out, hint))
 }
