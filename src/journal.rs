@@ -6,7 +6,8 @@
 //!
 //! `rules` decides, as functions of the values in `model`. `sqlite` has all of SQL: it reads the values, asks the rules,
 //! and writes the rows. `audit` is the hash chain, `integrity` the comparison with the escrow file, `watch` tells of new
-//! rows.
+//! rows, `backup` copies the journal to another directory, and
+//! `audit_export` the audit log to a file.
 
 mod database_files;
 mod error;
@@ -17,6 +18,8 @@ mod rules;
 mod integrity;
 mod watch;
 mod sqlite;
+mod backup;
+mod audit_export;
 
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -33,6 +36,8 @@ use crate::escrow::{EscrowFile, Recipients};
 use crate::state_dir::{self, StateDir};
 
 pub use audit::{AuditAction, AuditProblem, AuditRow, ClaimedIdentity, THROTTLED_OUTCOME};
+pub use audit_export::{ExportComparison, ExportError};
+pub use backup::{Backup, BackupError};
 pub use error::{JournalError, RecordError};
 pub use model::{
     AuditEvent, EncryptedPin, HistoryEntry, Intent, JobDetail, JobNumber, JobOperator, JobPlan, JobSet, JobStatus,

@@ -286,12 +286,12 @@ pub(crate) fn open_for_audit(dir: &StateDir) -> Result<Journal, JournalError> {
 }
 
 /// Opens the journal for reading; `None` if pindesk has not recorded anything here yet: the state directory is missing
-/// or empty. A directory that the operator named (`is_explicit`) must exist, because its name may be mistyped.
+/// or empty. Where a directory has other files, a missing journal was deleted. A directory that the operator named (`is_explicit`) must exist, because its name may be mistyped.
 pub(crate) fn open_existing(state_dir: &Path, is_explicit: bool) -> Result<Option<JournalReader>, CliError> {
     let Some(dir) = open_existing_dir(state_dir, is_explicit)? else { return Ok(None) };
     match JournalReader::open(&dir) {
         Ok(journal) => Ok(Some(journal)),
-        Err(error) if error.is_missing() && is_empty(&dir) => Ok(None),
+        Err(error) if error.is_missing() && dir.is_empty().is_ok_and(|is_empty| is_empty) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }
@@ -306,11 +306,6 @@ pub(crate) fn has_records(state_dir: &Path) -> bool {
 
 /// Either of these files means that the state directory was used before.
 const RECORD_FILES: [&str; 2] = ["journal.db", "escrow.jsonl"];
-
-/// True if pindesk has never written to the directory. Otherwise, a missing journal was deleted.
-fn is_empty(dir: &StateDir) -> bool {
-    dir.file_names_with_prefix("").is_ok_and(|names| names.iter().all(|name| name == "." || name == ".."))
-}
 
 /// Opens the state directory; `None` if it is missing, and the operator did not name it.
 pub(crate) fn open_existing_dir(state_dir: &Path, is_explicit: bool) -> Result<Option<StateDir>, CliError> {
