@@ -18,7 +18,6 @@ use crate::config::Profile;
 use crate::domain::number::{Number, PhoneNumberId, Waba};
 use crate::domain::number_arg::NumberArg;
 use crate::domain::outcome::ReadFailure;
-use crate::domain::text::CleanText;
 use crate::graph::Graph;
 use crate::numbers::request_index::RequestIndex;
 use crate::numbers::{self, NumberSources, NumbersEvent};
@@ -87,7 +86,7 @@ pub(crate) fn find_number(
     rerun: &RerunOptions,
 ) -> Result<Number, CliError> {
     let result = look_up(runtime, graph, pace, profile, vec![arg.clone()]);
-    let mut numbers = result.into_numbers(&profile.name, &profile.wabas, rerun)?;
+    let mut numbers = result.into_numbers(profile, rerun)?;
     numbers.pop().ok_or_else(|| CliError::usage(arg.unknown_text(&profile.name, &profile.wabas)))
 }
 
@@ -175,22 +174,17 @@ impl LookupResult {
         self.found[position].iter().chain(also_found).collect()
     }
 
-    /// The numbers as Meta reports them, in the order of the requests. `wabas` are those of the profile.
+    /// The numbers as Meta reports them, in the order of the requests.
     ///
     /// # Errors
     /// If a request fits no number of the profile, or more than one, or if what may have it could not be read.
-    pub(crate) fn into_numbers(
-        self,
-        profile: &CleanText,
-        wabas: &[Arc<Waba>],
-        rerun: &RerunOptions,
-    ) -> Result<Vec<Number>, CliError> {
+    pub(crate) fn into_numbers(self, profile: &Profile, rerun: &RerunOptions) -> Result<Vec<Number>, CliError> {
         self.require_read()?;
         for (position, request) in self.requests.iter().enumerate() {
             match &self.candidates(position)[..] {
                 [_] => {}
                 [] => {
-                    return Err(CliError::usage(request.unknown_text(profile, wabas))
+                    return Err(CliError::usage(request.unknown_text(&profile.name, &profile.wabas))
                         .remedies(request.hint(&self.similar))
                         .remedy(format!("To see the numbers: {}", rerun.command("numbers list"))));
                 }
@@ -239,7 +233,9 @@ fn require_all_read(unread: &[(String, Explanation, ReadFailure)]) -> Result<(),
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Config, Env, Overrides};
     use crate::domain::clock::UtcTime;
+    use crate::domain::text::CleanText;
 
     fn number(id: &str, display: &str) -> Number {
         let number = Number::from_config(id.parse().expect("an ID"), Some(CleanText::new("Acme")));
@@ -260,9 +256,10 @@ mod tests {
             let waba = Arc::new(Waba { id: waba.parse().expect("an ID"), name: None });
             result.handle(NumbersEvent::WabaFinished(waba, Err(ReadFailure::NoAnswer)));
         }
-        let numbers = result
-            .into_numbers(&CleanText::new("acme"), &[], &RerunOptions::default())
-            .map_err(|error| error.to_string())?;
+        let config = Config::parse("c.toml".into(), "[profile.acme]", &Overrides::default(), &Env::default());
+        let profile = config.expect("a valid config").profile;
+        let numbers =
+            result.into_numbers(&profile, &RerunOptions::default()).map_err(|error| error.to_string())?;
         Ok(numbers.iter().map(|number| number.id.to_string()).collect())
     }
 

@@ -145,14 +145,12 @@ impl SendRecords {
         sync_writes: bool,
         rerun: &RerunOptions,
     ) -> Result<JournalSession, CliError> {
-        match self.session {
-            Some(session) => Ok(session),
-            None => {
-                // Another process may have started to record here since the status of the numbers was read.
-                let session = open_journal_for(state_dir, config, false, sync_writes)?;
-                check_report(&session.report, RERUN_HINT, rerun).map(|()| session)
-            }
+        if let Some(session) = self.session {
+            return Ok(session);
         }
+        // Another process may have started to record here since the status of the numbers was read.
+        let session = open_journal_for(state_dir, config, false, sync_writes)?;
+        check_report(&session.report, RERUN_HINT, rerun).map(|()| session)
     }
 }
 

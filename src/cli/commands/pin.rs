@@ -254,7 +254,7 @@ impl RequestedNumbers {
         let result = lookup::look_up(runtime, graph, pace, profile, self.number_list.requests());
         self.flag(profile, &result);
         number_list::check(&self.number_list, &self.source_name)?;
-        result.into_numbers(&profile.name, &profile.wabas, rerun)
+        result.into_numbers(profile, rerun)
     }
 
     /// Refuses a list with errors. Lists unknown numbers as well, if Meta can be asked.

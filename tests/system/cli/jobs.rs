@@ -124,7 +124,7 @@ fn show_names_who_when_and_what_is_left() {
         lines[10..],
         [
             "Job 1, 4 numbers: 1 set, 0 failed, 2 not sent, 1 no answer.",
-            "To check the numbers in doubt: pindesk jobs check 1",
+            "To check the number in doubt: pindesk jobs check 1",
             "To send the rest: pindesk jobs resume 1 --pin-file FILE --confirm 2"
         ]
     );
