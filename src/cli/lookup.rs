@@ -258,8 +258,7 @@ mod tests {
         }
         let config = Config::parse("c.toml".into(), "[profile.acme]", &Overrides::default(), &Env::default());
         let profile = config.expect("a valid config").profile;
-        let numbers =
-            result.into_numbers(&profile, &RerunOptions::default()).map_err(|error| error.to_string())?;
+        let numbers = result.into_numbers(&profile, &RerunOptions::default()).map_err(|error| error.to_string())?;
         Ok(numbers.iter().map(|number| number.id.to_string()).collect())
     }
 

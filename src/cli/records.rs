@@ -101,6 +101,7 @@ fn open_journal_for(
     let profile = config.profile.name.as_str();
     let recording = RecordingConfig {
         reads_after_open,
+        syslog: config.audit.syslog,
         #[cfg(debug_assertions)]
         sync_writes,
         ..recording_config(state_dir.to_owned(), JournalKind::Real, config.escrow.clone(), profile)
@@ -110,9 +111,17 @@ fn open_journal_for(
     let new_state_dir = (!has_records(state_dir)).then(|| redacted_path(state_dir));
     let suspend_handler = SuspendHandler::listen()
         .map_err(|error| CliError::machine("cannot watch for signals", &error).nothing_sent())?;
-    let Records { journal, report, recipients } =
+    let Records { journal, report, recipients, syslog_problem } =
         suspend_handler.open_records(|| preflight::open_records(&recording, Clock::System))?;
+    tell_syslog_problem(syslog_problem);
     Ok(JournalSession { journal, report, recipients, suspend_handler, new_state_dir })
+}
+
+/// Says that audit rows do not go to syslog. That stops nothing: the journal has them.
+fn tell_syslog_problem(problem: Option<CleanText>) {
+    if let Some(problem) = problem {
+        eprint_line(&format!("pindesk: {problem}"));
+    }
 }
 
 /// What a command that sends has, or would have.
@@ -258,8 +267,13 @@ pub(crate) fn journal_pins(dir: &StateDir) -> JournalPins {
     }
 }
 
+/// True if the config sends audit rows to syslog. A command that needs no config works without one, or with a wrong one.
+pub(crate) fn goes_to_syslog(overrides: &Overrides, env: &Env) -> bool {
+    preflight::load_config(overrides, env).is_ok_and(|config| config.is_some_and(|config| config.audit.syslog))
+}
+
 /// Opens the journal to record who decrypted what. Does not create one: the escrow file may be a copy.
-pub(crate) fn open_for_audit(dir: &StateDir) -> Result<Journal, JournalError> {
+pub(crate) fn open_for_audit(dir: &StateDir, to_syslog: bool) -> Result<Journal, JournalError> {
     JournalReader::open(dir)?;
     let open = |kind| {
         Journal::open(JournalOptions {
@@ -279,6 +293,9 @@ pub(crate) fn open_for_audit(dir: &StateDir) -> Result<Journal, JournalError> {
     };
     for finding in &report.findings {
         eprint_line(&format!("pindesk: {finding}"));
+    }
+    if to_syslog {
+        tell_syslog_problem(preflight::forward_to_syslog(&journal));
     }
     Ok(journal)
 }

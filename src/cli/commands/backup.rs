@@ -44,7 +44,9 @@ pub(crate) fn run(args: &BackupArgs, overrides: &Overrides, env: &Env) -> Result
         table::pluralize(backup.encrypted_pins, "encrypted PIN"),
     );
     let place = redacted_path(&args.dir);
-    if let Err(error) = record(&StateDir::open(&state_dir)?, &format!("{copied}, to {place}")) {
+    if let Err(error) =
+        record(&StateDir::open(&state_dir)?, records::goes_to_syslog(overrides, env), &format!("{copied}, to {place}"))
+    {
         eprint_line(&format!("pindesk: the journal does not record this backup: {error}"));
     }
     if !backup.problems.is_empty() {
@@ -61,8 +63,8 @@ fn damaged(backup: &Backup, place: &CleanText) -> CliError {
 }
 
 /// Records the backup. The rows of the copy end before this row.
-fn record(dir: &StateDir, note: &str) -> Result<(), CliError> {
-    let journal = records::open_for_audit(dir)?;
+fn record(dir: &StateDir, to_syslog: bool, note: &str) -> Result<(), CliError> {
+    let journal = records::open_for_audit(dir, to_syslog)?;
     let event = AuditEvent::BackedUp { note: CleanText::new(note) };
     let recorded = build_runtime()?.block_on(journal.record_event(event));
     journal.close();

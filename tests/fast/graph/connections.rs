@@ -188,9 +188,10 @@ async fn a_server_without_modern_tls_receives_no_request() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
         let url = format!("https://{address}");
-        let expected = match expected {
-            Outcome::NotSent(SendFailure::NoConnection(why)) => no_connection(&format!("{why} ({address})")),
-            named => named,
+        let expected = if let Outcome::NotSent(SendFailure::NoConnection(why)) = &expected {
+            no_connection(&format!("{why} ({address})"))
+        } else {
+            expected
         };
         let received = std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().expect("a connection");

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::{assert_refused, set_first_pin, set_one_pin};
 use crate::support::cli_fixture::{CliFixture, wait_until_held};
+use crate::support::skip;
 
 fn text(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
@@ -176,4 +177,19 @@ fn an_altered_export_is_refused_by_line() {
         assert_refused(&cli, &["audit", "verify", "--against", &file], 2, message);
     }
     assert_refused(&cli, &["audit", "verify", "--against", "/none"], 2, "cannot read /none: No such file");
+}
+
+#[test]
+fn a_missing_syslog_is_told_and_stops_nothing() {
+    if Path::new("/dev/log").exists() {
+        return skip::not_allowed("a test that needs a machine without /dev/log");
+    }
+    let cli = CliFixture::without_faults();
+    let config = fs::read_to_string(cli.path(".config/pindesk/config.toml")).expect("a config");
+    cli.write_file(".config/pindesk/config.toml", 0o600, &format!("{config}\n[audit]\nsyslog = true\n"));
+    let line = "pindesk: audit rows do not go to syslog: /dev/log: No such file or directory\n";
+    let set = set_first_pin(&cli);
+    assert_eq!((set.code, set.stderr.matches(line).count()), (Some(0), 1), "{set:?}");
+    let made = cli.run(&["backup", text(&cli.path("backup"))]);
+    assert_eq!((made.code, &*made.stderr), (Some(0), line), "{made:?}");
 }

@@ -24,15 +24,14 @@ pub(crate) struct AuditVerifyArgs {
 pub(crate) fn verify(args: &AuditVerifyArgs, journal: &JournalReader) -> Result<ExitCode, CliError> {
     // The export first: it may be the wrong file, and the whole journal takes longer.
     let compared = args.against.as_deref().map(|path| compare(path, journal)).transpose()?;
-    let mut problems = Vec::new();
-    let mut intact = String::new();
+    let (mut facts, mut problems) = (Vec::new(), Vec::new());
     match journal.verify_audit()? {
-        Ok(verified) => intact = format!("Audit log intact ({}).", row_count(verified.rows)),
-        Err(found) => problems = found.iter().map(problem_line).collect(),
+        Ok(verified) => facts.push(format!("Audit log intact ({}).", row_count(verified.rows))),
+        Err(found) => problems.extend(found.iter().map(problem_line)),
     }
     match compared {
         Some(Compared { rows, place, difference: None }) => {
-            intact.push_str(&format!(" It has all of {place} ({}).", row_count(rows)));
+            facts.push(format!("It has all of {place} ({}).", row_count(rows)));
         }
         Some(Compared { place, difference: Some(difference), .. }) => {
             problems.push(format!("compared with {place}: {}", problem_line(&difference)));
@@ -40,7 +39,7 @@ pub(crate) fn verify(args: &AuditVerifyArgs, journal: &JournalReader) -> Result<
         None => {}
     }
     if problems.is_empty() {
-        return exit_code_after_print(writeln!(io::stdout(), "{intact}"), ExitCode::Done);
+        return exit_code_after_print(writeln!(io::stdout(), "{}", facts.join(" ")), ExitCode::Done);
     }
     for problem in &problems {
         eprint_line(&format!("pindesk: {problem}."));
