@@ -175,11 +175,19 @@ pub(crate) fn prepare_to_send(
     let new_state_dir = (!has_records(state_dir)).then(|| redacted_path(state_dir));
     if is_dry_run || new_state_dir.is_some() {
         let (report, recipients) = preflight::inspect_records(state_dir, &config.escrow)?;
-        check_report(&report, if is_dry_run { DRY_RUN_RERUN_HINT } else { RERUN_HINT }, rerun)?;
         if is_dry_run {
+            check_report(&report, DRY_RUN_RERUN_HINT, rerun)?;
             warn_unresolved(&report, rerun);
         }
-        return Ok(SendRecords { session: None, has_escrow: recipients.is_some(), inspected: report, new_state_dir });
+        // A finding is recorded when the journal is opened, so that it stops only one command.
+        if is_dry_run || report.findings.is_empty() {
+            return Ok(SendRecords {
+                session: None,
+                has_escrow: recipients.is_some(),
+                inspected: report,
+                new_state_dir,
+            });
+        }
     }
     let session = open_journal(state_dir, config, sync_writes)?;
     check_report(&session.report, RERUN_HINT, rerun)?;

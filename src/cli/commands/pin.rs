@@ -142,7 +142,8 @@ fn check(args: &PinSetArgs, overrides: &Overrides, env: &Env, global: &GlobalArg
         .map_err(|error| CliError::machine("cannot watch for signals", &error).nothing_sent())?;
     let numbers =
         requested.look_up(&runtime, &graph, &pace, &config.profile, &rerun).map_err(CliError::nothing_sent)?;
-    let is_repeated = is_repeated(args, &state_dir, &numbers, unconfirmed, &rerun)?;
+    let has_jobs = records.new_state_dir().is_none();
+    let is_repeated = has_jobs && is_repeated(args, &state_dir, &numbers, unconfirmed, &rerun)?;
     let (may_replace, confirm, send_first) = (args.replace, args.confirm.as_deref(), args.first);
     let notes = QuestionNotes {
         send_first,

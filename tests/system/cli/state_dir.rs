@@ -85,6 +85,39 @@ fn a_refused_command_leaves_no_state_directory() {
 }
 
 #[test]
+fn a_directory_with_other_files_gets_its_first_records() {
+    let cli = CliFixture::without_faults();
+    let list = cli.write_id_list(&cli.number_ids("not-set", 2));
+    cli.write_file(".local/state/pindesk/other", 0o600, "");
+    fs::set_permissions(cli.state_path(""), Permissions::from_mode(0o700)).expect("the mode is set");
+    let set = ["pin", "set", "--from", &list, "--random"];
+    assert_eq!(cli.run(&[&set[..], &["--dry-run"]].concat()).code, Some(0));
+    assert_eq!(cli.run(&[&set[..], &["--confirm", "1"]].concat()).code, Some(5));
+    assert_eq!(fs::read_dir(cli.state_path("")).expect("a directory").count(), 1, "nothing is created");
+    let output = cli.run(&[&set[..], &["--confirm", "2"]].concat());
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+}
+
+#[test]
+fn a_finding_in_a_directory_without_records_stops_one_command() {
+    let cli = CliFixture::without_faults();
+    let ids = cli.number_ids("not-set", 2);
+    assert_eq!(set_one_pin(&cli, &ids[0], &[]).code, Some(0));
+    for name in ["journal.db", "journal.db-wal", "journal.db-shm", "escrow.jsonl"] {
+        fs::remove_file(cli.state_path(name)).ok();
+    }
+    let set = || set_one_pin(&cli, &ids[1], &["--replace"]);
+    let stopped = set();
+    assert!(stopped.code == Some(6) && stopped.stderr.contains("look at the state directory first"), "{stopped:?}");
+    // The lost journal knew the recipients.
+    let stopped = set();
+    assert!(stopped.code == Some(6) && stopped.stderr.contains("recipients have changed"), "{stopped:?}");
+    assert_eq!(cli.run(&["escrow", "ack", "--confirm", "1"]).code, Some(0));
+    let output = set();
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+}
+
+#[test]
 fn a_state_directory_that_cannot_be_made_is_explained() {
     let cli = CliFixture::without_faults();
     let id = cli.number_ids("not-set", 1).remove(0);
