@@ -2,7 +2,7 @@
 
 use super::common::{
     BACK, CANCEL, CLEAR_DIGITS, CONTINUE_TO_COUNT, DELETE_DIGIT, DOWN, FILTER_ROWS, FIRST, HELP, HELP_OF_QUESTION,
-    HIDE_SCREEN, LAST, NEXT_FIELD, PAGE_DOWN, PAGE_UP, PREVIOUS_FIELD, SHOW_PIN, UP, with_motions,
+    HIDE_FORM, HIDE_SCREEN, LAST, NEXT_FIELD, PAGE_DOWN, PAGE_UP, PREVIOUS_FIELD, SHOW_PIN, UP, with_motions,
 };
 use crate::console::input::key::Key;
 use crate::console::input::keymap::actions::{ConfirmManyAction, ManyPinsAction, ManyPinsListAction, Motion};
@@ -30,6 +30,7 @@ pub static MANY_PINS: KeyTable<ManyPinsAction> = KeyTable {
         ),
         bind(ManyPinsAction::Continue, CONTINUE_TO_COUNT),
         bind(ManyPinsAction::ShowList, WHOLE_LIST),
+        bind(ManyPinsAction::HideScreen, HIDE_FORM),
         bind(ManyPinsAction::Cancel, CANCEL),
         bind(ManyPinsAction::Help, HELP),
     ],
@@ -47,6 +48,7 @@ pub static MANY_PINS_PIN: KeyTable<ManyPinsAction> = KeyTable {
         bind(ManyPinsAction::ShowPin, SHOW_PIN),
         bind(ManyPinsAction::DeleteDigit, DELETE_DIGIT),
         bind(ManyPinsAction::ClearField, CLEAR_DIGITS),
+        bind(ManyPinsAction::HideScreen, HIDE_FORM),
         bind(ManyPinsAction::Cancel, CANCEL),
         bind(ManyPinsAction::Help, HELP),
     ],
