@@ -13,6 +13,7 @@ mod open_jobs;
 mod progress;
 mod queue;
 mod recorder;
+mod recording_thread;
 mod send_task;
 mod stopping;
 

@@ -23,6 +23,7 @@ use super::job_starts::{JobStart, JobStarts};
 use super::open_jobs::OpenJobs;
 use super::progress::ProgressSender;
 use super::queue::{NextItem, QueueItem, SendQueue};
+use super::recorder::RecordWriter;
 use super::send_task::{Client, Notice, PendingChange, RunningTask, SendTask, TaskResult};
 use super::{ActorCommand, Recorder, UnknownRefusals};
 use crate::domain::change::{ChangeState, JobId, LATE_ARRIVAL_WINDOW, Resolution, SendHistory};
@@ -54,7 +55,7 @@ pub(super) enum Recording {
 
 pub(super) struct JobsActor {
     client: watch::Sender<Client>,
-    recorder: Recorder,
+    recorder: RecordWriter,
     pub(super) progress: ProgressSender,
     pub(super) permits: Arc<Semaphore>,
     concurrency: u32,
@@ -106,7 +107,7 @@ impl JobsActor {
     ) -> Self {
         Self {
             client: watch::Sender::new(Client { graph, generation: 1 }),
-            recorder,
+            recorder: RecordWriter::new(recorder),
             progress,
             permits: Arc::new(Semaphore::new(concurrency)),
             concurrency: u32::try_from(concurrency).unwrap_or(u32::MAX),

@@ -11,9 +11,8 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::Instant;
 
-use super::Recorder;
 use super::progress::ProgressSender;
-use super::recorder::{MAX_RECORD_AGE, RecordIntentError, outcome_record};
+use super::recorder::{MAX_RECORD_AGE, RecordIntentError, RecordWriter, outcome_record};
 use crate::domain::change::{Change, ChangeState, LATE_ARRIVAL_WINDOW};
 use crate::domain::clock::TimePoint;
 use crate::domain::number::WabaId;
@@ -124,7 +123,7 @@ pub(super) struct Client {
 /// What the task of one change needs.
 pub(super) struct SendTask {
     pub(super) client: watch::Receiver<Client>,
-    pub(super) recorder: Recorder,
+    pub(super) recorder: RecordWriter,
     pub(super) progress: ProgressSender,
     pub(super) permits: Arc<Semaphore>,
     /// True while an operator is asked whether anything more is sent.
@@ -278,7 +277,7 @@ impl SendTask {
             self.recorder.record_retry(&pending.change, attempt_number).await
         } else {
             let at = self.progress.now().utc;
-            self.recorder.record_intent(Arc::clone(&pending.change), at).await.map(|is_in_escrow| {
+            self.recorder.record_intent(&pending.change, at).await.map(|is_in_escrow| {
                 (pending.is_recorded, pending.is_in_escrow) = (true, is_in_escrow);
             })
         };
