@@ -84,6 +84,7 @@ pub struct StatusRead {
 enum ActorCommand {
     StartJob(JobStart),
     SendHeld(JobId),
+    LeaveHeld(JobId),
     Resend(PhoneNumberId),
     UseGraph(Graph),
     Stop {
@@ -172,6 +173,11 @@ impl JobsHandle {
     /// Sends the numbers that this job holds back.
     pub fn send_held(&self, job: JobId) {
         self.send(ActorCommand::SendHeld(job));
+    }
+
+    /// Ends the numbers that this job holds back as not sent.
+    pub fn leave_held(&self, job: JobId) {
+        self.send(ActorCommand::LeaveHeld(job));
     }
 
     /// As [`JobsHandle::start_job`], for numbers of a job that were never sent.

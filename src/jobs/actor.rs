@@ -193,6 +193,11 @@ impl JobsActor {
                 .starts
                 .push(JobStart { cancelled: self.is_shutting_down.then_some(NotSentReason::Stopped), ..start }),
             ActorCommand::SendHeld(job) => self.queue.release(job),
+            ActorCommand::LeaveHeld(job) => {
+                for item in self.queue.take_held(job) {
+                    self.drop_queued(item, NotSentReason::LeftAfterFirst);
+                }
+            }
             ActorCommand::Resend(number) => self.enqueue_resend(number),
             ActorCommand::UseGraph(graph) => {
                 self.should_drop_secrets = false;

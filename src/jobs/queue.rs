@@ -68,12 +68,14 @@ impl SendQueue {
 
     /// Queues the numbers that a job holds back.
     pub(super) fn release(&mut self, job: JobId) {
-        let held = mem::take(&mut self.held);
-        let (released, held): (Vec<_>, Vec<_>) = held.into_iter().partition(|planned| planned.job() == job);
-        self.held = held;
-        for planned in released {
-            self.push(QueueItem::Planned(planned));
+        for item in self.take_held(job) {
+            self.push(item);
         }
+    }
+
+    /// Takes the numbers that a job holds back, in order.
+    pub(super) fn take_held(&mut self, job: JobId) -> Vec<QueueItem> {
+        self.held.extract_if(.., |planned| planned.job() == job).map(QueueItem::Planned).collect()
     }
 
     /// The first number in the order whose WABA is not refused now.
