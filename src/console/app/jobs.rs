@@ -67,11 +67,11 @@ impl App {
     }
 
     /// Ends the pause of the operator when nothing is left that it holds back: a later change must not wait.
-    pub(super) fn end_pause_when_idle(&mut self) -> Option<Effect> {
+    pub(super) fn end_pause_when_idle(&mut self, now: TimePoint) -> Option<Effect> {
         let own = &self.shared.jobs.own;
         let is_over = own.is_paused() && !own.is_any_worked_on() && self.running_count() == 0;
         is_over.then(|| {
-            self.shared.jobs.own.set_paused(false);
+            self.shared.jobs.own.set_paused(false, now.instant);
             WorkCommand::ContinueSending.into()
         })
     }

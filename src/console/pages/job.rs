@@ -47,7 +47,7 @@ impl JobPage {
 
     /// The number under the cursor.
     #[must_use]
-    pub fn selected<'a>(&self, shared: &'a Shared) -> Option<&'a JobRow> {
+    pub fn selected<'a>(&self, shared: &'a Shared) -> Option<JobRow<'a>> {
         shared.jobs.open.numbers()?.rows(self.shows_all, self.cursor_index(shared)?).next()
     }
 
@@ -69,18 +69,18 @@ impl JobPage {
         Step::stay(self)
     }
 
-    fn pause_or_continue(self, shared: &mut Shared) -> Step<Self> {
+    fn pause_or_continue(self, shared: &mut Shared, now: TimePoint) -> Step<Self> {
         if let Some(hint) = self.own_job_hint(shared) {
             return self.refuse(hint, shared);
         }
         let own = &mut shared.jobs.own;
         if own.get(self.id).is_some_and(OwnJob::is_held) {
-            own.release(self.id);
+            own.release(self.id, now.instant);
             let release = WorkCommand::SendHeld(self.id);
             return Step::stay(self).with(release);
         }
         let is_paused = !own.is_paused();
-        own.set_paused(is_paused);
+        own.set_paused(is_paused, now.instant);
         Step::stay(self).with(if is_paused { WorkCommand::PauseSending } else { WorkCommand::ContinueSending })
     }
 
@@ -92,7 +92,7 @@ impl JobPage {
         let (began, pin_source) = (summary.at, summary.pin_source);
         let (newer, left): (Vec<_>, Vec<_>) =
             numbers.left(have_failed).partition(|number| shared.is_set_since(&number.number, began));
-        let set_since = newer.len() + numbers.set_since();
+        let set_since = newer.len() + numbers.set_since(have_failed);
         let left: Vec<_> = left.into_iter().map(|number| shared.job_target(number)).collect();
         let is_of_profile = shared.session.profile.as_deref() == Some(summary.profile.as_str());
         let hint = if numbers.is_running() {
@@ -197,7 +197,7 @@ impl PageBehavior for JobPage {
                 self.shows_all = !self.shows_all;
                 Step::stay(self)
             }
-            JobAction::PauseOrContinue => self.pause_or_continue(shared),
+            JobAction::PauseOrContinue => self.pause_or_continue(shared, now),
             JobAction::Stop => match self.own_job_hint(shared) {
                 None => {
                     let id = self.id;

@@ -153,6 +153,7 @@ impl PageBehavior for ManyPinsPage {
                 return Step::back();
             }
             ManyPinsAction::ShowList => {
+                self.draft.pin_form.hide();
                 let frozen = self.draft.frozen().clone();
                 return Step::open(self, Destination::ManyPinsList(frozen));
             }

@@ -14,7 +14,7 @@ use pindesk::domain::number::PhoneNumberId;
 use pindesk::domain::outcome::{ApiError, DoubtReason};
 use pindesk::domain::standing::{NotSentReason, Standing};
 use pindesk::domain::text::CleanText;
-use pindesk::journal::{JobDetail, JobNumber, JobStatus, JobSummary, RecordedState, ReplySummary};
+use pindesk::journal::{JobDetail, JobNumber, JobStatus, JobSummary, RecordedState};
 use pindesk::pace::Pause;
 use pindesk::policy::quota::{PauseCause, QuotaScope};
 
@@ -41,18 +41,14 @@ pub(super) fn refused() -> ApiError {
 }
 
 fn recorded(index: usize, state: RecordedState) -> JobNumber {
-    let (standing, reason) = match state {
-        SET => (Some(Standing::Set), None),
-        FAILED => (Some(Standing::Failed(refused())), Some("no permission for this number")),
-        NO_ANSWER => {
-            let doubt = DoubtReason::TimedOut { waited: Duration::from_secs(30) };
-            (Some(Standing::in_doubt(doubt)), Some("sent, no answer in 30 s"))
-        }
+    let standing = match state {
+        FAILED => Some(Standing::Failed(refused())),
+        NO_ANSWER => Some(Standing::in_doubt(DoubtReason::TimedOut { waited: Duration::from_secs(30) })),
         RecordedState::NotStarted
         | RecordedState::Running
         | RecordedState::Ended(_)
         | RecordedState::NotApplied
-        | RecordedState::Resolved => (None, None),
+        | RecordedState::Resolved => None,
     };
     let is_started = state != RecordedState::NotStarted;
     JobNumber {
@@ -63,9 +59,7 @@ fn recorded(index: usize, state: RecordedState) -> JobNumber {
         change: None,
         at: is_started.then_some(START_TIME),
         attempts: u8::from(is_started),
-        standing,
-        reply: ReplySummary::default(),
-        reason: reason.map(CleanText::new),
+        standing: standing.map(Box::new),
     }
 }
 
@@ -84,7 +78,7 @@ pub(super) fn sample_job(status: JobStatus, recorded_as: &[RecordedState]) -> Jo
 /// The same job, whose refused numbers were refused for their own reasons.
 pub(super) fn with_own_reasons(mut detail: JobDetail) -> JobDetail {
     for number in detail.numbers.iter_mut().filter(|number| number.state == FAILED) {
-        number.standing = Some(Standing::Failed(ApiError { code: 131_009, ..refused() }));
+        number.standing = Some(Box::new(Standing::Failed(ApiError { code: 131_009, ..refused() })));
     }
     detail.summary.resumable = detail.numbers.iter().filter(|number| number.is_resumable()).count();
     detail
@@ -119,7 +113,7 @@ pub(super) fn started(numbers: Range<usize>) -> Msg {
 }
 
 /// A console with job 7 of these many numbers, which this process has just started, on its page.
-fn console_with_own_job(size: (u16, u16), numbers: usize) -> AppFixture {
+pub(super) fn console_with_own_job(size: (u16, u16), numbers: usize) -> AppFixture {
     let mut console = console(size);
     console.update(started(0..numbers)).assert_no_effects();
     open_job(&mut console, sample_job(JobStatus::Running, &vec![RecordedState::NotStarted; numbers]));

@@ -147,7 +147,7 @@ pub(crate) fn with_result<T>(
     let needs_advice = is_in_doubt || result == ChangeResult::Failed;
     let reason = match (&explanation, number.state) {
         (Some(explanation), _) => &explanation.reason,
-        (None, RecordedState::NotApplied) => number.short_reason(),
+        (None, RecordedState::NotApplied) => short_reason.as_str(),
         (None, state) => recorded_label(state),
     };
     print(&ResultRecord {
@@ -156,7 +156,7 @@ pub(crate) fn with_result<T>(
         advice: explanation.as_ref().filter(|_| needs_advice).map_or(&[], |explanation| &explanation.advice),
         ..ResultRecord::new(&number.number, result, reason)
             .with_names(known.get(number.number))
-            .with_reply(number.api_error(), number.reply.http_status)
+            .with_reply(number.api_error(), number.reply().http_status)
     })
 }
 
@@ -170,12 +170,13 @@ pub(crate) struct NumberGroup<'a> {
 pub(crate) fn groups<'a>(numbers: impl IntoIterator<Item = &'a JobNumber>) -> Vec<NumberGroup<'a>> {
     let mut groups: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for number in numbers {
-        let code = number.reply.code.map_or_else(String::new, |code| format!(" (code {code})"));
+        let code = number.reply().code.map_or_else(String::new, |code| format!(" (code {code})"));
         let reason = match number.explanation() {
             Some(why) => format!(": {}{code}", why.summary),
             None if number.state == RecordedState::NotApplied => format!(": {}", number.short_reason()),
             None => String::new(),
         };
+    let short_reason = number.short_reason();
         groups.entry((recorded_label(number.state), reason)).or_default().push(number);
     }
     let group = |((label, reason), numbers)| NumberGroup { what: format!("{label}{reason}"), numbers };

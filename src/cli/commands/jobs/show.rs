@@ -193,7 +193,7 @@ fn print_job(
     for number in numbers {
         let reason = number.short_reason();
         let id = number.number;
-        writeln!(out, "{}", result_row(&layout, id, known.get(id), recorded_cell(number.state), reason))?;
+        writeln!(out, "{}", result_row(&layout, id, known.get(id), recorded_cell(number.state), reason.as_str()))?;
     }
     // The rows have the messages already.
     let groups = groups(numbers.iter().copied());

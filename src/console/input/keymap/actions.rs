@@ -321,6 +321,7 @@ pub enum JobPinAction {
     PreviousField,
     Continue,
     ShowPin,
+    ShowList,
     DeleteDigit,
     ClearField,
     Cancel,
@@ -332,6 +333,7 @@ pub enum JobPinAction {
 #[expect(missing_docs, reason = "the table describes each one")]
 pub enum JobResumeAction {
     Submit,
+    ShowList,
     DeleteDigit,
     ClearField,
     Cancel,

@@ -2,19 +2,16 @@
 
 use super::common::{
     BACK, CANCEL, CLEAR_DIGITS, CONTINUE_TO_COUNT, DELETE_DIGIT, DOWN, FILTER_ROWS, FIRST, HELP, HIDE_SCREEN, LAST,
-    NEXT_FIELD, PAGE_DOWN, PAGE_UP, PREVIOUS_FIELD, SHOW_PIN, UP, with_motions,
+    NEXT_FIELD, PAGE_DOWN, PAGE_UP, PREVIOUS_FIELD, SHOW_PIN, UP, WHOLE_LIST, with_motions,
 };
 use crate::console::input::key::Key;
 use crate::console::input::keymap::actions::{ConfirmManyAction, ManyPinsAction, ManyPinsListAction, Motion};
 use crate::console::input::keymap::mode::{Mode, TextInput};
 use crate::console::input::keymap::row::{HelpGroup, KeyRow, KeyTable, Risk, bind};
 
-use HelpGroup::{Act, Find, Look, Move, Tool};
+use HelpGroup::{Act, Find, Move, Tool};
 use Key::{Char, Ctrl};
 use Risk::Submits;
-
-const WHOLE_LIST: KeyRow =
-    KeyRow::new("whole-list", &[Char('l')], "the whole list, as it will be sent", Look).footer("whole list");
 
 /// The keys of [`Mode::ManyPins`].
 pub static MANY_PINS: KeyTable<ManyPinsAction> = KeyTable {
@@ -49,6 +46,7 @@ pub static MANY_PINS_PIN: KeyTable<ManyPinsAction> = KeyTable {
         bind(ManyPinsAction::ClearField, CLEAR_DIGITS),
         bind(ManyPinsAction::Cancel, CANCEL),
         bind(ManyPinsAction::Help, HELP),
+        bind(ManyPinsAction::ShowList, WHOLE_LIST),
     ],
 };
 
