@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -12,10 +13,12 @@ use crate::cli::output::job::ResultRecord;
 use crate::cli::output::result_fields::recorded_label;
 use crate::cli::output::table;
 use crate::cli::output::tally::Tally;
+use crate::cli::rerun::RerunOptions;
 use crate::domain::json_text::SCHEMA_VERSION;
+use crate::domain::number::TwoStep;
 use crate::domain::standing::ChangeResult;
 use crate::domain::text::CleanText;
-use crate::journal::{JobNumber, JobStatus, JobSummary, PinSource, RecordedState};
+use crate::journal::{JobDetail, JobNumber, JobStatus, JobSummary, PinSource, RecordedState};
 use crate::policy::error_catalog::{LabeledWords, meta_texts};
 
 /// A job as scripts see it. The counts from `set` to `no_answer` add up to `total`.
@@ -40,6 +43,8 @@ pub(crate) struct JobRecord<'a> {
     no_answer: usize,
     /// Numbers with no answer that are no longer in doubt.
     settled: usize,
+    /// Numbers with no answer that are in flight.
+    sending: usize,
     /// Numbers without an outcome: not started, or in progress.
     open: usize,
     /// Numbers that `jobs resume` sends.
@@ -71,6 +76,7 @@ impl<'a> JobRecord<'a> {
             not_sent: tally.not_sent,
             no_answer: tally.no_answer,
             settled: job.count(RecordedState::Resolved),
+            sending: job.count(RecordedState::Running),
             open: job.count(RecordedState::NotStarted) + job.count(RecordedState::Running),
             resumable: job.resumable,
         }
@@ -91,6 +97,30 @@ pub(crate) fn tally(job: &JobSummary) -> Tally {
         tally.add(state.counted_as(), *count);
     }
     tally
+}
+
+/// The options that a command needs to resume a job. The file of its PIN is not recorded; `--replace` is needed where a
+/// PIN is set, as far as the journal knows.
+pub(crate) fn resume_options(job: &JobDetail, known: &KnownNumbers, rerun: RerunOptions) -> RerunOptions {
+    let pin_file = match job.summary.pin_source {
+        PinSource::Given => Some(Path::new("FILE")),
+        PinSource::Random => None,
+    };
+    let may_be_set = |id| known.get(id).is_some_and(|number| number.two_step != TwoStep::NotSet);
+    let replaces = job.numbers.iter().any(|number| number.is_resumable() && may_be_set(number.number));
+    rerun.with_pin_file(pin_file).with_replace(replaces)
+}
+
+/// The counts of a job that another process works on. What is in flight has no result yet.
+pub(crate) fn running_text(job: &JobSummary) -> String {
+    let in_flight = job.count(RecordedState::Running);
+    let to_go = job.count(RecordedState::NotStarted) + job.count(RecordedState::Ended(ChangeResult::NotSent));
+    let Tally { set, failed, no_answer, .. } = tally(job);
+    let (total, no_answer) = (table::numbers_label(tally(job).total()), no_answer - in_flight);
+    format!(
+        "Job {}, {total}: {set} set, {failed} failed, {in_flight} sending, {to_go} to go, {no_answer} no answer.",
+        job.id
+    )
 }
 
 /// The state of a job in words, with what an operator may have to look at: `finished, 4 failed`.
@@ -121,6 +151,7 @@ pub(crate) fn open_counts(job: &JobSummary) -> String {
         (ended(ChangeResult::NoAnswer), ChangeResult::NoAnswer.label()),
         (job.count(RecordedState::NotApplied), recorded_label(RecordedState::NotApplied)),
         (job.count(RecordedState::Resolved), recorded_label(RecordedState::Resolved)),
+        (job.count(RecordedState::Running), recorded_label(RecordedState::Running)),
         (not_sent, unsent),
     ];
     let counts = counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
@@ -145,6 +176,7 @@ pub(crate) fn with_result<T>(
     let explanation = number.explanation();
     let is_in_doubt = number.state == RecordedState::Ended(ChangeResult::NoAnswer);
     let needs_advice = is_in_doubt || result == ChangeResult::Failed;
+    let short_reason = number.short_reason();
     let reason = match (&explanation, number.state) {
         (Some(explanation), _) => &explanation.reason,
         (None, RecordedState::NotApplied) => short_reason.as_str(),
@@ -176,7 +208,6 @@ pub(crate) fn groups<'a>(numbers: impl IntoIterator<Item = &'a JobNumber>) -> Ve
             None if number.state == RecordedState::NotApplied => format!(": {}", number.short_reason()),
             None => String::new(),
         };
-    let short_reason = number.short_reason();
         groups.entry((recorded_label(number.state), reason)).or_default().push(number);
     }
     let group = |((label, reason), numbers)| NumberGroup { what: format!("{label}{reason}"), numbers };
