@@ -36,7 +36,6 @@ impl App {
             }
             self.shared.roster.set_change(number, state);
         }
-        effects.extend(self.end_pause_when_idle(now));
         effects.extend(self.quit_when_idle(now));
         effects
     }

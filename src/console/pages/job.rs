@@ -73,15 +73,20 @@ impl JobPage {
         if let Some(hint) = self.own_job_hint(shared) {
             return self.refuse(hint, shared);
         }
-        let own = &mut shared.jobs.own;
-        if own.get(self.id).is_some_and(OwnJob::is_held) {
-            own.release(self.id, now.instant);
-            let release = WorkCommand::SendHeld(self.id);
-            return Step::stay(self).with(release);
+        let (own, id) = (&mut shared.jobs.own, self.id);
+        let was_paused = own.get(id).is_some_and(OwnJob::is_paused);
+        let is_held = own.get(id).is_some_and(OwnJob::is_held);
+        let mut step = Step::stay(self);
+        if is_held {
+            own.release(id, now.instant);
+            step = step.with(WorkCommand::SendHeld(id));
         }
-        let is_paused = !own.is_paused();
-        own.set_paused(is_paused, now.instant);
-        Step::stay(self).with(if is_paused { WorkCommand::PauseSending } else { WorkCommand::ContinueSending })
+        own.set_paused(id, !was_paused && !is_held, now.instant);
+        match (was_paused, is_held) {
+            (true, _) => step.with(WorkCommand::ContinueJob(id)),
+            (false, true) => step,
+            (false, false) => step.with(WorkCommand::PauseJob(id)),
+        }
     }
 
     /// Asks before what is left is sent, or if nothing is left, what Meta refused.
@@ -148,7 +153,7 @@ impl JobPage {
     /// What some keys do now, for the footer.
     fn footer_labels(&self, shared: &Shared) -> Vec<(JobAction, String)> {
         let mut labels = Vec::new();
-        if shared.jobs.own.is_paused() || shared.jobs.own.get(self.id).is_some_and(OwnJob::is_held) {
+        if shared.jobs.own.get(self.id).is_some_and(|job| job.is_held() || job.is_paused()) {
             labels.push((JobAction::PauseOrContinue, "go on".to_owned()));
         }
         if let Some(numbers) = shared.jobs.open.numbers() {

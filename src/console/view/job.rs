@@ -178,7 +178,7 @@ fn activity_label(app: &App, job: &JobNumbers, activity: JobActivity) -> String 
         }
         JobActivity::PausedByOperator => {
             let key = key(JobAction::PauseOrContinue);
-            return format!("You paused sending: every job of this console waits. {key} continues.");
+            return format!("You paused this job. {key} continues.");
         }
         JobActivity::Held => {
             let others = format_count(job.counts().open());

@@ -44,7 +44,7 @@ impl JobActivity {
     pub(super) fn of(app: &App, job: &JobNumbers) -> Self {
         let counts = counts(app, job);
         let all_wait = counts.waiting() > 0 && counts.open() == counts.waiting();
-        match app.own_jobs().get(job.summary().id).map(|own| Self::of_own(app, own)) {
+        match app.own_jobs().get(job.summary().id).map(Self::of_own) {
             Some(Self::Running) if all_wait && !app.own_jobs().limits().is_empty() => Self::Limited,
             Some(activity) => activity,
             None => match job.summary().status {
@@ -58,10 +58,10 @@ impl JobActivity {
     }
 
     /// The state of a job of this process, as far as it can be told without its numbers: the limits of Meta are left out.
-    pub(super) fn of_own(app: &App, own: &OwnJob) -> Self {
+    pub(super) fn of_own(own: &OwnJob) -> Self {
         if own.is_held() {
             Self::Held
-        } else if app.own_jobs().is_paused() {
+        } else if own.is_paused() {
             Self::PausedByOperator
         } else {
             Self::Running

@@ -57,7 +57,7 @@ pub(super) fn explanation(row: JobRow<'_>) -> Option<Explanation> {
 
 /// The same in a few words for a table; empty if there is nothing to say. The words stay when the job has ended: those of
 /// Meta are beside them.
-pub(super) fn reason<'a>(row: JobRow<'a>) -> Cow<'a, str> {
+pub(super) fn reason(row: JobRow<'_>) -> Cow<'_, str> {
     match row.live {
         Some(ChangeState::Paused { until, .. }) => format!("Meta's limit, until {}", until.utc).into(),
         Some(ChangeState::Waiting { in_doubt: true, .. }) => "no answer so far".into(),
@@ -67,7 +67,7 @@ pub(super) fn reason<'a>(row: JobRow<'a>) -> Cow<'a, str> {
 }
 
 /// The error that Meta reported last, if it did.
-pub(super) fn api_error<'a>(row: JobRow<'a>) -> Option<&'a ApiError> {
+pub(super) fn api_error(row: JobRow<'_>) -> Option<&ApiError> {
     match row.live {
         Some(state) => state.api_error(),
         None => row.record.api_error(),

@@ -50,10 +50,11 @@ pub(super) fn paint(app: &App, page: &ManyPinsListPage, canvas: &mut Canvas<'_>)
 fn paint_filter(page: &ManyPinsListPage, canvas: &mut Canvas<'_>) -> Position {
     let plan = page.frozen().plan();
     let (targets, left_out) = page.shown();
-    let mut shown = format!("{} of {}", format_count(targets), format_count(plan.count()));
-    if plan.left_out() > 0 {
-        shown.push_str(&format!(", left out {} of {}", format_count(left_out), format_count(plan.left_out())));
-    }
+    let part = |shown: usize, all: usize| format!("{} of {}", format_count(shown), format_count(all));
+    let shown = match plan.left_out() {
+        0 => part(targets, plan.count()),
+        all => format!("{}, left out {}", part(targets, plan.count()), part(left_out, all)),
+    };
     canvas.put_right(2, &shown, Role::Plain);
     let columns = usize::from(canvas.width()).saturating_sub(width(&shown) + 2);
     if page.is_typing {

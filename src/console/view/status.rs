@@ -73,7 +73,7 @@ pub(super) fn job_label(app: &App) -> Option<String> {
     let paused = app.own_jobs().limits().len();
     let pause = if job.is_held() {
         ", waits for you".to_owned()
-    } else if app.own_jobs().is_paused() {
+    } else if job.is_paused() {
         ", paused".to_owned()
     } else if paused > 0 {
         format!(", {paused} paused")

@@ -63,14 +63,14 @@ fn a_hidden_screen_says_that_a_job_waits_for_the_operator() {
 }
 
 #[test]
-fn a_hidden_screen_says_that_the_operator_paused_sending() {
+fn a_hidden_screen_says_that_a_job_is_paused() {
     let mut console = console((80, 24));
     start_sample_job(&mut console);
     for index in 0..4 {
         console.update(progress(index, ChangeState::Queued));
     }
     console.press('w').press('z').does_not_see("Work continues");
-    console.sees("You paused sending: 4 requests wait to be sent. Nothing more is sent until you continue.");
+    console.sees("Job 7 is paused: 4 requests wait to be sent. Nothing of this is sent until you continue.");
     console.sees("The access token stays in memory until all of this is done.").does_not_see("drops the access token");
 }
 

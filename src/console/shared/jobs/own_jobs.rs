@@ -21,8 +21,6 @@ const MIN_PACE_TIME: Duration = Duration::from_secs(10);
 #[derive(Debug, Default)]
 pub struct OwnJobs {
     jobs: Vec<OwnJob>,
-    /// The operator paused sending.
-    is_paused: bool,
     /// The limits of Meta that hold calls back, one for each scope.
     limits: Vec<Pause>,
 }
@@ -34,6 +32,8 @@ pub struct OwnJob {
     pub id: JobId,
     /// False before the start is reported, and for a PIN in doubt that is sent again after the job has ended.
     is_started: bool,
+    /// The operator paused it.
+    is_paused: bool,
     /// After how many numbers it waits for the operator; `None` if it does not wait, or no longer.
     send_first: Option<usize>,
     /// The numbers that this process sends.
@@ -83,16 +83,12 @@ impl OwnJobs {
         self.worked_on().next().is_some()
     }
 
-    /// True while the operator has paused sending.
-    #[must_use]
-    pub const fn is_paused(&self) -> bool {
-        self.is_paused
-    }
-
-    /// Pauses sending, or goes on. The time of the pause says nothing about the pace.
-    pub(in crate::console) fn set_paused(&mut self, is_paused: bool, now: Instant) {
-        self.is_paused = is_paused;
-        self.jobs.iter_mut().for_each(|job| job.restart_measure(now));
+    /// The operator paused a job, or continues it. The time of the pause says nothing about the pace.
+    pub(in crate::console) fn set_paused(&mut self, id: JobId, is_paused: bool, now: Instant) {
+        for job in self.jobs.iter_mut().filter(|job| job.id == id) {
+            job.is_paused = is_paused;
+            job.restart_measure(now);
+        }
     }
 
     /// The limits of Meta that hold calls back now.
@@ -191,6 +187,7 @@ impl OwnJob {
         Self {
             id,
             is_started: false,
+            is_paused: false,
             send_first: None,
             states: HashMap::new(),
             newest: HashMap::new(),
@@ -283,6 +280,12 @@ impl OwnJob {
         let queued = self.counts.get(JobPhase::Queued);
         let is_looked_at = |first| self.counts.open() == queued && self.states.len() - queued >= first;
         self.send_first.is_some_and(is_looked_at)
+    }
+
+    /// True while the operator has paused it.
+    #[must_use]
+    pub const fn is_paused(&self) -> bool {
+        self.is_paused
     }
 
     /// How many numbers ended in a second; `None` before anything can be said about it.
@@ -471,8 +474,8 @@ mod tests {
             jobs.update(JOB, number(n), &set(), at(10));
         }
         assert_eq!(jobs.get(JOB).and_then(|job| job.pace(at(20))), Some(5.0));
-        jobs.set_paused(true, at(20));
-        jobs.set_paused(false, at(50));
+        jobs.set_paused(JOB, true, at(20));
+        jobs.set_paused(JOB, false, at(50));
         assert_eq!(jobs.get(JOB).and_then(|job| job.pace(at(59))), None);
         jobs.update(JOB, number(100), &set(), at(60));
         assert_eq!(jobs.get(JOB).and_then(|job| job.pace(at(60))), Some(0.1));
