@@ -51,7 +51,7 @@ impl App {
     fn milestone_reached(&mut self, milestone: JobMilestone, now: TimePoint) -> Vec<Effect> {
         // The journal knows what a resumed job would send.
         self.shared.jobs.open.mark_stale();
-        let text = match milestone {
+        match milestone {
             // A single number has a message of its own.
             JobMilestone::Ended(_, counts) if counts.total() == 1 => Vec::new(),
             JobMilestone::Ended(job, counts) => {
@@ -83,6 +83,10 @@ impl App {
 
     fn announce(&mut self, text: String, now: TimePoint) -> Vec<Effect> {
         self.shared.messages.push(now.utc, text);
+        self.ring()
+    }
+
+    fn ring(&self) -> Vec<Effect> {
         self.session.bell.then(|| ScreenCommand::Bell.into()).into_iter().collect()
     }
 

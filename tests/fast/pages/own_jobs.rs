@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pindesk::console::app::Msg;
 use pindesk::console::effect::{ScreenCommand, WorkCommand};
-use pindesk::domain::change::ChangeState;
+use pindesk::domain::change::{ChangeState, Progress, ProgressSource};
 use pindesk::domain::standing::NotSentReason;
 use pindesk::journal::{JobStatus, RecordedState};
 
@@ -108,4 +108,21 @@ fn a_cancelled_end_tells_only_what_was_queued() {
         console.wait(READING_TIME).press('y').assert_effects([WorkCommand::StopSending]).press('n');
         console.sees(&format!("You did not quit. {expected}"));
     }
+}
+
+#[test]
+fn an_end_that_another_process_continued_is_told_so() {
+    let mut console = console((120, 36));
+    let gave_up = ChangeState::NotSent(ONE_ATTEMPT, NotSentReason::Stopped);
+    console.update(started(0..2)).update(progress(0, SET_NOW)).update(progress(1, gave_up));
+    let end = "Job 7 ended: 1 set, 1 not sent.";
+    let recorded = |index, state| {
+        let (number, source) = (number_id(index), ProgressSource::Journal(None));
+        Msg::ProgressReceived(vec![Progress { job: Some(JOB), change: None, number, state, source }])
+    };
+    // What this process sent itself is recorded, too.
+    console.update(recorded(0, SET_NOW)).sees(end).does_not_see("Another process");
+    console.update(recorded(1, SENDING)).sees(&format!("{end} Another process has continued it since."));
+    console.update(recorded(1, SET_NOW)).sees(&format!("{end} Another process has continued it since."));
+    console.does_not_see("since. Another");
 }
