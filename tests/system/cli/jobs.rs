@@ -151,7 +151,7 @@ fn resume_sends_what_a_killed_job_never_sent() {
     assert_eq!(
         jobs,
         [json!({"schema": 1, "event": "job", "job": 1, "at": at, "profile": "acme", "pins": "given",
-                "who": jobs[0]["who"], "user": "ana", "claimed_user": null, "note": null, "state": "cut_short", "total": 4, "set": 1, "failed": 0, "not_sent": 2, "no_answer": 1, "settled": 0,
+                "who": jobs[0]["who"], "user": "ana", "claimed_user": null, "note": null, "state": "cut_short", "total": 4, "set": 1, "failed": 0, "not_sent": 2, "no_answer": 1, "settled": 0, "sending": 0,
                 "open": 2, "resumable": 2})]
     );
     let resume = ["jobs", "resume", "1", "--json"];
@@ -352,10 +352,10 @@ fn a_job_running_elsewhere_is_not_resumed() {
     let held = cli.simulator.hold_changes(0);
     let mut child = start_job(&cli, &ids, &["--random"]);
     wait_until_held(&held, 1);
-    for (command, what) in [(&["check"][..], ""), (&["resume", "--confirm", "3"], " Nothing was sent.")] {
+    for (command, what) in [(&["check"][..], ""), (&["resume", "--confirm", "3"], ". Nothing was sent.")] {
         let output = cli.run(&[&["jobs"], command, &["1"]].concat());
         let advice = "Run this command again when that process has ended. How far it is: pindesk jobs show 1";
-        let refusal = format!("another process is working on job 1.{what}\n  {advice}");
+        let refusal = format!("another process is working on job 1{what}\n  {advice}");
         assert!(output.code == Some(6) && output.stderr.contains(&refusal), "{output:?}");
     }
     drop(held);
