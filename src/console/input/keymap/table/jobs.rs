@@ -43,7 +43,7 @@ pub static JOB: KeyTable<JobAction> = KeyTable {
         bind(JobAction::Help, HELP),
         bind(
             JobAction::PauseOrContinue,
-            KeyRow::new("pause-job", &[Char('w')], "pause sending, or go on", Act).footer("pause"),
+            KeyRow::new("pause-job", &[Char('w')], "pause this job, or go on", Act).footer("pause"),
         ),
         bind(
             JobAction::Stop,
