@@ -2,6 +2,7 @@
 //!
 //! Of a line with columns it takes the one that names a number, and it takes none from a text that is no number by itself.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, HashSet};
 
 use zeroize::Zeroizing;
@@ -26,7 +27,7 @@ impl NumberList {
     /// Parses a paste, as [`NumberList::parse`] does. Of a line with columns it takes the one that names one of these
     /// numbers, or else the one that does so in most lines, or else the first that can name a number.
     #[must_use]
-    pub fn parse_paste<'a>(text: &str, numbers: impl IntoIterator<Item = &'a Number>) -> Self {
+    pub fn parse_paste(text: &str, numbers: impl IntoIterator<Item: Borrow<Number>>) -> Self {
         if reader::has_heading(text.as_bytes()) {
             return Self::parse(text.as_bytes());
         }
@@ -105,7 +106,7 @@ struct Cells {
 }
 
 impl Cells {
-    fn new<'a>(lines: &[PastedLine<'_>], numbers: impl IntoIterator<Item = &'a Number>) -> Self {
+    fn new(lines: &[PastedLine<'_>], numbers: impl IntoIterator<Item: Borrow<Number>>) -> Self {
         let cells = lines.iter().filter(|line| line.cells.len() > 1).flat_map(|line| &line.cells);
         let requests: HashSet<NumberArg> = cells.filter_map(|cell| cell.parse().ok()).collect();
         if requests.is_empty() {
@@ -113,7 +114,7 @@ impl Cells {
         }
         let requests: Vec<_> = requests.into_iter().collect();
         let index = RequestIndex::new(&requests);
-        let named = numbers.into_iter().flat_map(|number| index.of_number(&requests, number));
+        let named = numbers.into_iter().flat_map(|number| index.of_number(&requests, number.borrow()));
         let mut cells = Self { known: named.map(|position| requests[position].clone()).collect(), column: None };
         let mut lines_of_column = BTreeMap::<usize, usize>::new();
         for column in lines.iter().filter_map(|line| cells.known_column(line)) {
