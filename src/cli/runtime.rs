@@ -17,7 +17,8 @@ const MAX_BLOCKING_THREADS: usize = 3;
 
 /// Builds a tokio runtime that runs on one thread.
 pub(crate) fn build_runtime() -> Result<Runtime, CliError> {
-    let built: io::Result<Runtime> = Builder::new_current_thread().enable_all().max_blocking_threads(MAX_BLOCKING_THREADS).build();
+    let built: io::Result<Runtime> =
+        Builder::new_current_thread().enable_all().max_blocking_threads(MAX_BLOCKING_THREADS).build();
     built.map_err(|error| CliError::machine("cannot start the runtime", &error))
 }
 
