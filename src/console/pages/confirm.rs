@@ -244,7 +244,7 @@ impl ConfirmPage {
             Question::Set(_) | Question::Replace { .. } | Question::ResendPin => "sent",
             Question::ResolveManually(_) => "recorded",
         };
-        shared.messages.push(now.utc, format!("Canceled. Nothing was {nothing}."));
+        shared.messages.push_brief(now.utc, format!("Canceled. Nothing was {nothing}."));
         Step::back()
     }
 

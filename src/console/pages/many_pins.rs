@@ -149,8 +149,12 @@ impl PageBehavior for ManyPinsPage {
         match action {
             ManyPinsAction::Continue => return self.submit(shared),
             ManyPinsAction::Cancel => {
-                shared.messages.push(now.utc, "Canceled. Nothing was sent.");
+                shared.messages.push_brief(now.utc, "Canceled. Nothing was sent.");
                 return Step::back();
+            }
+            ManyPinsAction::HideScreen => {
+                self.on_hide(shared, now);
+                return Step::reset(Destination::Hidden(None));
             }
             ManyPinsAction::ShowList => {
                 self.draft.pin_form.hide();

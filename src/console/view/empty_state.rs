@@ -153,5 +153,16 @@ pub(super) fn no_numbers(app: &App) -> Sheet {
         sheet.optional_blank_line();
     }
     sheet.key_hint(&retry, "try again");
+    // The key reads the lists again, and not the config.
+    let may_need_config = |failure: &ReadFailure| match failure {
+        ReadFailure::Api(_) | ReadFailure::WrongKind { .. } => true,
+        ReadFailure::NotSent(_)
+        | ReadFailure::NoAnswer
+        | ReadFailure::UnexpectedReply { .. }
+        | ReadFailure::IncompleteList(_) => false,
+    };
+    if progress.unread_wabas.iter().any(|(_, failure)| may_need_config(failure)) {
+        sheet.text("After a change of the config, restart pindesk instead.");
+    }
     sheet
 }

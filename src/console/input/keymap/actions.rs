@@ -124,6 +124,7 @@ pub enum PinFormAction {
     DeleteDigit,
     ClearField,
     Continue,
+    HideScreen,
     Cancel,
     Help,
 }
@@ -368,6 +369,7 @@ pub enum ManyPinsAction {
     ClearField,
     ShowList,
     Continue,
+    HideScreen,
     Cancel,
     Help,
 }

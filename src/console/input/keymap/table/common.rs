@@ -57,6 +57,8 @@ pub(super) const DELETE_DIGIT: KeyRow =
 pub(super) const CLEAR_DIGITS: KeyRow = KeyRow::new("clear-field", &[Ctrl('u')], "clear the field", Act);
 pub(super) const HIDE_SCREEN: KeyRow =
     KeyRow::new("hide-screen", &[Char('z')], "hide the screen, drop token and saved PINs", Tool).footer("hide");
+pub(super) const HIDE_FORM: KeyRow =
+    KeyRow::new("hide-screen", &[Char('z')], "hide the screen, drop token, saved PINs and input", Tool);
 pub(super) const SHOW_IN_DOUBT: KeyRow =
     KeyRow::new("in-doubt", &[Char('w')], "numbers in doubt and other open issues", Look).footer("in doubt");
 pub(super) const SHOW_JOBS: KeyRow = KeyRow::new("jobs", &[Char('b')], "jobs, newest first", Look).footer("jobs");

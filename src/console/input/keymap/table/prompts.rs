@@ -1,6 +1,8 @@
 //! The keys of the pages that ask: for a PIN, a note, a confirmation.
 
-use super::common::{CANCEL, CLEAR_DIGITS, DELETE_DIGIT, DOWN, FIRST, LAST, PAGE_DOWN, PAGE_UP, UP, with_motions};
+use super::common::{
+    CANCEL, CLEAR_DIGITS, DELETE_DIGIT, DOWN, FIRST, HIDE_FORM, LAST, PAGE_DOWN, PAGE_UP, UP, with_motions,
+};
 use crate::console::input::key::Key;
 use crate::console::input::keymap::actions::{
     ConfirmAction, Motion, PinFormAction, QuitAction, RecipientsAction, ResolutionNoteAction,
@@ -48,6 +50,7 @@ pub static PIN_FORM: KeyTable<PinFormAction> = KeyTable {
         ),
         bind(PinFormAction::DeleteDigit, DELETE_DIGIT),
         bind(PinFormAction::ClearField, CLEAR_DIGITS.footer("clear")),
+        bind(PinFormAction::HideScreen, HIDE_FORM),
         bind(PinFormAction::Cancel, CANCEL),
         bind(PinFormAction::Help, KeyRow::new("help", &[Char('?')], "help for this page", Look)),
     ],
