@@ -175,10 +175,10 @@ fn pause_job(jobs: &JobsHandle, job: JobId, tally: &Tally, held: usize, can_ask:
     let asked = jobs.clone();
     let ask = move || match confirm::ask(&question) {
         Ok(answer) if answer.eq_ignore_ascii_case("yes") => asked.send_held(job),
-        Ok(_) | Err(_) => drop(asked.stop()),
+        Ok(_) | Err(_) => asked.leave_held(job),
     };
     if !can_ask || thread::Builder::new().name("question".to_owned()).spawn(ask).is_err() {
-        drop(jobs.stop());
+        jobs.leave_held(job);
     }
 }
 

@@ -164,6 +164,7 @@ impl PageBehavior for ManyPinsPage {
                 return Step::reset(Destination::Hidden(None));
             }
             ManyPinsAction::ShowList => {
+                self.draft.pin_form.hide();
                 let frozen = self.draft.frozen().clone();
                 return Step::open(self, Destination::ManyPinsList(frozen));
             }

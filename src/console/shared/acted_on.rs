@@ -33,8 +33,8 @@ impl Shared {
             | WorkCommand::StopSending
             | WorkCommand::ReadJobs
             | WorkCommand::ReadJob(_)
-            | WorkCommand::PauseSending
-            | WorkCommand::ContinueSending
+            | WorkCommand::PauseJob(_)
+            | WorkCommand::ContinueJob(_)
             | WorkCommand::SendHeld(_)
             | WorkCommand::StopJob(_) => {}
         }

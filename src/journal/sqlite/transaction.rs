@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::encoding::{outcome_keyword, outcome_reason, reply_summary, resolution_kind};
+use super::encoding::{outcome_keyword, resolution_kind};
 use super::open_changes;
 use crate::domain::change::{ChangeId, JobId, Resolution};
 use crate::domain::clock::{Clock, TimePoint, UtcTime};
@@ -16,7 +16,10 @@ use crate::domain::text::CleanText;
 use crate::escrow::{EscrowEntry, Fingerprint};
 use crate::journal::audit::{AuditAction, AuditEntry, AuditRow, ChainHead};
 use crate::journal::error::{RecordError, StorageError};
-use crate::journal::model::{AuditEvent, Intent, JobPlan, Operator, OutcomeRecord, RecordedTime, time_until_new_pin};
+use crate::journal::model::{
+    AuditEvent, Intent, JobPlan, Operator, OutcomeRecord, RecordedTime, ReplySummary, outcome_reason,
+    time_until_new_pin,
+};
 use crate::journal::rules::{change_state, send};
 use crate::journal::run_lock::RunLock;
 
@@ -203,7 +206,7 @@ impl JournalTx<'_> {
             job: record.job,
             outcome: Some(kind),
             attempts: Some(record.attempts),
-            reply: reply_summary(&record.standing),
+            reply: ReplySummary::of(&record.standing),
             note: outcome_reason(&record.standing),
         };
         let seq = self.add_audit_row(AuditAction::Outcome, record.at, entry)?;

@@ -230,6 +230,11 @@ impl Explanation {
                 "The work was stopped before Meta accepted a request for this number.".into(),
                 RESUME_JOB_STEPS,
             ),
+            NotSentReason::LeftAfterFirst => (
+                "left after the first numbers of the job",
+                "The job sent its first numbers, and you left the others.".into(),
+                RESUME_JOB_STEPS,
+            ),
             NotSentReason::TokenRefused => (
                 "stopped: Meta refused the access token",
                 "Meta refused the access token before this number's turn came.".into(),

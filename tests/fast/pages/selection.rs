@@ -261,6 +261,24 @@ fn several_pasted_lines_are_offered_as_a_selection() {
 }
 
 #[test]
+fn pasted_columns_are_offered_as_a_selection() {
+    let mut console = console();
+    paste(&mut console, "Acme\t100000000000001\t200000000000003\rAcme\t100000000000001\t299999999999999\r");
+    console.sees("The paste has 1 number: select it?").sees("line 2 no number 299999999999999").press('y');
+    assert_selected(&console, [3]);
+    let table =
+        "NUMBER            NAME            REQUEST\n+1 555-010-0140   Acme Retail UK  set\n+1 555-010-0142   Acme\n";
+    paste(&mut console, table);
+    console.sees("The paste has 2 numbers: select them?").does_not_see("cannot be used").press('y');
+    assert_selected(&console, [0, 2, 3]);
+    paste(&mut console, "200000000000001, 200000000000002\n");
+    console.sees("The paste has 2 numbers: select them?").press('n');
+    paste(&mut console, "one\ttwo\n");
+    console.sees("Paste ignored. Open a field first.");
+    assert_selected(&console, [0, 2, 3]);
+}
+
+#[test]
 fn an_export_has_what_is_selected_or_else_what_is_shown() {
     let mut console = console();
     let export = |indexes: &[usize], path: &str| WorkCommand::ExportNumbers {

@@ -240,6 +240,8 @@ fn the_operator_is_asked_after_the_first_numbers() {
     let (code, screen) = set("\r", &ids[..2]);
     assert_eq!(code, 3, "{screen}");
     assert!(screen.contains("Job 1, 2 numbers: 1 set, 0 failed, 1 not sent, 0 no answer."), "{screen}");
+    assert!(screen.contains("  not sent     "), "{screen}");
+    assert!(screen.contains("left after the first numbers of the job"), "{screen}");
     assert!(screen.contains("To send the rest: pindesk jobs resume 1 --confirm 1"), "{screen}");
     let (code, screen) = set("yes\r", &ids[2..]);
     assert_eq!(code, 0, "{screen}");

@@ -43,7 +43,7 @@ fn print_text(job: &JobDetail, known: &KnownNumbers) -> io::Result<()> {
         print_group(&mut out, &group)?;
         for number in group.numbers {
             let [display, name] = known.cells(number.number);
-            let trace = number.reply.trace_id.as_ref().map_or_else(String::new, |trace| format!("  trace {trace}"));
+            let trace = number.reply().trace_id.map_or_else(String::new, |trace| format!("  trace {trace}"));
             write_line(&mut out, &format!("  {}  {display}  {name}{trace}", number.number))?;
         }
     }

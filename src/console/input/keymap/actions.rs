@@ -323,6 +323,7 @@ pub enum JobPinAction {
     PreviousField,
     Continue,
     ShowPin,
+    ShowList,
     DeleteDigit,
     ClearField,
     Cancel,
@@ -334,6 +335,7 @@ pub enum JobPinAction {
 #[expect(missing_docs, reason = "the table describes each one")]
 pub enum JobResumeAction {
     Submit,
+    ShowList,
     DeleteDigit,
     ClearField,
     Cancel,

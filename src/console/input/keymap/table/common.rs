@@ -10,6 +10,9 @@ use Risk::{Prompts, ReadsMeta};
 /// The name of the action that opens the help of a page.
 pub(in crate::console::input::keymap) const HELP_ACTION: &str = "help";
 
+/// The name of the action that shows the whole list of a form or question.
+pub(in crate::console::input::keymap) const WHOLE_LIST_ACTION: &str = "whole-list";
+
 pub(super) const UP: KeyRow = KeyRow::new("up", &[Key::Up, Char('k')], "one row up", Move).moves();
 pub(super) const DOWN: KeyRow = KeyRow::new("down", &[Key::Down, Char('j')], "one row down", Move).moves();
 pub(super) const PAGE_UP: KeyRow = KeyRow::new("page-up", &[Key::PageUp, Ctrl('u')], "one page up", Move).moves();
@@ -49,6 +52,8 @@ pub(super) const CONTINUE_TO_COUNT: KeyRow =
         .fixed();
 pub(super) const SHOW_PIN: KeyRow =
     KeyRow::new("show-pin", &[Char('v')], "show the PIN for a while, or hide it", Look).footer("show");
+pub(super) const WHOLE_LIST: KeyRow =
+    KeyRow::new(WHOLE_LIST_ACTION, &[Char('l')], "the whole list, as it will be sent", Look).footer("whole list");
 pub(super) const DELETE_DIGIT: KeyRow =
     KeyRow::new("delete-digit", &[Key::Backspace, Key::Delete], "delete a digit", Act);
 pub(super) const CLEAR_DIGITS: KeyRow = KeyRow::new("clear-field", &[Ctrl('u')], "clear the field", Act);

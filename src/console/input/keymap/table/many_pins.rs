@@ -2,19 +2,17 @@
 
 use super::common::{
     BACK, CANCEL, CLEAR_DIGITS, CONTINUE_TO_COUNT, DELETE_DIGIT, DOWN, FILTER_ROWS, FIRST, HELP, HELP_OF_QUESTION,
-    HIDE_FORM, HIDE_SCREEN, LAST, NEXT_FIELD, PAGE_DOWN, PAGE_UP, PREVIOUS_FIELD, SHOW_PIN, UP, with_motions,
+    HIDE_FORM, HIDE_SCREEN, LAST, NEXT_FIELD, PAGE_DOWN, PAGE_UP, PREVIOUS_FIELD, SHOW_PIN, UP, WHOLE_LIST,
+    with_motions,
 };
 use crate::console::input::key::Key;
 use crate::console::input::keymap::actions::{ConfirmManyAction, ManyPinsAction, ManyPinsListAction, Motion};
 use crate::console::input::keymap::mode::{Mode, TextInput};
 use crate::console::input::keymap::row::{HelpGroup, KeyRow, KeyTable, Risk, bind};
 
-use HelpGroup::{Act, Find, Look, Move, Tool};
+use HelpGroup::{Act, Find, Move, Tool};
 use Key::{Char, Ctrl};
 use Risk::Submits;
-
-const WHOLE_LIST: KeyRow =
-    KeyRow::new("whole-list", &[Char('l')], "the whole list, as it will be sent", Look).footer("whole list");
 
 /// The keys of [`Mode::ManyPins`].
 pub static MANY_PINS: KeyTable<ManyPinsAction> = KeyTable {
@@ -51,6 +49,7 @@ pub static MANY_PINS_PIN: KeyTable<ManyPinsAction> = KeyTable {
         bind(ManyPinsAction::HideScreen, HIDE_FORM),
         bind(ManyPinsAction::Cancel, CANCEL),
         bind(ManyPinsAction::Help, HELP),
+        bind(ManyPinsAction::ShowList, WHOLE_LIST),
     ],
 };
 
