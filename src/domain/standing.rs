@@ -130,6 +130,8 @@ impl Standing {
 pub enum NotSentReason {
     /// The job was stopped before it sent the PIN.
     Stopped,
+    /// The job sent its first numbers, and the operator left the others.
+    LeftAfterFirst,
     /// Meta refused the access token in an earlier request of the same job.
     TokenRefused,
     /// Meta refused another number of the same job for a reason that applies to every request of the app. The text is
@@ -165,6 +167,7 @@ impl NotSentReason {
         match self {
             Self::Throttled(error) => Some(error),
             Self::Stopped
+            | Self::LeftAfterFirst
             | Self::TokenRefused
             | Self::AppRefused(_)
             | Self::WabaRefused(_)
@@ -186,6 +189,7 @@ impl fmt::Display for NotSentReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Stopped => f.write_str("stopped before it was sent"),
+            Self::LeftAfterFirst => f.write_str("left after the first numbers of the job"),
             Self::TokenRefused => f.write_str("Meta refused the access token before this was sent"),
             Self::AppRefused(reason) => write!(f, "Meta refuses all requests of this app: {reason}"),
             Self::WabaRefused(reason) => write!(f, "Meta refused another number of this WABA: {reason}"),

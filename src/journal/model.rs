@@ -12,15 +12,16 @@ use crate::domain::change::{ChangeId, Completion, JobId, LATE_ARRIVAL_WINDOW, Se
 use crate::domain::clock::{Clock, TimePoint, UtcTime};
 use crate::domain::number::{PhoneNumberId, TwoStep, WabaId};
 use crate::domain::operator::OperatorName;
+use crate::domain::outcome::ApiError;
 use crate::domain::standing::{Doubt, Standing};
 use crate::domain::text::CleanText;
 use crate::escrow::{EscrowEntry, Fingerprint, Recipients};
 use crate::state_dir::StateDir;
 
-pub(in crate::journal) use job::refusal;
 pub use job::{
     JobDetail, JobNumber, JobOperator, JobSet, JobStatus, JobSummary, JobWorker, LastRequest, RecordedState,
 };
+pub(in crate::journal) use job::{outcome_reason, refusal};
 pub use record::{NumberRecord, NumberUpdate, RecordCursor, RecordedChange};
 
 /// The maximum time from the record of a request until the request can be sent: the record may be 10 s old when the
@@ -213,6 +214,30 @@ pub struct ReplySummary {
     pub subcode: Option<i64>,
     /// `fbtrace_id`, which Meta's support asks for.
     pub trace_id: Option<CleanText>,
+}
+
+impl ReplySummary {
+    /// What a change that is left with this says of its last reply.
+    pub(in crate::journal) fn of(standing: &Standing) -> Self {
+        match standing {
+            Standing::Set => Self { http_status: Some(200), ..Self::default() },
+            Standing::Failed(error) => Self::of_error(error),
+            Standing::NotSent(why) => why.api_error().map_or_else(Self::default, Self::of_error),
+            Standing::InDoubt(doubt) => {
+                let of_status = || Self { http_status: doubt.http_status(), ..Self::default() };
+                doubt.api_error().map_or_else(of_status, Self::of_error)
+            }
+        }
+    }
+
+    fn of_error(error: &ApiError) -> Self {
+        Self {
+            http_status: Some(error.http_status),
+            code: Some(error.code),
+            subcode: error.subcode,
+            trace_id: error.trace_id.clone(),
+        }
+    }
 }
 
 /// An event for the audit log that is not part of a change.

@@ -3,6 +3,7 @@
 //! It repeats no line that may have a secret, and no digits that could be a PIN: the operator may have named the wrong
 //! file.
 
+mod paste;
 mod reader;
 
 use std::collections::HashMap;

@@ -144,7 +144,7 @@ fn min_retry_wait(outcome: &Outcome) -> Option<Duration> {
                 | ErrorScope::Number => None,
             }
         }
-        Outcome::NotSent(SendFailure::NoConnection(_)) => Some(Duration::ZERO),
+        Outcome::NotSent(SendFailure::NoConnection(_) | SendFailure::NothingListens(_)) => Some(Duration::ZERO),
         // A certificate does not become valid in seconds, and a retry would only hide that Meta did not reply.
         Outcome::Confirmed
         | Outcome::NotSent(

@@ -15,6 +15,7 @@ mod hiding;
 mod history;
 mod in_doubt;
 mod job;
+mod job_head;
 mod job_keys;
 mod job_resume;
 mod jobs;

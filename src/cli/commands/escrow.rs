@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
+use crate::cli::arg_parsers;
 use crate::cli::args::GlobalArgs;
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
@@ -44,11 +45,11 @@ pub(crate) enum EscrowCommand {
     List(EscrowListArgs),
     /// Decrypt the PINs with a private key, and show them
     Open(EscrowOpenArgs),
-    /// Accept changed escrow keys
+    /// Accept changed recipients
     Ack(EscrowAckArgs),
     /// Try whether a private key opens the escrow, without showing a PIN
     Drill(EscrowDrillArgs),
-    /// Encrypt the PINs again, to the keys of the config
+    /// Encrypt the PINs again, to the recipients of the config
     ReEncrypt(EscrowReEncryptArgs),
     /// Print the command that decrypts the escrow file with the age program
     Recipe,
@@ -57,7 +58,7 @@ pub(crate) enum EscrowCommand {
 #[derive(Debug, Args)]
 pub(crate) struct EscrowListArgs {
     /// Only these numbers
-    #[arg(value_name = "NUMBER")]
+    #[arg(value_name = "NUMBER", value_parser = arg_parsers::parse_number)]
     numbers: Vec<NumberArg>,
     /// More columns, and no cell is cut
     #[arg(long, conflicts_with = "json")]

@@ -72,29 +72,25 @@ impl App {
     fn milestone_reached(&mut self, milestone: JobMilestone, now: TimePoint) -> Vec<Effect> {
         // The journal knows what a resumed job would send.
         self.shared.jobs.open.mark_stale();
-        let text = match milestone {
+        match milestone {
             // A single number has a message of its own.
-            JobMilestone::Ended(_, counts) if counts.total() == 1 => return Vec::new(),
-            JobMilestone::Ended(job, counts) => format!("Job {job} ended: {}.", results_label(&counts)),
-            JobMilestone::Held(job, counts) => format!(
-                "Job {job} waits: {}. {}, Enter, then {} sends the other {}.",
-                results_label(&counts),
-                self.keymap().key_label(&table::LIST, &ListAction::ShowJobs),
-                self.keymap().key_label(&table::JOB, &JobAction::PauseOrContinue),
-                format_count(counts.open())
-            ),
-        };
-        self.announce(text, now)
-    }
-
-    /// Ends the pause of the operator when nothing is left that it holds back: a later change must not wait.
-    pub(super) fn end_pause_when_idle(&mut self) -> Option<Effect> {
-        let own = &self.shared.jobs.own;
-        let is_over = own.is_paused() && !own.is_any_worked_on() && self.running_count() == 0;
-        is_over.then(|| {
-            self.shared.jobs.own.set_paused(false);
-            WorkCommand::ContinueSending.into()
-        })
+            JobMilestone::Ended(_, counts) if counts.total() == 1 => Vec::new(),
+            JobMilestone::Ended(job, counts) => {
+                let text = format!("Job {job} ended: {}.", results_label(&counts));
+                self.shared.messages.push_end_of_job(job, now.utc, text);
+                self.ring()
+            }
+            JobMilestone::Held(job, counts) => {
+                let text = format!(
+                    "Job {job} waits: {}. {}, Enter, then {} sends the other {}.",
+                    results_label(&counts),
+                    self.keymap().key_label(&table::LIST, &ListAction::ShowJobs),
+                    self.keymap().key_label(&table::JOB, &JobAction::PauseOrContinue),
+                    format_count(counts.open())
+                );
+                self.announce(text, now)
+            }
+        }
     }
 
     /// Tells of a pause. If a job of many numbers is running, it is about that job, and rings the bell.
@@ -108,6 +104,10 @@ impl App {
 
     fn announce(&mut self, text: String, now: TimePoint) -> Vec<Effect> {
         self.shared.messages.push(now.utc, text);
+        self.ring()
+    }
+
+    fn ring(&self) -> Vec<Effect> {
         self.session.bell.then(|| ScreenCommand::Bell.into()).into_iter().collect()
     }
 

@@ -64,6 +64,11 @@ impl PageBehavior for JobPinPage {
                 self.form.hide();
                 return Step::open(self, Destination::Help);
             }
+            JobPinAction::ShowList => {
+                self.form.hide();
+                let frozen = self.remainder.frozen().clone();
+                return Step::open(self, Destination::ManyPinsList(frozen));
+            }
             JobPinAction::NextField => self.form.focus(PinField::Repeat),
             JobPinAction::PreviousField => self.form.focus(PinField::New),
             JobPinAction::ShowPin => self.form.toggle_shown(now.instant),

@@ -34,8 +34,8 @@ impl Shared {
             | WorkCommand::ReadJobs
             | WorkCommand::ReadLastDrill
             | WorkCommand::ReadJob(_)
-            | WorkCommand::PauseSending
-            | WorkCommand::ContinueSending
+            | WorkCommand::PauseJob(_)
+            | WorkCommand::ContinueJob(_)
             | WorkCommand::SendHeld(_)
             | WorkCommand::StopJob(_) => {}
         }

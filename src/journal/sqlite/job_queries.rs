@@ -8,7 +8,6 @@ use rusqlite::{Connection, Row, params};
 
 use super::change_facts::{FACTS_COLUMN_COUNT, FACTS_COLUMNS, FACTS_JOIN, is_run_alive, read_facts};
 use super::columns::{parse_column, waba_column};
-use super::encoding::{outcome_reason, reply_summary};
 use crate::domain::change::JobId;
 use crate::domain::clock::UtcTime;
 use crate::domain::operator::OperatorName;
@@ -71,7 +70,9 @@ pub(super) fn detail(db: &Connection, mut runs: LiveRuns<'_>, id: JobId) -> Resu
         numbers_sql(Some(id))
     ))?;
     let mut rows = statement.query([id.get()])?;
-    let mut numbers = Vec::new();
+    // A list that grows would take twice its memory.
+    let count: u32 = db.query_row("SELECT count(*) FROM job_numbers WHERE job = ?1", [id.get()], |row| row.get(0))?;
+    let mut numbers = Vec::with_capacity(usize::try_from(count).unwrap_or_default());
     while let Some(row) = rows.next()? {
         let is_alive = is_run_alive(row, 0, &mut runs)?;
         let number = read_number(row, is_alive)?;
@@ -231,9 +232,7 @@ fn read_number(row: &Row<'_>, is_alive: bool) -> rusqlite::Result<JobNumber> {
         change: Some(parse_column(row, START + 2)?),
         at: Some(UtcTime::from_unix_seconds(row.get(START + 3)?)),
         attempts: row.get(START + 4)?,
-        reply: standing.as_ref().map(reply_summary).unwrap_or_default(),
-        reason: standing.as_ref().and_then(outcome_reason),
-        standing,
+        standing: standing.filter(|standing| *standing != Standing::Set).map(Box::new),
         is_set_since,
     })
 }

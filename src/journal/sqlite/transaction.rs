@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::encoding::{outcome_keyword, outcome_reason, reply_summary, resolution_kind};
+use super::encoding::{outcome_keyword, resolution_kind};
 use super::open_changes;
 use crate::domain::change::{ChangeId, JobId, Resolution};
 use crate::domain::clock::{Clock, TimePoint, UtcTime};
@@ -17,7 +17,8 @@ use crate::escrow::{EscrowEntry, Fingerprint};
 use crate::journal::audit::{AuditAction, AuditEntry, AuditRow, ChainHead};
 use crate::journal::error::{RecordError, StorageError};
 use crate::journal::model::{
-    AuditEvent, EscrowDrill, Intent, JobPlan, Operator, OutcomeRecord, RecordedTime, time_until_new_pin,
+    AuditEvent, EscrowDrill, Intent, JobPlan, Operator, OutcomeRecord, RecordedTime, ReplySummary, outcome_reason,
+    time_until_new_pin,
 };
 use crate::journal::rules::{change_state, send};
 use crate::journal::run_lock::RunLock;
@@ -211,7 +212,7 @@ impl JournalTx<'_> {
             job: record.job,
             outcome: Some(kind),
             attempts: Some(record.attempts),
-            reply: reply_summary(&record.standing),
+            reply: ReplySummary::of(&record.standing),
             note: outcome_reason(&record.standing),
         };
         let seq = self.add_audit_row(AuditAction::Outcome, record.at, entry)?;

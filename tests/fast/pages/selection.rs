@@ -231,6 +231,8 @@ fn a_file_that_cannot_be_used_keeps_its_path() {
     console.press('y').sees("No line can be used, so nothing is selected.").key(Key::Esc);
     console.press('+').type_text("ids.txt").key(Key::Enter).press('x');
     console.update(read(Ok(NumberList::parse(b"200000000000001\n")))).sees("File: ids.txtx");
+    paste(&mut console, "y\r");
+    console.sees("File: ids.txtxy").sees("that looked like a paste, so Enter was not taken").assert_no_effects();
     console.key(Key::Esc).update(read(Ok(NumberList::parse(b"200000000000001\n"))));
     assert_eq!(console.app.mode(), Mode::List);
     assert_selected(&console, []);
@@ -256,6 +258,24 @@ fn several_pasted_lines_are_offered_as_a_selection() {
         console.sees("Paste ignored: it is too long, and its end is missing. + reads a file.");
     }
     assert_selected(&console, [0, 3]);
+}
+
+#[test]
+fn pasted_columns_are_offered_as_a_selection() {
+    let mut console = console();
+    paste(&mut console, "Acme\t100000000000001\t200000000000003\rAcme\t100000000000001\t299999999999999\r");
+    console.sees("The paste has 1 number: select it?").sees("line 2 no number 299999999999999").press('y');
+    assert_selected(&console, [3]);
+    let table =
+        "NUMBER            NAME            REQUEST\n+1 555-010-0140   Acme Retail UK  set\n+1 555-010-0142   Acme\n";
+    paste(&mut console, table);
+    console.sees("The paste has 2 numbers: select them?").does_not_see("cannot be used").press('y');
+    assert_selected(&console, [0, 2, 3]);
+    paste(&mut console, "200000000000001, 200000000000002\n");
+    console.sees("The paste has 2 numbers: select them?").press('n');
+    paste(&mut console, "one\ttwo\n");
+    console.sees("Paste ignored. Open a field first.");
+    assert_selected(&console, [0, 2, 3]);
 }
 
 #[test]

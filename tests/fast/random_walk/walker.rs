@@ -318,9 +318,15 @@ impl Walker {
                     self.check_resumed_job(job, &plan, key, &changes);
                 }
                 Effect::Work(WorkCommand::StopJob(job)) => self.check_stopped_job(job, key, &job_before),
-                Effect::Work(
-                    command @ (WorkCommand::SendHeld(_) | WorkCommand::PauseSending | WorkCommand::ContinueSending),
-                ) => self.check_pause_key(&command, key, &job_before),
+                Effect::Work(WorkCommand::SendHeld(job)) => {
+                    job_before.check_pause_key(job, key);
+                    assert!(job_before.is_held, "nothing waits");
+                }
+                Effect::Work(WorkCommand::PauseJob(job)) => {
+                    job_before.check_pause_key(job, key);
+                    assert!(!job_before.is_held, "it waits already");
+                }
+                Effect::Work(WorkCommand::ContinueJob(job)) => job_before.check_pause_key(job, key),
                 Effect::Work(WorkCommand::ReadJobs) => {
                     let summary = self.recorded_job.as_ref().map(|detail| detail.summary.clone());
                     self.update(Msg::JobsRead(Some(summary.into_iter().collect())), None);

@@ -146,6 +146,7 @@ pub enum ConfirmAction {
     Submit,
     DeleteDigit,
     ClearField,
+    Help,
     Cancel,
     Back,
 }
@@ -322,6 +323,7 @@ pub enum JobPinAction {
     PreviousField,
     Continue,
     ShowPin,
+    ShowList,
     DeleteDigit,
     ClearField,
     Cancel,
@@ -333,6 +335,7 @@ pub enum JobPinAction {
 #[expect(missing_docs, reason = "the table describes each one")]
 pub enum JobResumeAction {
     Submit,
+    ShowList,
     DeleteDigit,
     ClearField,
     Cancel,
@@ -380,5 +383,6 @@ pub enum ConfirmManyAction {
     DeleteDigit,
     ClearField,
     ShowList,
+    Help,
     Back,
 }

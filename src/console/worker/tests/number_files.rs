@@ -80,7 +80,8 @@ fn a_report_has_the_job_that_was_reported_just_before() {
          trace_id,reason"
     );
     assert!(
-        row.starts_with("1,1002,,,,not_sent,") && row.ends_with(",4,,,,,no connection: Connection refused\n"),
+        row.starts_with("1,1002,,,,not_sent,")
+            && row.ends_with(",4,,,,,no connection: no server listens at 127.0.0.1:1\n"),
         "{row}"
     );
     let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&json).expect("an object");
