@@ -79,7 +79,7 @@ fn grouped_messages<'a>(
 
 /// What to do about a read that failed, then Meta's words.
 pub(crate) fn steps_and_words(explanation: &Explanation, failure: &ReadFailure) -> Vec<String> {
-    let words = if let ReadFailure::Api(error) = failure { meta_lines(error) } else { Vec::new() };
+    let words = failure.api_error().map(meta_lines).unwrap_or_default();
     explanation.advice.iter().map(|step| (*step).to_owned()).chain(words).collect()
 }
 

@@ -82,7 +82,11 @@ pub(super) fn read_failure(index: usize) -> ReadFailure {
         1 => ReadFailure::NotSent(SendFailure::NoConnection(CleanText::new("refused"))),
         2 => ReadFailure::UnexpectedReply { http_status: 502, form: ReplyForm::Unrecognized },
         3 => ReadFailure::Api(api_error(190, 401)),
-        4 => ReadFailure::WrongKind { expected: ObjectKind::PhoneNumber, node_type: None },
+        4 => ReadFailure::WrongKind {
+            expected: ObjectKind::PhoneNumber,
+            node_type: None,
+            error: Box::new(api_error(100, 400)),
+        },
         5 => ReadFailure::IncompleteList(ListDefect::UnusableRows(2)),
         _ => ReadFailure::Api(api_error(100, 400)),
     }
@@ -232,6 +236,7 @@ fn job_number(index: usize, state: usize, now: UtcTime) -> JobNumber {
         change: None,
         at: standing.is_some().then_some(now),
         attempts: u8::from(standing.is_some()),
+        two_step_before: [TwoStep::On, TwoStep::NotSet, TwoStep::Unknown][index % 3],
         standing,
         reply: ReplySummary::default(),
         reason: None,

@@ -28,7 +28,9 @@ fn a_pause_is_told_once_with_its_end_and_fails_nothing() {
         let [line, "pindesk: Calls of this app go on: the pause has ended."] = lines[..] else { panic!("{set:?}") };
         assert!(line.starts_with("pindesk: Calls of this app are paused until "), "{line}");
         let (_, time) = line.split_once(" until ").expect("the end of the pause");
-        assert_eq!(&time[8..], " UTC (1 s): Meta asks to go slower (code 4).", "{line}");
+        let why = "Meta asks to go slower: the app has used up its calls of the last hour (code 4).";
+        let stop = "To stop instead of waiting, press Ctrl-C.";
+        assert_eq!(&time[8..], format!(" UTC (1 s): {why} {stop}"), "{line}");
         if is_json {
             let pauses = pauses(&set);
             let until = &pauses[0]["until"];
