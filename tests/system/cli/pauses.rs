@@ -102,3 +102,14 @@ fn a_pause_of_a_check_is_told_before_its_summary() {
     let told: Vec<_> = checked.stderr.lines().filter(|line| line.contains("pause")).collect();
     assert_eq!(told.len(), 2, "{checked:?}");
 }
+
+#[test]
+fn a_list_that_waits_says_how_long_and_how_to_stop() {
+    let throttle = "[[fault]]\nevery = 1\ntimes = 1\ncall = \"read\"\nanswer = { code = 4, retry_after = 1 }";
+    let cli = CliFixture::new(Duration::ZERO, throttle);
+    let listed = cli.run(&["numbers", "list", "--csv"]);
+    let told: Vec<_> = listed.stderr.lines().filter(|line| line.contains("pause")).collect();
+    let [start, "pindesk: Calls of this app go on: the pause has ended."] = told[..] else { panic!("{listed:?}") };
+    assert!(start.contains(" UTC (1 s): ") && start.ends_with("To stop instead of waiting, press Ctrl-C."), "{start}");
+    assert!(listed.code == Some(0) && !listed.stdout.contains("pause"), "{listed:?}");
+}
