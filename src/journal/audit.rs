@@ -61,6 +61,9 @@ pub enum AuditAction {
     /// Changed recipients were accepted.
     #[serde(rename = "recipients-acknowledged")]
     RecipientsAccepted,
+    /// The journal and the escrow were copied to another directory.
+    #[serde(rename = "backup")]
+    BackedUp,
     /// The screen was hidden.
     ScreenHidden,
     /// The screen was shown again.
@@ -260,15 +263,19 @@ impl ChainHead {
         Self { sequence: self.sequence + 1, hash: hash.into() }
     }
 
-    /// The text for the head file. Its length never changes, so that one write replaces it.
-    fn encode(&self) -> String {
-        let mut line = format!("{:020} ", self.sequence);
+    /// The hash in hexadecimal digits.
+    pub(super) fn hash_text(&self) -> String {
+        let mut text = String::with_capacity(2 * self.hash.len());
         for byte in self.hash {
             // Writing to a String cannot fail.
-            write!(line, "{byte:02x}").unwrap_or_default();
+            write!(text, "{byte:02x}").unwrap_or_default();
         }
-        line.push('\n');
-        line
+        text
+    }
+
+    /// The text for the head file. Its length never changes, so that one write replaces it.
+    fn encode(&self) -> String {
+        format!("{:020} {}\n", self.sequence, self.hash_text())
     }
 
     fn parse(line: &str) -> Option<Self> {
@@ -375,7 +382,7 @@ pub struct AuditProblem {
 }
 
 impl AuditProblem {
-    fn new(sequence: i64, description: &str) -> Self {
+    pub(super) fn new(sequence: i64, description: &str) -> Self {
         Self { sequence, description: CleanText::new(description) }
     }
 }
