@@ -105,7 +105,7 @@ fn a_pause_of_a_check_is_told_before_its_summary() {
 
 #[test]
 fn a_list_that_waits_says_how_long_and_how_to_stop() {
-    let throttle = "[[fault]]\nevery = 1\ntimes = 1\ncall = \"read\"\nanswer = { code = 4, retry_after = 1 }";
+    let throttle = "[[fault]]\nevery = 1\ntimes = 1\ncall = \"list\"\nanswer = { code = 4, retry_after = 1 }";
     let cli = CliFixture::new(Duration::ZERO, throttle);
     let listed = cli.run(&["numbers", "list", "--csv"]);
     let told: Vec<_> = listed.stderr.lines().filter(|line| line.contains("pause")).collect();

@@ -183,6 +183,11 @@ pub(crate) fn groups<'a>(numbers: impl IntoIterator<Item = &'a JobNumber>) -> Ve
 }
 
 impl NumberGroup<'_> {
+    /// True if there are words besides a message of Meta, which the reason in a few words stands for.
+    pub(crate) fn has_more_words(&self) -> bool {
+        self.meta_texts().len() > 1 || self.numbers.iter().any(|number| number.foreign_text().is_some())
+    }
+
     /// Meta's words about the first of the numbers, or those of the server that answered in its place.
     pub(crate) fn meta_texts(&self) -> Vec<LabeledWords> {
         let texts = |number: &&JobNumber| match (number.api_error(), number.foreign_text()) {

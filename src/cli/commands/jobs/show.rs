@@ -197,7 +197,7 @@ fn print_job(
     }
     // The rows have the messages already.
     let groups = groups(numbers.iter().copied());
-    groups.iter().filter(|group| group.meta_texts().len() > 1).try_for_each(|group| print_group(out, group))?;
+    groups.iter().filter(|group| group.has_more_words()).try_for_each(|group| print_group(out, group))?;
     let tally = tally(job);
     writeln!(out, "\n{}", tally.summary_text(job.id))?;
     if job.status == JobStatus::Running {
