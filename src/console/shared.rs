@@ -348,10 +348,10 @@ impl Shared {
     #[must_use]
     pub fn number(&self, id: &PhoneNumberId) -> Option<Number> {
         match self.roster.get(id) {
-            Some(row) if row.is_stale || self.is_unlisted(row.number) => {
-                Some(Number { two_step: TwoStep::Unknown, ..row.number.clone() })
+            Some(row) if row.is_stale || self.is_unlisted(&row.number) => {
+                Some(Number { two_step: TwoStep::Unknown, ..row.number })
             }
-            Some(row) => Some(row.number.clone()),
+            Some(row) => Some(row.number),
             None => self.in_doubt_list.get(id).map(|_| Number::from_config(*id, None)),
         }
     }

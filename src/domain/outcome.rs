@@ -93,6 +93,8 @@ impl Outcome {
 pub enum SendFailure {
     /// No connection: refused, unreachable, or the name did not resolve. The text is the cleaned text of the system.
     NoConnection(CleanText),
+    /// No server listens at this address of this machine, the host and port of the config.
+    NothingListens(CleanText),
     /// TLS failed before anything was sent, because the certificate is not trusted: expired, unknown authority.
     Tls(CleanText),
     /// The certificate is for another host.
@@ -112,6 +114,7 @@ impl SendFailure {
     pub const fn is_without_connection(&self) -> bool {
         match self {
             Self::NoConnection(_)
+            | Self::NothingListens(_)
             | Self::Tls(_)
             | Self::CertificateName(_)
             | Self::TlsHandshake(_)
@@ -125,6 +128,7 @@ impl fmt::Display for SendFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoConnection(reason) | Self::ProxyCredentials(reason) => write!(f, "no connection: {reason}"),
+            Self::NothingListens(address) => write!(f, "no connection: no server listens at {address}"),
             Self::Tls(reason) | Self::CertificateName(reason) | Self::TlsHandshake(reason) => {
                 write!(f, "no trusted connection: {reason}")
             }

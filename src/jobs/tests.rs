@@ -234,7 +234,7 @@ async fn an_old_record_is_repeated_before_the_request_is_sent() {
     // No server listens, but every attempt was made.
     assert!(
         result.total_attempts == 4
-            && matches!(result.standing, Standing::NotSent(NotSentReason::Failure(SendFailure::NoConnection(_))))
+            && matches!(result.standing, Standing::NotSent(NotSentReason::Failure(SendFailure::NothingListens(_))))
     );
     let sending = std::iter::from_fn(|| fixture.progress.try_recv().ok())
         .filter(|progress| matches!(progress.state, ChangeState::Sending { .. }));

@@ -14,6 +14,7 @@ mod table;
 mod foreign_words;
 mod explanation;
 mod meta_words;
+pub mod plural;
 
 use crate::domain::outcome::ApiError;
 

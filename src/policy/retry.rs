@@ -135,7 +135,7 @@ fn min_retry_wait(outcome: &Outcome) -> Option<Duration> {
             let entry = error_catalog::lookup(error);
             is_temporary(entry.scope).then(|| min_wait(entry))
         }
-        Outcome::NotSent(SendFailure::NoConnection(_)) => Some(Duration::ZERO),
+        Outcome::NotSent(SendFailure::NoConnection(_) | SendFailure::NothingListens(_)) => Some(Duration::ZERO),
         // A certificate does not become valid in seconds, and a retry would only hide that Meta did not reply.
         Outcome::Confirmed
         | Outcome::NotSent(

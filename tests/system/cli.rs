@@ -23,6 +23,7 @@ mod startup;
 mod state_dir;
 mod suspend;
 mod terminal;
+mod typed_secrets;
 mod wabas;
 
 use std::fs::{self, Permissions};

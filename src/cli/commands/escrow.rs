@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use secrecy::SecretString;
 
+use crate::cli::arg_parsers;
 use crate::cli::args::GlobalArgs;
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
@@ -44,7 +45,7 @@ pub(crate) enum EscrowCommand {
     List(EscrowListArgs),
     /// Decrypt the PINs with a private key, and show them
     Open(EscrowOpenArgs),
-    /// Accept changed escrow keys
+    /// Accept changed recipients
     Ack(EscrowAckArgs),
     /// Print the command that decrypts the escrow file with the age program
     Recipe,
@@ -53,7 +54,7 @@ pub(crate) enum EscrowCommand {
 #[derive(Debug, Args)]
 pub(crate) struct EscrowListArgs {
     /// Only these numbers
-    #[arg(value_name = "NUMBER")]
+    #[arg(value_name = "NUMBER", value_parser = arg_parsers::parse_number)]
     numbers: Vec<NumberArg>,
     /// More columns, and no cell is cut
     #[arg(long, conflicts_with = "json")]

@@ -264,7 +264,7 @@ fn check_rest(
         .map_err(|error| CliError::machine("cannot watch for signals", &error).nothing_sent())?;
     let requests = ids.into_iter().map(NumberArg::Id).collect();
     let result = lookup::look_up(&runtime, &graph, &pace, &config.profile, requests);
-    let numbers = result.into_numbers(&config.profile.name, &config.profile.wabas, &rerun)?;
+    let numbers = result.into_numbers(&config.profile, &rerun).map_err(CliError::nothing_sent)?;
     let unconfirmed = if args.dry_run { Unconfirmed::Accept } else { Unconfirmed::for_send(global) };
     let (may_replace, confirm) = (args.replace, args.confirm.as_deref());
     let notes = QuestionNotes {

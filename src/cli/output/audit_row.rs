@@ -96,7 +96,8 @@ impl<'a> AuditTable<'a> {
             Some([display, name]) => {
                 format!("{display}{}  {name}", " ".repeat(NUMBER_COLUMNS.saturating_sub(width(display))))
             }
-            None => note.to_owned(),
+            // A note is not cut.
+            None => return self.layout.row(&[when.into(), who.into(), what], note),
         };
         self.layout.row(&[when.into(), who.into(), what, subject.into()], "")
     }

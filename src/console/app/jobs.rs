@@ -14,6 +14,7 @@ use crate::console::shared::{JobCounts, JobMilestone, JobPhase, RecordingStatus}
 use crate::domain::change::{ChangeState, JobId};
 use crate::domain::clock::TimePoint;
 use crate::domain::number::PhoneNumberId;
+use crate::domain::standing::NotSentReason;
 use crate::domain::text::format_count;
 use crate::journal::{JobDetail, JobSummary};
 
@@ -40,12 +41,32 @@ impl App {
         state: &ChangeState,
         now: TimePoint,
     ) -> Vec<Effect> {
+        let mut effects = self.tell_of_refused_waba(job, number, state, now);
         let milestone = self.shared.jobs.own.update(job, number, state, now.instant);
         let shared = &mut self.shared;
         // After its end, what is reported of a job is still newer than what was read.
         let stored = shared.jobs.own.get(job).and_then(|job| job.state(&number)).cloned();
         shared.jobs.open.update(job, &number, &stored.unwrap_or_else(|| Arc::new(state.clone())));
-        milestone.map(|milestone| self.milestone_reached(milestone, now)).unwrap_or_default()
+        effects.extend(milestone.into_iter().flat_map(|milestone| self.milestone_reached(milestone, now)));
+        effects
+    }
+
+    /// Tells once that a job of many numbers does not send the rest of a WABA: the list would show it only number by
+    /// number, while the job goes on with the others.
+    fn tell_of_refused_waba(
+        &mut self,
+        job: JobId,
+        number: PhoneNumberId,
+        state: &ChangeState,
+        now: TimePoint,
+    ) -> Vec<Effect> {
+        let ChangeState::NotSent(_, NotSentReason::WabaRefused(reason)) = state else { return Vec::new() };
+        let waba = self.shared.roster.get(&number).and_then(|row| row.number.waba);
+        let Some(waba) = waba.filter(|waba| self.shared.started_jobs.note_refused_waba(job, waba.id)) else {
+            return Vec::new();
+        };
+        let text = format!("Job {job}: WABA {} is not sent further: {reason}.", waba.label());
+        self.announce(text, now)
     }
 
     fn milestone_reached(&mut self, milestone: JobMilestone, now: TimePoint) -> Vec<Effect> {

@@ -164,8 +164,8 @@ impl App {
     fn number_refreshed(&mut self, mut number: Number, now: TimePoint) {
         if let Some(known) = self.shared.roster.get(&number.id).map(|row| row.number) {
             // A reply for one number does not name the WABA that lists it.
-            number.waba = number.waba.or_else(|| known.waba.clone());
-            number.name = number.name.or_else(|| known.name.clone());
+            number.waba = number.waba.or(known.waba);
+            number.name = number.name.or(known.name);
         }
         let (label, two_step) = (number.label(), number.two_step.label());
         // Only the refresh that the change caused joins its message. A later one gets a message of its own.

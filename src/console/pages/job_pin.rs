@@ -57,7 +57,7 @@ impl PageBehavior for JobPinPage {
         match action {
             JobPinAction::Continue => return self.submit(shared),
             JobPinAction::Cancel => {
-                shared.messages.push(now.utc, "Canceled. Nothing was sent.");
+                shared.messages.push_brief(now.utc, "Canceled. Nothing was sent.");
                 return Step::back();
             }
             JobPinAction::Help => {

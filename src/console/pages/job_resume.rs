@@ -115,7 +115,7 @@ impl JobResumePage {
 }
 
 fn cancel<P>(shared: &mut Shared, now: TimePoint) -> Step<P> {
-    shared.messages.push(now.utc, "Canceled. Nothing was sent.");
+    shared.messages.push_brief(now.utc, "Canceled. Nothing was sent.");
     Step::back()
 }
 

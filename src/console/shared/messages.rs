@@ -29,6 +29,9 @@ enum Pending {
     Change(PhoneNumberId),
     /// The PIN of this number was set, and the refresh that follows adds the status.
     Refresh(PhoneNumberId),
+    /// Nothing, and the message line shows it only until the next key: it answers a key, and what the operator does next
+    /// would make it look like the answer to that.
+    Brief,
 }
 
 #[derive(Debug)]
@@ -59,6 +62,11 @@ impl Messages {
     /// Adds a message that stays on the messages page.
     pub fn push(&mut self, at: UtcTime, text: impl Into<String>) {
         self.add(at, text.into(), Pending::No);
+    }
+
+    /// Adds a message that the message line shows until the next key, and the messages page from then on.
+    pub fn push_brief(&mut self, at: UtcTime, text: impl Into<String>) {
+        self.add(at, text.into(), Pending::Brief);
     }
 
     /// Adds a message that is new in this session.
@@ -114,9 +122,9 @@ impl Messages {
     /// The number whose change in progress is the newest message.
     #[must_use]
     pub fn counted_change(&self) -> Option<PhoneNumberId> {
-        match self.entries.back()?.pending {
+        match self.newest()?.pending {
             Pending::Change(id) => Some(id),
-            Pending::No | Pending::Refresh(_) => None,
+            Pending::No | Pending::Refresh(_) | Pending::Brief => None,
         }
     }
 
@@ -152,8 +160,13 @@ impl Messages {
     /// The text of the message line: the response to the last key, or the newest message.
     #[must_use]
     pub fn line(&self) -> Option<&str> {
-        let newest = || self.entries.back().map(|entry| entry.message.text.as_str());
+        let newest = || self.newest().map(|entry| entry.message.text.as_str());
         self.hint.as_deref().or(self.counter.as_deref()).or_else(newest)
+    }
+
+    /// The newest message, but for brief ones that a key has ended.
+    fn newest(&self) -> Option<&Entry> {
+        self.entries.iter().rev().find(|entry| self.has_news || entry.pending != Pending::Brief)
     }
 
     /// The response to the last key, if there is one.

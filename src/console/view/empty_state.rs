@@ -153,5 +153,9 @@ pub(super) fn no_numbers(app: &App) -> Sheet {
         sheet.optional_blank_line();
     }
     sheet.key_hint(&retry, "try again");
+    // The key reads the lists again, and not the config.
+    if progress.unread_wabas.iter().any(|(_, failure)| failure.api_error().is_some()) {
+        sheet.text("After a change of the config, restart pindesk instead.");
+    }
     sheet
 }

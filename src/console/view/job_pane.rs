@@ -43,7 +43,7 @@ pub(super) fn paint(app: &App, row: Option<&JobRow>, is_running: bool, canvas: &
 
 /// The name of a number, if it is known.
 pub(super) fn name(app: &App, row: &JobRow) -> Option<String> {
-    app.roster().get(&row.record.number)?.number.name.as_ref().map(ToString::to_string)
+    app.roster().get(&row.record.number)?.number.name.map(|name| name.to_string())
 }
 
 fn add_outcome(sheet: &mut Sheet, row: &JobRow, is_running: bool, canvas: &Canvas<'_>) {

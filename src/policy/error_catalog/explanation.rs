@@ -203,6 +203,11 @@ impl Explanation {
             SendFailure::NoConnection(detail) => {
                 ("no connection".into(), format!("There is no connection to Meta: {detail}."), CHECK_NETWORK_STEPS)
             }
+            SendFailure::NothingListens(address) => (
+                "no connection".into(),
+                format!("No server listens at {address}, which graph_url in the config names."),
+                START_SIMULATOR_STEPS,
+            ),
             SendFailure::Tls(detail) => (
                 "no trusted connection".into(),
                 format!("The connection could not be trusted, so nothing was sent: {detail}."),
@@ -372,6 +377,10 @@ const RESOLVE_REPLACEMENT: &[&str] = &[
     "Set a PIN again 2 minutes after the last try, or later: then it is known.",
     "Reading the status does not tell which one: it is on either way.",
 ];
+
+/// An address of this machine is that of the simulator, or of a gateway.
+const START_SIMULATOR_STEPS: &[&str] =
+    &["Is the simulator running? It prints its address, and graph_url must be the same.", "Then try again."];
 
 const FIX_TLS_STEPS: &[&str] = &[
     "Check the clock of this server: a wrong date makes a good certificate bad.",

@@ -177,7 +177,7 @@ pub(super) static ROWS: &[CatalogRow] = &[
         .with_read_words(
             FixedWords {
                 summary: "the WABA was deleted, or a number of it",
-                reason: "Meta says that what it was to read was deleted: this WABA, or a number of it.",
+                reason: "Meta says that this WABA was deleted, or a number in its list.",
                 steps: &[CHECK_WABA_ID, "If the WABA is gone, remove it from the config.", RESTART],
             },
             FixedWords {

@@ -151,6 +151,14 @@ fn the_count_starts_the_job_with_its_note() {
 }
 
 #[test]
+fn a_note_with_a_possible_pin_leads_to_no_question() {
+    let mut console = form((80, 24));
+    console.key(Key::Up).type_text("PIN 409726").key(Key::Enter).sees("Leave out the PIN (6 digits in a row)");
+    console.assert_no_effects();
+    console.key(Key::Ctrl('u')).type_text("INC-104233").key(Key::Enter).sees("Note INC-104233");
+}
+
+#[test]
 fn the_first_outcome_says_that_the_others_wait() {
     let waits = |result: &str| format!("Job 1 waits: {result}. b, Enter, then w sends the other 2.");
     let job = |outcome: ChangeState| {

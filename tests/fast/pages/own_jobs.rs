@@ -6,6 +6,7 @@ use pindesk::console::app::Msg;
 use pindesk::console::effect::{ScreenCommand, WorkCommand};
 use pindesk::domain::change::ChangeState;
 use pindesk::domain::standing::NotSentReason;
+use pindesk::domain::text::CleanText;
 use pindesk::journal::{JobStatus, RecordedState};
 
 use super::job::{JOB, SENDING, console, progress, refused, start_sample_job, started};
@@ -108,4 +109,15 @@ fn a_cancelled_end_tells_only_what_was_queued() {
         console.wait(READING_TIME).press('y').assert_effects([WorkCommand::StopSending]).press('n');
         console.sees(&format!("You did not quit. {expected}"));
     }
+}
+
+#[test]
+fn the_rest_of_a_waba_that_meta_refuses_is_one_message() {
+    let mut console = console((80, 24));
+    let refused = ChangeState::NotSent(ONE_ATTEMPT, NotSentReason::WabaRefused(CleanText::new("the WABA is locked")));
+    let text = "Job 7: WABA uk-retail is not sent further: the WABA is locked.";
+    console.update(started(0..4)).update(progress(0, SENDING)).update(progress(1, refused.clone())).sees(text);
+    console.update(progress(2, refused.clone())).update(progress(3, refused));
+    let texts = console.app.messages().newest_first().filter(|message| message.text == text);
+    assert_eq!(texts.count(), 1);
 }

@@ -285,7 +285,7 @@ impl Walker {
             None
         };
         let replaces = matches!(self.app.page(), Page::ConfirmMany(page) if page.request.draft.replaces());
-        let changes: Vec<_> = self.app.roster().changes().map(|(id, state)| (*id, state.clone())).collect();
+        let changes: Vec<_> = self.app.roster().changes().map(|(id, state)| (id, state.clone())).collect();
         if !matches!(&msg, Msg::RecordsOpened { .. } if *self.app.recording_status() != RecordingStatus::Opening) {
             self.track_in_doubt(&msg);
         }
@@ -351,11 +351,11 @@ impl Walker {
                     self.update(Msg::Resumed, None);
                 }
                 Effect::Work(WorkCommand::ExportNumbers { path, numbers, .. }) => {
-                    let exported = ExportedNumbers { count: numbers.len(), has_history: true };
+                    let exported = ExportedNumbers { path: path.clone(), count: numbers.len(), has_history: true };
                     self.update(Msg::NumbersExported { path, result: Ok(exported) }, None);
                 }
                 Effect::Work(WorkCommand::ReportJob { path, .. }) => {
-                    let exported = ExportedNumbers { count: 1, has_history: true };
+                    let exported = ExportedNumbers { path: path.clone(), count: 1, has_history: true };
                     self.update(Msg::NumbersExported { path, result: Ok(exported) }, None);
                 }
                 Effect::Work(WorkCommand::ReadNumberList(path)) => {
@@ -419,7 +419,7 @@ impl Walker {
             if let Page::Quit(_) = self.app.page() {
                 let only_in_memory = self.app.roster().changes().filter(|(_, state)| is_only_in_memory(state));
                 for (id, _) in only_in_memory {
-                    self.shown_before_quit.entry(*id).or_insert(self.now.instant);
+                    self.shown_before_quit.entry(id).or_insert(self.now.instant);
                 }
             }
         }

@@ -124,7 +124,7 @@ fn show_names_who_when_and_what_is_left() {
         lines[10..],
         [
             "Job 1, 4 numbers: 1 set, 0 failed, 2 not sent, 1 no answer.",
-            "To check the numbers in doubt: pindesk jobs check 1",
+            "To check the number in doubt: pindesk jobs check 1",
             "To send the rest: pindesk jobs resume 1 --pin-file FILE --confirm 2"
         ]
     );
@@ -274,7 +274,7 @@ fn resume_sends_what_a_lost_connection_left_unsent() {
             "pindesk: {left} numbers: not sent: stopped: no sure answers came. What to do:\n  \
              See a number without an answer: it says why.\n  \
              Check the network and the proxy of this server.\n  \
-             Then resume the job, or set the PIN of this number again.\n"
+             Then resume the job, or set the PINs of these numbers again.\n"
         )),
         "{stopped:?}"
     );

@@ -6,7 +6,7 @@ use std::thread;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-use super::{CliHome, NEW_STATE_DIR};
+use super::CliHome;
 use crate::support::scripted_server::{ScriptStep, ScriptedServer};
 
 const FIRST_ID: &str = "700000000000001";
@@ -158,7 +158,7 @@ fn a_listed_number_that_several_fit_is_refused_by_line() {
     let output = meta.home.run(&["pin", "set", "--from", &list, "--pin-file", &pin, "--confirm", "2"]);
     let message = "pindesk: ~/ids.txt has errors. Nothing was sent.\n  line 2: +44 7700 900001 fits 2 numbers: \
                    700000000000001 Acme, 700000000000002 Bolt\\u{1b}[2J. Give the phone number ID\n";
-    assert_eq!((output.code, output.stderr), (Some(2), format!("{NEW_STATE_DIR}{message}")));
+    assert_eq!((output.code, output.stderr.as_str()), (Some(2), message));
 }
 
 #[test]

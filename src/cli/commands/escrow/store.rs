@@ -232,9 +232,8 @@ impl EscrowStore {
         let missing: Vec<_> = args.iter().zip(&numbers).filter(|(_, number)| is_missing(**number)).collect();
         for (arg, number) in &missing {
             eprint_line(&format!("pindesk: no encrypted PIN for number {}.", arg.label()));
-            let hint = journal.known.hint(arg).filter(|_| journal.known.get(**number).is_none());
-            if let Some(hint) = hint {
-                eprint_line(&format!("  {hint}"));
+            if journal.known.get(**number).is_none() {
+                journal.known.hint(arg).iter().for_each(|line| eprint_line(&format!("  {line}")));
             }
         }
         let missing_code = if is_torn && !journal.is_complete {

@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::cli::known_numbers::KnownNumbers;
 use crate::cli::output::job::ResultRecord;
 use crate::cli::output::result_fields::recorded_label;
+use crate::cli::output::stdio::{write_field, write_line};
 use crate::cli::output::table;
 use crate::cli::output::tally::Tally;
 use crate::domain::json_text::SCHEMA_VERSION;
@@ -132,7 +133,7 @@ pub(crate) fn print_fields(out: &mut impl Write, job: &JobSummary) -> io::Result
     writeln!(out, "Job      {}, {}", job.id, state_text(job))?;
     writeln!(out, "Started  {} by {}", job.at.format_date_time(), job.operator.name)?;
     writeln!(out, "Profile  {}, PINs {}", job.profile, pins_label(job.pin_source))?;
-    job.note.iter().try_for_each(|note| writeln!(out, "Note     {note}"))
+    job.note.iter().try_for_each(|note| write_field(out, "Note     ", note.as_str()))
 }
 
 /// Calls `print` with the result of a number of a job.
@@ -201,6 +202,9 @@ impl NumberGroup<'_> {
 
 /// Prints how many numbers a group has, what became of them, and Meta's words about the first.
 pub(crate) fn print_group(out: &mut impl Write, group: &NumberGroup<'_>) -> io::Result<()> {
-    writeln!(out, "\n{}: {}", table::numbers_label(group.numbers.len()), group.what)?;
-    group.meta_texts().iter().try_for_each(|LabeledWords { label, text }| writeln!(out, "  {label}: {text}"))
+    write_line(out, &format!("\n{}: {}", table::numbers_label(group.numbers.len()), group.what))?;
+    group
+        .meta_texts()
+        .iter()
+        .try_for_each(|LabeledWords { label, text }| write_line(out, &format!("  {label}: {text}")))
 }

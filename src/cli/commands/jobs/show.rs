@@ -12,7 +12,7 @@ use crate::cli::exit_code::ExitCode;
 use crate::cli::known_numbers::KnownNumbers;
 use crate::cli::output::job::{result_layout, result_row};
 use crate::cli::output::result_fields::recorded_cell;
-use crate::cli::output::stdio::exit_code_after_print;
+use crate::cli::output::stdio::{exit_code_after_print, write_line};
 use crate::cli::output::table::{self, Cell, Column, Table, TableStyle};
 use crate::cli::rerun::RerunOptions;
 use crate::domain::json_text::write_json;
@@ -201,7 +201,7 @@ fn print_job(
     let tally = tally(job);
     writeln!(out, "\n{}", tally.summary_text(job.id))?;
     if job.status == JobStatus::Running {
-        return writeln!(out, "Another process is working on this job, so these counts can change.");
+        return write_line(out, "Another process is working on this job, so these counts can change.");
     }
     // The file of its PIN is not recorded.
     let pin_file = match job.pin_source {
@@ -209,8 +209,11 @@ fn print_job(
         PinSource::Random => None,
     };
     let rerun = RerunOptions::new(global).with_pin_file(pin_file);
-    if job.count(RecordedState::Ended(ChangeResult::NoAnswer)) > 0 {
-        writeln!(out, "To check the numbers in doubt: {}", rerun.command(&format!("jobs check {}", job.id)))?;
+    let in_doubt = job.count(RecordedState::Ended(ChangeResult::NoAnswer));
+    if in_doubt > 0 {
+        let numbers = if in_doubt == 1 { "number" } else { "numbers" };
+        let check = rerun.command(&format!("jobs check {}", job.id));
+        write_line(out, &format!("To check the {numbers} in doubt: {check}"))?;
     }
-    tally.resume_hint(job.id, &rerun).iter().try_for_each(|hint| writeln!(out, "{hint}"))
+    tally.resume_hint(job.id, &rerun).iter().try_for_each(|hint| write_line(out, hint))
 }

@@ -124,6 +124,7 @@ pub enum PinFormAction {
     DeleteDigit,
     ClearField,
     Continue,
+    HideScreen,
     Cancel,
     Help,
 }
@@ -145,6 +146,7 @@ pub enum ConfirmAction {
     Submit,
     DeleteDigit,
     ClearField,
+    Help,
     Cancel,
     Back,
 }
@@ -366,6 +368,7 @@ pub enum ManyPinsAction {
     ClearField,
     ShowList,
     Continue,
+    HideScreen,
     Cancel,
     Help,
 }
@@ -378,5 +381,6 @@ pub enum ConfirmManyAction {
     DeleteDigit,
     ClearField,
     ShowList,
+    Help,
     Back,
 }

@@ -18,7 +18,9 @@ pub(super) const PAGE_DOWN: KeyRow =
 pub(super) const FIRST: KeyRow =
     KeyRow::new("first", &[Char('g'), Key::Home, Char('<')], "to the first row", Move).moves();
 pub(super) const LAST: KeyRow = KeyRow::new("last", &[Char('G'), Key::End, Char('>')], "to the last row", Move).moves();
-pub(super) const HELP: KeyRow = KeyRow::new(HELP_ACTION, &[Char('?')], "help for this page", Look).footer("help");
+/// Help of a page that asks: its footer has the keys that answer.
+pub(super) const HELP_OF_QUESTION: KeyRow = KeyRow::new(HELP_ACTION, &[Char('?')], "help for this page", Look);
+pub(super) const HELP: KeyRow = HELP_OF_QUESTION.footer("help");
 pub(super) const MESSAGES: KeyRow =
     KeyRow::new("messages", &[Char('m')], "messages, newest first", Look).footer("messages");
 pub(super) const SET_PIN: KeyRow =
@@ -52,6 +54,8 @@ pub(super) const DELETE_DIGIT: KeyRow =
 pub(super) const CLEAR_DIGITS: KeyRow = KeyRow::new("clear-field", &[Ctrl('u')], "clear the field", Act);
 pub(super) const HIDE_SCREEN: KeyRow =
     KeyRow::new("hide-screen", &[Char('z')], "hide the screen, drop token and saved PINs", Tool).footer("hide");
+pub(super) const HIDE_FORM: KeyRow =
+    KeyRow::new("hide-screen", &[Char('z')], "hide the screen, drop token, saved PINs and input", Tool);
 pub(super) const SHOW_IN_DOUBT: KeyRow =
     KeyRow::new("in-doubt", &[Char('w')], "numbers in doubt and other open issues", Look).footer("in doubt");
 pub(super) const SHOW_JOBS: KeyRow = KeyRow::new("jobs", &[Char('b')], "jobs, newest first", Look).footer("jobs");
