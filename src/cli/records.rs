@@ -20,7 +20,7 @@ use crate::domain::clock::Clock;
 use crate::domain::number::Number;
 use crate::domain::redact::redacted_path;
 use crate::domain::text::CleanText;
-use crate::escrow::{Fingerprint, Recipients};
+use crate::escrow::{EscrowEntry, Fingerprint, Recipients};
 use crate::journal::{
     EncryptedPin, Journal, JournalError, JournalKind, JournalOptions, JournalReader, Operator, RecipientsStatus,
     RecoveryReport, SentChange,
@@ -189,10 +189,21 @@ pub(crate) fn prepare_to_send(
             });
         }
     }
-    let session = open_journal(state_dir, config, sync_writes)?;
-    check_report(&session.report, RERUN_HINT, rerun)?;
+    let session = open_checked_journal(state_dir, config, sync_writes, rerun)?;
     let has_escrow = session.recipients.is_some();
     Ok(SendRecords { session: Some(session), has_escrow, inspected: RecoveryReport::default(), new_state_dir })
+}
+
+/// Opens the journal of a command that changes something. Refuses while an operator must look at something.
+pub(crate) fn open_checked_journal(
+    state_dir: &Path,
+    config: &Config,
+    sync_writes: bool,
+    rerun: &RerunOptions,
+) -> Result<JournalSession, CliError> {
+    let session = open_journal(state_dir, config, sync_writes)?;
+    check_report(&session.report, RERUN_HINT, rerun)?;
+    Ok(session)
 }
 
 /// How to continue after a finding was printed.
@@ -248,6 +259,8 @@ pub(crate) fn warn_unresolved(report: &RecoveryReport, rerun: &RerunOptions) {
 pub(crate) struct JournalPins {
     /// In the order in which they were sent.
     pub(crate) pins: Vec<EncryptedPin>,
+    /// Further entries of these PINs, each encrypted again.
+    pub(crate) re_encrypted: Vec<EscrowEntry>,
     /// All changes in that order, with those whose PIN is not encrypted.
     pub(crate) changes: Vec<SentChange>,
     pub(crate) known: KnownNumbers,
@@ -261,6 +274,7 @@ pub(crate) fn journal_pins(dir: &StateDir) -> JournalPins {
         Ok(JournalPins {
             is_complete: reader.is_complete()?,
             pins: reader.encrypted_pins()?,
+            re_encrypted: reader.re_encrypted_pins()?,
             changes: reader.sent_changes()?,
             known: KnownNumbers::read(&reader),
         })

@@ -96,6 +96,8 @@ pub enum WorkCommand {
     StopSending,
     /// Read the jobs of the journal.
     ReadJobs,
+    /// Read when the last drill of the escrow was.
+    ReadLastDrill,
     /// Send nothing new of this job until [`WorkCommand::ContinueJob`]. Requests in flight end.
     PauseJob(JobId),
     /// Send the rest of this job.

@@ -256,11 +256,51 @@ pub enum AuditEvent {
         /// The WABA that listed the number.
         waba: Option<WabaId>,
     },
+    /// An operator tried whether a private key opens encrypted PINs.
+    EscrowDrill {
+        /// How many it opened.
+        opened: usize,
+        /// How many were tried.
+        tried: usize,
+    },
     /// The journal and the escrow were copied to another directory.
     BackedUp {
         /// What was copied, and where to, in a few words.
         note: CleanText,
     },
+}
+
+/// The last drill: an operator tried whether a private key opens encrypted PINs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EscrowDrill {
+    /// When it was.
+    pub at: UtcTime,
+    /// How many encrypted PINs the key opened.
+    pub opened: usize,
+    /// How many were tried.
+    pub tried: usize,
+}
+
+impl EscrowDrill {
+    /// `20 of 20`, as the audit log has it.
+    pub(super) fn outcome(opened: usize, tried: usize) -> String {
+        format!("{opened} of {tried}")
+    }
+
+    /// Parses an outcome of the audit log.
+    pub(super) fn from_outcome(at: UtcTime, outcome: &str) -> Option<Self> {
+        let (opened, tried) = outcome.split_once(" of ")?;
+        Some(Self { at, opened: opened.parse().ok()?, tried: tried.parse().ok()? })
+    }
+}
+
+/// To which keys a PIN of the journal was encrypted. A change that was encrypted again has one for each time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PinRecipients {
+    /// The ID of the change.
+    pub change: ChangeId,
+    /// The recipients of that time, sorted; `None` if only the escrow file had the change.
+    pub recipients: Option<Arc<[Fingerprint]>>,
 }
 
 /// An encrypted PIN with the state of its change.

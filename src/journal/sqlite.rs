@@ -21,6 +21,7 @@ pub(super) mod transaction;
 mod recipients;
 mod send_facts;
 mod job_start;
+mod re_encryptions;
 pub(super) mod recovery;
 pub(super) mod writer;
 

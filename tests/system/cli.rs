@@ -7,6 +7,7 @@ mod config;
 mod daily_work;
 mod dry_run;
 mod escrow;
+mod escrow_keys;
 mod escrow_open;
 mod job_reports;
 mod jobs;

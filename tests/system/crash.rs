@@ -10,4 +10,5 @@ mod disk_failures;
 mod kills;
 mod pauses;
 mod random_replies;
+mod re_encryption;
 mod single_change;

@@ -6,6 +6,7 @@ mod crash;
 mod escrow;
 mod jobs;
 mod journal;
+mod memory;
 mod process;
 mod screenshots;
 mod ssh;

@@ -206,6 +206,8 @@ fn table_facts(journal: &JournalReader, filter: &AuditFilter) -> Result<AuditTab
             | AuditAction::JobEnded
             | AuditAction::Resolved
             | AuditAction::PinDecrypted
+            | AuditAction::PinReEncrypted
+            | AuditAction::EscrowDrill
             | AuditAction::RecipientsStored
             | AuditAction::RecipientsAccepted
             | AuditAction::BackedUp

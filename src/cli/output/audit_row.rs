@@ -123,6 +123,8 @@ fn action_cell(row: &AuditRow) -> Cell<'static> {
         AuditAction::Outcome => outcome_cell(row, outcome),
         AuditAction::Resolved => if outcome == "by_hand" { "resolved" } else { "still not set" }.into(),
         AuditAction::PinDecrypted => "PIN decrypted".into(),
+        AuditAction::PinReEncrypted => "re-encrypted".into(),
+        AuditAction::EscrowDrill => "escrow drill".into(),
         AuditAction::RecipientsStored => "keys stored".into(),
         AuditAction::RecipientsAccepted => "keys accepted".into(),
         AuditAction::BackedUp => "backup made".into(),

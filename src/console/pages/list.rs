@@ -85,9 +85,14 @@ impl PageBehavior for ListPage {
             }
             ListAction::ShowInDoubt => {
                 shared.in_doubt_list.is_due = shared.in_doubt_list.has_items();
-                if !shared.in_doubt_list.is_due {
-                    shared.messages.set_hint("No number is in doubt.");
+                if shared.in_doubt_list.is_due {
+                    return Step::stay(self);
                 }
+                if shared.has_escrow() {
+                    // The page says when the last drill was.
+                    return Step::open(self, Destination::Unresolved);
+                }
+                shared.messages.set_hint("No number is in doubt.");
                 Step::stay(self)
             }
             ListAction::ShowJobs => Step::open(self, Destination::Jobs),

@@ -383,9 +383,9 @@ impl RowStore {
         self.texts.rebuild(|slot| rows[slot as usize].id.unpack());
     }
 
-    /// Releases unused capacity.
+    /// Releases unused capacity, but not that of large arrays: it takes no memory before it is used, and the allocator, which
+    /// wipes what it frees, would copy the array.
     pub(super) fn shrink(&mut self) {
-        self.rows.shrink_to_fit();
         self.texts.shrink();
         self.last_sets.shrink();
     }

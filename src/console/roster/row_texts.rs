@@ -163,10 +163,8 @@ impl RowTexts {
         self.forms.keep_used(self.rows.iter_mut().map(|row| &mut row.form));
     }
 
-    /// Releases unused capacity.
+    /// Releases unused capacity, but not that of large arrays, which would be copied.
     pub(super) fn shrink(&mut self) {
-        self.search_text.shrink_to_fit();
-        self.rows.shrink_to_fit();
         self.exact.shrink_to_fit();
     }
 

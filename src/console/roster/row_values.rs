@@ -70,9 +70,8 @@ impl<T> RowValues<T> {
         self.without_row.iter().map(|(id, value)| (*id, value))
     }
 
-    /// Releases unused capacity.
+    /// Releases unused capacity, but not that of the large array.
     pub(super) fn shrink(&mut self) {
-        self.by_slot.shrink_to_fit();
         self.without_row.shrink_to_fit();
     }
 }

@@ -32,6 +32,7 @@ impl Shared {
             | WorkCommand::RecordScreenShown
             | WorkCommand::StopSending
             | WorkCommand::ReadJobs
+            | WorkCommand::ReadLastDrill
             | WorkCommand::ReadJob(_)
             | WorkCommand::PauseJob(_)
             | WorkCommand::ContinueJob(_)

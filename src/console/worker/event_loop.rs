@@ -184,6 +184,7 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
             WorkCommand::SendHeld(job) => self.with_jobs(|jobs| jobs.send_held(job)),
             WorkCommand::StopJob(job) => self.with_jobs(|jobs| jobs.stop_job(job)),
             WorkCommand::ReadJobs => self.wanted_jobs.want_list(),
+            WorkCommand::ReadLastDrill => self.read_last_drill(),
             WorkCommand::ReadJob(job) => self.wanted_jobs.want_job(job),
             WorkCommand::ReadNumberList(path) => self.read_number_list(path),
             WorkCommand::ExportNumbers { path, format, numbers } => self.export_numbers(path, format, numbers),

@@ -69,6 +69,8 @@ fn describe(row: &AuditRow, retried: Option<&Standing>) -> Option<String> {
         | AuditAction::Retry
         | AuditAction::RecipientsStored
         | AuditAction::RecipientsAccepted
+        | AuditAction::PinReEncrypted
+        | AuditAction::EscrowDrill
         | AuditAction::BackedUp
         | AuditAction::ScreenHidden
         | AuditAction::ScreenShown

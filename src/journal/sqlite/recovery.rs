@@ -186,10 +186,18 @@ impl JournalTx<'_> {
         if unknown.is_empty() {
             return Ok(());
         }
-        let mut entries = Vec::new();
-        // A change with two lines is imported once.
-        EscrowFile::scan_entries(dir, |entry| entries.extend(unknown.remove(&entry.change).then_some(entry)))
-            .map_err(|error| StorageError::new(error.to_string()))?;
+        let (mut entries, mut positions) = (Vec::new(), HashMap::new());
+        // A change with two lines is imported once, with the newer line: today's keys may not open the older one.
+        EscrowFile::scan_entries(dir, |entry| {
+            if unknown.contains(&entry.change) {
+                let position = *positions.entry(entry.change).or_insert(entries.len());
+                match entries.get_mut(position) {
+                    Some(older) => *older = entry,
+                    None => entries.push(entry),
+                }
+            }
+        })
+        .map_err(|error| StorageError::new(error.to_string()))?;
         entries.iter().try_for_each(|entry| self.import_change(entry))
     }
 

@@ -158,7 +158,7 @@ fn showing_the_screen_returns_to_the_page_of_open_issues() {
         .key(Key::Enter);
     console
         .update(Msg::TokenRead(Ok(())))
-        .assert_effects([WorkCommand::RecordScreenShown])
+        .assert_effects([WorkCommand::ReadLastDrill, WorkCommand::RecordScreenShown])
         .sees("1 number is in doubt");
 }
 

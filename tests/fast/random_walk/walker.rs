@@ -374,6 +374,7 @@ impl Walker {
                     | WorkCommand::RefreshNumber(_)
                     | WorkCommand::RefreshNumberAfter { .. }
                     | WorkCommand::ReadHistory(_)
+                    | WorkCommand::ReadLastDrill
                     | WorkCommand::ReadCallsLeft(_)
                     | WorkCommand::ReadRecentSets { .. }
                     | WorkCommand::StopSending,

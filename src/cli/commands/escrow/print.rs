@@ -208,7 +208,7 @@ pub(super) fn pins_table(
     if is_wide {
         columns.extend(WIDE_PIN_COLUMNS);
     }
-    unopened::warn(store, decryptions);
+    unopened::warn(store, decryptions.iter().filter_map(Decryption::error));
     // Of one number, the newest PIN comes first.
     let mut newest_first: Vec<_> = decryptions.iter().enumerate().collect();
     newest_first
