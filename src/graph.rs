@@ -260,7 +260,9 @@ impl Graph {
                     fields = fewer;
                 }
                 FieldRefusal::WrongKind(node_type) => {
-                    return ReadAnswer { result: Err(ReadFailure::WrongKind { expected: kind, node_type }), ..answer };
+                    let error = Box::new(error.clone());
+                    let failure = ReadFailure::WrongKind { expected: kind, node_type, error };
+                    return ReadAnswer { result: Err(failure), ..answer };
                 }
                 FieldRefusal::Final => return answer,
             }

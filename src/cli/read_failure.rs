@@ -80,7 +80,7 @@ fn grouped_messages<'a>(
 
 /// What to do about the read of so many numbers or WABAs that failed, then Meta's words.
 pub(crate) fn steps_and_words(explanation: &Explanation, failure: &ReadFailure, count: usize) -> Vec<String> {
-    let words = if let ReadFailure::Api(error) = failure { meta_lines(error) } else { Vec::new() };
+    let words = failure.api_error().map(meta_lines).unwrap_or_default();
     let steps = explanation.advice.iter().map(|step| plural::of_count(step, count).into_owned());
     steps.chain(words).collect()
 }
@@ -149,7 +149,19 @@ mod tests {
     /// Numbers whose IDs are those of WABAs.
     fn failures_of_id(count: usize) -> ReadFailures {
         let node_type = Some(CleanText::new("WhatsAppBusinessAccount"));
-        let failure = ReadFailure::WrongKind { expected: ObjectKind::PhoneNumber, node_type };
+        let error = ApiError {
+            http_status: 400,
+            code: 100,
+            subcode: None,
+            message: CleanText::new("nonexisting field"),
+            details: None,
+            user_title: None,
+            user_message: None,
+            trace_id: None,
+            is_transient: false,
+        };
+        let (expected, error) = (ObjectKind::PhoneNumber, Box::new(error));
+        let failure = ReadFailure::WrongKind { expected, node_type, error };
         let mut failures = ReadFailures::default();
         (0..count).for_each(|n| failures.add_number((2_001 + n).to_string().parse().expect("an ID"), failure.clone()));
         failures
@@ -158,8 +170,9 @@ mod tests {
     fn wrong_ids(names: &str, ids_are: &str) -> String {
         format!(
             "{names} could not be read. {ids_are} a WABA (WhatsAppBusinessAccount), not a phone number.\n  WhatsApp \
-             Manager shows the ID of each phone number and of the WABA.\n  Correct the ID, in the config if it stands \
-             there."
+             Manager shows the ID of each phone number and of the WABA.\n  Correct the ID, in the config if it is \
+             there.\n  Restart a console that is open: it has read the config already.\n  Meta said: nonexisting \
+             field\n  Code, HTTP: 100, 400\n  Trace ID: none"
         )
     }
 

@@ -91,7 +91,10 @@ impl From<TransportError> for ReadFailure {
 
 fn refused_tunnel(proxy: &str, status: Option<u16>) -> SendFailure {
     let text = match status {
-        Some(407) => format!("the proxy {proxy} wants a user and a password (HTTP 407)"),
+        Some(407) => {
+            let text = format!("the proxy {proxy} wants a user and a password (HTTP 407)");
+            return SendFailure::ProxyCredentials(CleanText::new(&text));
+        }
         Some(status) => format!("the proxy {proxy} refused it (HTTP {status})"),
         None => format!("the proxy {proxy} refused it"),
     };

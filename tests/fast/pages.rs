@@ -36,5 +36,6 @@ mod refreshing;
 mod selection;
 mod turned_off;
 mod snapshots;
+mod unread_wabas;
 mod window_sizes;
 mod many_pins;

@@ -30,7 +30,7 @@ use crate::domain::outcome::ApiError;
 use crate::domain::standing::ChangeResult;
 use crate::domain::text::{CleanText, plain_io_error, width};
 use crate::journal::RecordedState;
-use crate::policy::error_catalog::{Applied, Explanation, meta_lines, plural};
+use crate::policy::error_catalog::{Applied, Explanation, meta_lines, plural, server_words};
 
 /// A result as scripts see it, with Meta's texts exactly: for JSON only.
 #[derive(Debug, Serialize)]
@@ -171,7 +171,9 @@ impl ResultPrinter {
         if !explanation.advice.is_empty() {
             let kind = (result.label(), explanation.summary.into_owned(), explanation.advice);
             let refused = refusal.map(|reason| vec![format!("Why it was not sent: {reason}.")]);
-            let said = refused.or_else(|| progress.state.api_error().map(meta_lines)).unwrap_or_default();
+            let said = refused.or_else(|| progress.state.api_error().map(meta_lines));
+            let said =
+                said.or_else(|| Some(vec![server_words(progress.state.foreign_text()?).line()])).unwrap_or_default();
             let group = AdviceGroup { count: 0, said };
             self.advice.entry(kind).or_insert(group).count += 1;
         } else if let Some(reason) = refusal {

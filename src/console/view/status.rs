@@ -96,6 +96,8 @@ pub(super) fn connection_label(app: &App, theme: &Theme) -> (String, Role) {
     match app.connection() {
         Connection::Unknown if app.mode() == Mode::NothingNamed => plain("nothing asked"),
         Connection::Unknown if app.refresh_progress().id == 0 => wrong("no access token"),
+        // Something answered, but not Meta.
+        Connection::Unknown if app.refresh_progress().finished_at.is_some() => wrong("unexpected reply"),
         Connection::Unknown => plain("connecting"),
         Connection::Online => plain("online"),
         Connection::Offline { since, .. } => wrong(&format!("OFFLINE since {}", since.format_hour_minute())),

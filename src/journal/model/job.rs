@@ -8,7 +8,7 @@ use std::fmt;
 use super::{PinSource, ReplySummary};
 use crate::domain::change::{ChangeId, JobId};
 use crate::domain::clock::UtcTime;
-use crate::domain::number::{PhoneNumberId, WabaId};
+use crate::domain::number::{PhoneNumberId, TwoStep, WabaId};
 use crate::domain::operator::OperatorName;
 use crate::domain::outcome::ApiError;
 use crate::domain::standing::{ChangeResult, Standing};
@@ -112,6 +112,8 @@ pub struct JobNumber {
     pub at: Option<UtcTime>,
     /// How many attempts were made.
     pub attempts: u8,
+    /// The status of the number before that change.
+    pub two_step_before: TwoStep,
     /// What that change is left with, recorded or deduced; `None` if its PIN was set. Boxed, because most numbers of a
     /// long job have none.
     pub standing: Option<Box<Standing>>,
@@ -227,7 +229,7 @@ impl JobNumber {
             Standing::Set => None,
             Standing::Failed(error) => Some(Explanation::for_refusal(error)),
             Standing::NotSent(why) => Some(Explanation::for_not_sent(why)),
-            Standing::InDoubt(doubt) => Some(Explanation::for_doubt(doubt)),
+            Standing::InDoubt(doubt) => Some(Explanation::for_doubt(doubt, self.two_step_before)),
         }
     }
 
@@ -269,6 +271,12 @@ impl JobNumber {
         }
     }
 
+    /// The text of an error that is not Graph's, if one came as the last answer.
+    #[must_use]
+    pub fn foreign_text(&self) -> Option<&CleanText> {
+        if let Some(Standing::InDoubt(doubt)) = self.standing.as_deref() { doubt.foreign_text() } else { None }
+    }
+
     /// A number for which the job has recorded nothing yet.
     pub(in crate::journal) fn not_started(number: PhoneNumberId, waba: Option<WabaId>) -> Self {
         Self {
@@ -278,6 +286,7 @@ impl JobNumber {
             change: None,
             at: None,
             attempts: 0,
+            two_step_before: TwoStep::Unknown,
             standing: None,
             is_set_since: false,
         }

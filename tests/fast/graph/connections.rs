@@ -331,7 +331,7 @@ fn an_environment_proxy_sees_only_the_tunnel_request() {
 fn a_proxy_that_wants_a_password_is_named() {
     if let Some(outcome) = outcome_in_proxied_child() {
         let why = format!("the proxy {} wants a user and a password (HTTP 407)", child_proxy());
-        assert_eq!(outcome, no_connection(&why));
+        assert_eq!(outcome, Outcome::NotSent(SendFailure::ProxyCredentials(CleanText::new(&why))));
         return;
     }
     let name = "a_proxy_that_wants_a_password_is_named";

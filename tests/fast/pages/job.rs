@@ -10,7 +10,7 @@ use pindesk::console::input::key::Key;
 use pindesk::console::input::keymap::Mode;
 use pindesk::console::shared::Size;
 use pindesk::domain::change::{ChangeState, JobId, Progress, ProgressSource};
-use pindesk::domain::number::PhoneNumberId;
+use pindesk::domain::number::{PhoneNumberId, TwoStep};
 use pindesk::domain::outcome::{ApiError, DoubtReason};
 use pindesk::domain::standing::{NotSentReason, Standing};
 use pindesk::domain::text::CleanText;
@@ -59,6 +59,7 @@ fn recorded(index: usize, state: RecordedState) -> JobNumber {
         change: None,
         at: is_started.then_some(START_TIME),
         attempts: u8::from(is_started),
+        two_step_before: TwoStep::NotSet,
         standing: standing.map(Box::new),
     }
 }

@@ -80,7 +80,11 @@ pub(super) fn read_failure(index: usize) -> ReadFailure {
         1 => ReadFailure::NotSent(SendFailure::NoConnection(CleanText::new("refused"))),
         2 => ReadFailure::UnexpectedReply { http_status: 502, form: ReplyForm::Unrecognized },
         3 => ReadFailure::Api(api_error(190, 401)),
-        4 => ReadFailure::WrongKind { expected: ObjectKind::PhoneNumber, node_type: None },
+        4 => ReadFailure::WrongKind {
+            expected: ObjectKind::PhoneNumber,
+            node_type: None,
+            error: Box::new(api_error(100, 400)),
+        },
         5 => ReadFailure::IncompleteList(ListDefect::UnusableRows(2)),
         _ => ReadFailure::Api(api_error(100, 400)),
     }
@@ -231,6 +235,7 @@ fn job_number(index: usize, state: usize, now: UtcTime) -> JobNumber {
         change: None,
         at: is_started.then_some(now),
         attempts: u8::from(is_started),
+        two_step_before: [TwoStep::On, TwoStep::NotSet, TwoStep::Unknown][index % 3],
         standing: standing.map(Box::new),
         is_set_since: false,
     }

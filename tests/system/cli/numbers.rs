@@ -255,7 +255,7 @@ fn a_waba_that_cannot_be_read_comes_with_what_to_do() {
     let home = CliHome::new(&simulator.url, "[[profile.test.waba]]\nid = \"123456789012345\"\n");
     let listed = home.run(&["numbers", "list"]);
     let expected = "pindesk: WABA 123456789012345 could not be read. Meta does not know this WABA, or the access token may \
-                    not see it.\n  Check its ID in the config: WhatsApp Manager, Account settings, shows it.\n  Check \
+                    not see it.\n  Check the WABA ID in the config against the one in WhatsApp Manager.\n  Check \
                     that the system user has this WABA as an asset.\n  Then try again.\n  Meta said: Unsupported get \
                     request. Object with ID '123456789012345' does not exist, cannot be loaded due to missing \
                     permissions, or does not support this operation. Please read the Graph API documentation at \

@@ -150,6 +150,10 @@ fn a_replacement_without_an_answer_says_to_keep_both_pins() {
         ),
         "{set:?}"
     );
+    // The journal knows which of them had a PIN before.
+    let shown = cli.run(&["jobs", "show", "1", "--json"]);
+    let keeps = shown.json_lines().into_iter().take(2).map(|line| line["advice"][0].clone()).collect::<Vec<_>>();
+    assert_eq!(keeps, ["Keep the PIN.", "Keep this PIN and the former one: either may be in force."], "{shown:?}");
 }
 
 #[test]

@@ -20,7 +20,7 @@ use crate::domain::number::TwoStep;
 use crate::domain::standing::ChangeResult;
 use crate::domain::text::CleanText;
 use crate::journal::{JobDetail, JobNumber, JobStatus, JobSummary, PinSource, RecordedState};
-use crate::policy::error_catalog::{LabeledWords, meta_texts};
+use crate::policy::error_catalog::{LabeledWords, meta_texts, server_words};
 
 /// A job as scripts see it. The counts from `set` to `no_answer` add up to `total`.
 #[derive(Serialize)]
@@ -216,9 +216,19 @@ pub(crate) fn groups<'a>(numbers: impl IntoIterator<Item = &'a JobNumber>) -> Ve
 }
 
 impl NumberGroup<'_> {
-    /// Meta's words about the first of the numbers.
+    /// True if there are words besides a message of Meta, which the reason in a few words stands for.
+    pub(crate) fn has_more_words(&self) -> bool {
+        self.meta_texts().len() > 1 || self.numbers.iter().any(|number| number.foreign_text().is_some())
+    }
+
+    /// Meta's words about the first of the numbers, or those of the server that answered in its place.
     pub(crate) fn meta_texts(&self) -> Vec<LabeledWords> {
-        self.numbers.iter().find_map(|number| number.api_error()).map(meta_texts).unwrap_or_default()
+        let texts = |number: &&JobNumber| match (number.api_error(), number.foreign_text()) {
+            (Some(error), _) => Some(meta_texts(error)),
+            (None, Some(text)) => Some(vec![server_words(text)]),
+            (None, None) => None,
+        };
+        self.numbers.iter().find_map(texts).unwrap_or_default()
     }
 }
 

@@ -199,7 +199,7 @@ fn print_job(
     }
     // The rows have the messages already.
     let groups = groups(numbers.iter().copied());
-    groups.iter().filter(|group| group.meta_texts().len() > 1).try_for_each(|group| print_group(out, group))?;
+    groups.iter().filter(|group| group.has_more_words()).try_for_each(|group| print_group(out, group))?;
     if job.status == JobStatus::Running {
         writeln!(out, "\n{}", running_text(job))?;
         return write_line(out, "Another process is working on this job, so these counts can change.");
