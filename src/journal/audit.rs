@@ -68,6 +68,8 @@ pub enum AuditAction {
     /// Recovery found a problem when the journal was opened.
     #[serde(rename = "found")]
     Finding,
+    /// A start had checked everything up to here.
+    Checked,
 }
 
 /// One row of the audit log.

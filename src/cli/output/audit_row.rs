@@ -127,6 +127,7 @@ fn action_cell(row: &AuditRow) -> Cell<'static> {
         AuditAction::ScreenHidden => "screen hidden".into(),
         AuditAction::ScreenShown => "screen shown".into(),
         AuditAction::Finding => "problem found".into(),
+        AuditAction::Checked => "records checked".into(),
     }
 }
 

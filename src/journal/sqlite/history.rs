@@ -71,7 +71,8 @@ fn describe(row: &AuditRow, retried: Option<&Standing>) -> Option<String> {
         | AuditAction::RecipientsAccepted
         | AuditAction::ScreenHidden
         | AuditAction::ScreenShown
-        | AuditAction::Finding => None,
+        | AuditAction::Finding
+        | AuditAction::Checked => None,
     }
 }
 

@@ -48,6 +48,7 @@ impl JournalTx<'_> {
         for (position, (number, waba)) in (1_u32..).zip(&plan.numbers) {
             insert_number.execute(params![job.get(), position, number.as_str(), waba.as_ref().map(WabaId::as_str)])?;
         }
+        self.drop_tally(job)?;
         Ok(job)
     }
 

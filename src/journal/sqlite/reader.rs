@@ -3,6 +3,7 @@
 //! It never changes a row, takes a lock that a writer waits for, or creates a file.
 
 use std::collections::HashSet;
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use rusqlite::config::DbConfig;
@@ -10,11 +11,12 @@ use rusqlite::{Connection, OpenFlags};
 use url::Url;
 
 use super::schema::{self, LATEST_VERSION};
-use super::{audit_log, cache, encrypted_pins, history, job_queries, last_requests, number_records};
+use super::{audit_log, cache, encrypted_pins, escrow_lines, history, job_queries, last_requests, number_records};
 use crate::domain::change::JobId;
 use crate::domain::clock::{Clock, UtcTime};
 use crate::domain::number::{Number, PhoneNumberId, WabaId};
 use crate::domain::text::CleanText;
+use crate::escrow::EscrowContents;
 use crate::journal::audit::{AuditProblem, AuditRow, SavedHead};
 use crate::journal::database_files::{DATABASE_FILE, WAL_FILE, database_path};
 use crate::journal::error::{JournalError, StorageError};
@@ -91,7 +93,7 @@ impl JournalReader {
     /// # Errors
     /// If the database cannot be read.
     pub fn record_cursor(&self) -> Result<RecordCursor, JournalError> {
-        self.read(|db| Ok(number_records::cursor(db)?))
+        self.read(|db| number_records::cursor(db, &self.dir))
     }
 
     /// The newest row of every number that ended a change, newest first: eight bytes for each number, for
@@ -172,7 +174,23 @@ impl JournalReader {
     /// # Errors
     /// If the database cannot be read.
     pub fn jobs(&self) -> Result<Vec<JobSummary>, JournalError> {
-        self.read(|db| job_queries::summaries(db, &self.dir))
+        let mut jobs = Vec::new();
+        let Ok(()) = self.for_each_job(|job| {
+            jobs.push(job);
+            Ok::<(), Infallible>(())
+        })?;
+        Ok(jobs)
+    }
+
+    /// Calls `visit` for every job, newest first, until it fails.
+    ///
+    /// # Errors
+    /// If the database cannot be read. The inner error is the one that `visit` returned.
+    pub fn for_each_job<E>(
+        &self,
+        visit: impl FnMut(JobSummary) -> Result<(), E>,
+    ) -> Result<Result<(), E>, JournalError> {
+        self.read(|db| job_queries::for_each_summary(db, &self.dir, visit))
     }
 
     /// One job, number by number; `None` if no job has this ID.
@@ -242,21 +260,32 @@ impl JournalReader {
         self.read(|db| Ok(audit_log::find_mismatch(db, saved_head)?.is_none()))
     }
 
-    /// The encrypted PINs of the journal with the state of each change, in the order in which they were last sent,
-    /// which does not depend on clocks. PINs that only the escrow file had have the position of their import.
+    /// What the escrow file has of these numbers, by the index of its lines. `None` if the index cannot be trusted, or
+    /// nothing was checked yet: then the whole file must be read.
     ///
     /// # Errors
-    /// If the database cannot be read.
-    pub fn encrypted_pins(&self) -> Result<Vec<EncryptedPin>, JournalError> {
-        self.read(|db| encrypted_pins::all(db, &self.dir))
+    /// If the database or the escrow file cannot be read.
+    pub fn escrow_of(&self, numbers: &[PhoneNumberId]) -> Result<Option<EscrowContents>, JournalError> {
+        self.read(|db| escrow_lines::of_numbers(db, &self.dir, numbers))
     }
 
-    /// Every change of the journal, in the order in which they were last sent.
+    /// The encrypted PINs of the journal with the state of each change, in the order in which they were last sent,
+    /// which does not depend on clocks. PINs that only the escrow file had have the position of their import. Only those
+    /// of these numbers, if any is named.
     ///
     /// # Errors
     /// If the database cannot be read.
-    pub fn sent_changes(&self) -> Result<Vec<SentChange>, JournalError> {
-        self.read(|db| encrypted_pins::sent_changes(db, &self.dir))
+    pub fn encrypted_pins(&self, numbers: &[PhoneNumberId]) -> Result<Vec<EncryptedPin>, JournalError> {
+        self.read(|db| encrypted_pins::all(db, &self.dir, numbers))
+    }
+
+    /// The changes of the journal, in the order in which they were last sent. Only those of these
+    /// numbers, if any is named.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn sent_changes(&self, numbers: &[PhoneNumberId]) -> Result<Vec<SentChange>, JournalError> {
+        self.read(|db| encrypted_pins::sent_changes(db, &self.dir, numbers))
     }
 
     /// Runs `query` in one transaction, so that all it reads is consistent.

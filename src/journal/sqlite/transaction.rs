@@ -87,6 +87,14 @@ pub(super) struct JournalTx<'t> {
 impl JournalTx<'_> {
     /// Writes one record, or refuses it. Only the outer error is a failure of the database.
     pub(super) fn apply(&mut self, op: &WriteOp) -> Result<WriteResult, StorageError> {
+        let result = self.record(op)?;
+        if result.is_ok() {
+            self.update_tallies(op)?;
+        }
+        Ok(result)
+    }
+
+    fn record(&mut self, op: &WriteOp) -> Result<WriteResult, StorageError> {
         match op {
             WriteOp::StartJob(plan) => return self.start_job(plan).map(|job| Ok(Some(job))),
             WriteOp::ResumeJob { job, numbers } => {

@@ -111,7 +111,8 @@ async fn each_action_has_a_row_and_no_row_has_a_pin() {
             + r#""http_status":502,"code":null,"subcode":null,"trace_id":null,"#
             + r#""note":"a reply that was not Meta's, HTTP 502","version":"0.1.0"}"#
     );
-    let encrypted = JournalReader::open(&fixture.state_dir()).expect("a journal").encrypted_pins().expect("readable");
+    let encrypted =
+        JournalReader::open(&fixture.state_dir()).expect("a journal").encrypted_pins(&[]).expect("readable");
     let escrow = fs::read_to_string(fixture.state_file("escrow.jsonl")).expect("the file");
     let ciphertext =
         escrow.split("\"sealed\":\"").nth(1).and_then(|rest| rest.split('"').next()).expect("an encrypted PIN");

@@ -223,7 +223,8 @@ async fn a_journal_without_the_index_gets_it_and_keeps_its_rows() {
     record_change(&fixture, (&journal, job), (1, Standing::Set), START_TIME).await;
     journal.close();
     // The first version had no notes and no ends of jobs either.
-    let old = "DROP INDEX outcomes_of_number; ALTER TABLE jobs DROP COLUMN note; DROP TABLE job_ends;
+    let old = "DROP INDEX outcomes_of_number; ALTER TABLE jobs DROP COLUMN note; DROP TABLE checkpoints; DROP TABLE escrow_lines; DROP TABLE job_rests; DROP TABLE job_tallies;
+        DROP TABLE untallied_jobs; DROP TABLE job_ends;
         PRAGMA user_version = 1";
     fixture.open_database().execute_batch(old).expect("altered");
     let error = JournalReader::open(&StateDir::open(&fixture.state_path()).expect("a directory"));
