@@ -105,7 +105,7 @@ enum CliCommand {
     /// List, inspect and resume jobs
     #[command(subcommand)]
     Jobs(jobs::JobsCommand),
-    /// Show and verify the audit log
+    /// Show and verify the audit log, and accept damage
     #[command(subcommand)]
     Audit(audit::AuditCommand),
     /// Show which config file is in use, and what it amounts to

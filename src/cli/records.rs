@@ -22,8 +22,8 @@ use crate::domain::redact::redacted_path;
 use crate::domain::text::CleanText;
 use crate::escrow::{Fingerprint, Recipients};
 use crate::journal::{
-    EncryptedPin, Journal, JournalError, JournalKind, JournalOptions, JournalReader, Operator, RecipientsStatus,
-    RecoveryReport, SentChange,
+    AuditProblem, EncryptedPin, Journal, JournalError, JournalKind, JournalOptions, JournalReader, Operator,
+    RecipientsStatus, RecoveryReport, SentChange,
 };
 use crate::preflight::{self, RecordingConfig, Records};
 use crate::state_dir::StateDir;
@@ -154,6 +154,7 @@ const DRY_RUN_RERUN_HINT: &str =
 
 /// Refuses to set anything while an operator must look at a finding, or must accept changed recipients.
 fn check_report(report: &RecoveryReport, how_to_continue: &str, rerun: &RerunOptions) -> Result<(), CliError> {
+    refuse_damage(report, rerun)?;
     if !report.findings.is_empty() {
         return Err(CliError::not_ready("look at the state directory first")
             .nothing_sent()
@@ -174,6 +175,30 @@ fn check_report(report: &RecoveryReport, how_to_continue: &str, rerun: &RerunOpt
             Err(error.remedy(format!("If these keys are right, run: {}", rerun.command("escrow ack"))))
         }
     }
+}
+
+/// How many damaged rows a message names before it counts the rest.
+const MAX_LISTED_ROWS: usize = 5;
+
+/// A line for each damaged row.
+pub(crate) fn listed_problems(problems: &[AuditProblem]) -> Vec<String> {
+    let rest = problems.len().saturating_sub(MAX_LISTED_ROWS);
+    let rows = problems.iter().take(MAX_LISTED_ROWS).map(ToString::to_string);
+    rows.chain((rest > 0).then(|| format!("and {rest} more"))).collect()
+}
+
+/// Refuses to set or decide anything with a damaged journal.
+pub(crate) fn refuse_damage(report: &RecoveryReport, rerun: &RerunOptions) -> Result<(), CliError> {
+    let Some(damage) = &report.damage else { return Ok(()) };
+    let accept = format!("audit accept --until {}", damage.until());
+    Err(CliError::not_ready("the journal is damaged")
+        .nothing_sent()
+        .details(listed_problems(&damage.problems))
+        .details(report.findings.iter().map(ToString::to_string))
+        .remedy(format!("To see each damaged row: {}", rerun.command("audit verify")))
+        .remedy("To start a new journal, in which every PIN of the escrow file comes back in doubt:")
+        .remedy(format!("  {}", damage.move_away))
+        .remedy(format!("To accept the damage as it is: {}", rerun.command(&accept))))
 }
 
 /// A line for each key that was added or removed.
@@ -210,6 +235,7 @@ pub(crate) struct JournalPins {
 /// Reads the encrypted PINs of the journal. Returns none if the journal cannot be read, and prints why.
 pub(crate) fn journal_pins(dir: &StateDir) -> JournalPins {
     let read = |reader: JournalReader| {
+        warn_of_older_copy(&reader)?;
         Ok(JournalPins {
             is_complete: reader.is_complete()?,
             pins: reader.encrypted_pins()?,
@@ -261,6 +287,21 @@ pub(crate) fn open_existing(state_dir: &Path, is_explicit: bool) -> Result<Optio
         Err(error) if error.is_missing() && is_empty(&dir) => Ok(None),
         Err(error) => Err(error.into()),
     }
+}
+
+/// As [`open_existing`], for a command that shows what the journal has: warns if rows are missing at its end.
+pub(crate) fn open_to_show(state_dir: &Path, is_explicit: bool) -> Result<Option<JournalReader>, CliError> {
+    let journal = open_existing(state_dir, is_explicit)?;
+    journal.as_ref().map_or(Ok(()), warn_of_older_copy)?;
+    Ok(journal)
+}
+
+/// Warns if the journal was truncated, or replaced with an older copy.
+pub(crate) fn warn_of_older_copy(journal: &JournalReader) -> Result<(), JournalError> {
+    if let Some(mismatch) = journal.head_mismatch()? {
+        eprint_line(&format!("pindesk: {mismatch}."));
+    }
+    Ok(())
 }
 
 /// True if the directory has a journal or an escrow file, or cannot be read.

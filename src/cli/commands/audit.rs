@@ -1,6 +1,8 @@
-//! `pindesk audit`: shows the audit log and verifies its hash chain.
+//! `pindesk audit`: shows the audit log, verifies its hash chain, and accepts damage.
 //!
-//! It needs the state directory alone, and changes nothing in it.
+//! It needs the state directory alone.
+
+mod accept;
 
 use std::collections::{BTreeSet, HashMap};
 use std::io::{self, BufWriter, Write};
@@ -24,14 +26,19 @@ use crate::domain::number::PhoneNumberId;
 use crate::domain::number_arg::NumberArg;
 use crate::domain::redact::{redacted_path, redacted_word};
 use crate::domain::text::{CleanText, width};
-use crate::journal::{AuditAction, AuditRow, JournalError, JournalReader, RecordedState, SentChange};
+use crate::journal::{
+    AuditAction, AuditRow, BoundRows, JournalError, JournalReader, RecordedState, SentChange, VerifiedAudit,
+};
+use crate::state_dir::StateDir;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuditCommand {
     /// Show the entries, oldest first
     Show(AuditShowArgs),
-    /// Verify the hash chain
+    /// Verify the hash chain and every record that it covers
     Verify,
+    /// Accept damage that verify found, as it is
+    Accept(accept::AuditAcceptArgs),
 }
 
 #[derive(Debug, Args)]
@@ -64,14 +71,19 @@ pub(crate) fn run(
 ) -> Result<ExitCode, CliError> {
     let state_dir = config::resolve_state_dir(overrides, env)?;
     let is_explicit = config::explicit_state_dir(overrides, env).is_some();
-    let journal = records::open_existing(&state_dir, is_explicit)?;
+    let journal = match command {
+        AuditCommand::Show(_) => records::open_to_show(&state_dir, is_explicit)?,
+        // They report the same as a problem.
+        AuditCommand::Verify | AuditCommand::Accept(_) => records::open_existing(&state_dir, is_explicit)?,
+    };
     match (command, journal) {
         (AuditCommand::Show(args), Some(journal)) => show(args, &journal, global),
         (AuditCommand::Show(AuditShowArgs { json: true, .. }), None) => {
             exit_code_after_print(writeln!(io::stdout(), "{{\"schema\":{SCHEMA_VERSION},\"rows\":[]}}"), ExitCode::Done)
         }
-        (AuditCommand::Verify, Some(journal)) => verify(&journal),
-        (AuditCommand::Show(_) | AuditCommand::Verify, None) => {
+        (AuditCommand::Verify, Some(journal)) => verify(&journal, &RerunOptions::new(global)),
+        (AuditCommand::Accept(args), Some(journal)) => accept::run(args, &StateDir::open(&state_dir)?, journal, global),
+        (AuditCommand::Show(_) | AuditCommand::Verify | AuditCommand::Accept(_), None) => {
             let place = redacted_path(&state_dir);
             exit_code_after_print(writeln!(io::stdout(), "No audit entries yet in {place}."), ExitCode::Done)
         }
@@ -199,7 +211,9 @@ fn table_facts(journal: &JournalReader, filter: &AuditFilter) -> Result<AuditTab
             | AuditAction::RecipientsAccepted
             | AuditAction::ScreenHidden
             | AuditAction::ScreenShown
-            | AuditAction::Finding => {}
+            | AuditAction::Finding
+            | AuditAction::RowsBound
+            | AuditAction::DamageAccepted => {}
         }
         Ok(())
     })?;
@@ -258,17 +272,31 @@ fn print_json(
     Ok(printed.and_then(|()| writeln!(out, "]}}")))
 }
 
-fn verify(journal: &JournalReader) -> Result<ExitCode, CliError> {
+fn verify(journal: &JournalReader, rerun: &RerunOptions) -> Result<ExitCode, CliError> {
     match journal.verify_audit()? {
-        Ok(verified) => {
-            let rows = table::pluralize(usize::try_from(verified.rows).unwrap_or_default(), "row");
-            exit_code_after_print(writeln!(io::stdout(), "Audit log intact ({rows})."), ExitCode::Done)
-        }
+        Ok(verified) => exit_code_after_print(writeln!(io::stdout(), "{}", intact_text(verified)), ExitCode::Done),
         Err(problems) => {
             for problem in &problems {
-                eprint_line(&format!("pindesk: audit row {}: {}.", problem.sequence, problem.description));
+                eprint_line(&format!("pindesk: {problem}."));
+            }
+            if problems.iter().any(|problem| !problem.is_reported_loss) {
+                eprint_line("No PIN can be set until the journal is moved away, or the damage is accepted:");
+                let until = problems.iter().map(|problem| problem.until).max().unwrap_or_default();
+                eprint_line(&format!("  {}", rerun.command(&format!("audit accept --until {until}"))));
             }
             Ok(ExitCode::NotReady)
         }
     }
+}
+
+/// How many rows there are, and from which on each binds what was written with it.
+fn intact_text(verified: VerifiedAudit) -> String {
+    let rows = table::pluralize(usize::try_from(verified.rows).unwrap_or_default(), "row");
+    let intact = format!("Audit log intact ({rows}).");
+    let Some(BoundRows { until, by, are_accepted }) = verified.bound else { return intact };
+    let from = until.saturating_add(1);
+    let why = if are_accepted { "The damage in them was accepted." } else { "An older pindesk wrote them." };
+    format!(
+        "{intact}\nFrom row {from} on, each row binds its own record. Rows 1 to {until} are bound together by row {by}. {why}"
+    )
 }

@@ -71,7 +71,9 @@ fn describe(row: &AuditRow, retried: Option<&Standing>) -> Option<String> {
         | AuditAction::RecipientsAccepted
         | AuditAction::ScreenHidden
         | AuditAction::ScreenShown
-        | AuditAction::Finding => None,
+        | AuditAction::Finding
+        | AuditAction::RowsBound
+        | AuditAction::DamageAccepted => None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Opens the journal for reading, while other processes write, and in a directory that is not writable.
 //!
-//! It never changes a row, takes a lock that a writer waits for, or creates a file.
+//! It never changes a row, takes a lock that a writer waits for, or creates a file, but for the mark of damaged rows.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -9,18 +9,19 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use url::Url;
 
+use super::row_check::RowCheck;
 use super::schema::{self, LATEST_VERSION};
-use super::{audit_log, cache, encrypted_pins, history, job_queries, last_requests, number_records};
+use super::{audit_check, audit_log, cache, encrypted_pins, history, job_queries, last_requests, number_records};
 use crate::domain::change::JobId;
 use crate::domain::clock::{Clock, UtcTime};
 use crate::domain::number::{Number, PhoneNumberId, WabaId};
 use crate::domain::text::CleanText;
-use crate::journal::audit::{AuditProblem, AuditRow, SavedHead};
+use crate::journal::audit::{AuditRow, SavedHead};
 use crate::journal::database_files::{DATABASE_FILE, WAL_FILE, database_path};
 use crate::journal::error::{JournalError, StorageError};
 use crate::journal::model::{
-    EncryptedPin, HistoryEntry, JobDetail, JobSummary, LastRequest, NumberRecord, NumberUpdate, RecordCursor,
-    SentChange,
+    AuditProblem, BoundRows, EncryptedPin, HistoryEntry, JobDetail, JobSummary, LastRequest, NumberRecord,
+    NumberUpdate, RecordCursor, SentChange,
 };
 use crate::journal::rules::recent_sets::RecentSets;
 use crate::journal::run_lock::LiveRuns;
@@ -40,6 +41,8 @@ pub struct JournalReader {
 pub struct VerifiedAudit {
     /// How many rows the log has.
     pub rows: i64,
+    /// The rows that only a later row binds. `None` if each row binds what was written with it.
+    pub bound: Option<BoundRows>,
 }
 
 impl JournalReader {
@@ -183,6 +186,15 @@ impl JournalReader {
         self.read(|db| job_queries::detail(db, LiveRuns::new(&self.dir), id))
     }
 
+    /// Why the numbers of a job may not be the ones that were confirmed: its rows are not as they were written, even if
+    /// an operator accepted the damage since. `None` if they are, or if no job has this ID.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn job_problem(&self, id: JobId) -> Result<Option<AuditProblem>, JournalError> {
+        self.read(|db| Ok(RowCheck::new(db, None)?.check_job(id)?.err()))
+    }
+
     /// The jobs that set some of these numbers in the 24 hours before `now`.
     ///
     /// # Errors
@@ -228,7 +240,30 @@ impl JournalReader {
         // Read before the rows, because it may be behind them, but never ahead.
         let saved_head = SavedHead::read(&self.dir)?;
         schema::check_integrity(&self.db, &self.dir)?;
-        self.read(|db| Ok(audit_log::verify_chain(db, saved_head)?.map(|rows| VerifiedAudit { rows })))
+        let check = self.read(|db| {
+            let mut check = audit_check::verify_all(db)?;
+            let mismatch = audit_log::find_mismatch(db, saved_head)?;
+            let problem = |text: CleanText| AuditProblem::new(check.head.sequence, text.as_str());
+            check.problems.extend(mismatch.map(problem));
+            Ok(check)
+        })?;
+        if check.problems.is_empty() {
+            return Ok(Ok(VerifiedAudit { rows: check.rows, bound: check.bound }));
+        }
+        if self.dir.is_writable() && check.problems.iter().any(|problem| !problem.is_reported_loss) {
+            audit_check::mark_damage(&self.dir)?;
+        }
+        Ok(Err(check.problems))
+    }
+
+    /// How the rows contradict the saved head, if they do: the journal was truncated, or replaced with an older copy.
+    ///
+    /// # Errors
+    /// If the database or the saved head cannot be read.
+    pub fn head_mismatch(&self) -> Result<Option<CleanText>, JournalError> {
+        // Read before the rows, because it may be behind them, but never ahead.
+        let saved_head = SavedHead::read(&self.dir)?;
+        self.read(|db| Ok(audit_log::find_mismatch(db, saved_head)?))
     }
 
     /// True if the rows reach the saved head. Then the journal has every change that was sent, because pindesk records
@@ -237,9 +272,7 @@ impl JournalReader {
     /// # Errors
     /// If the database or the saved head cannot be read.
     pub fn is_complete(&self) -> Result<bool, JournalError> {
-        // Read before the rows, because it may be behind them, but never ahead.
-        let saved_head = SavedHead::read(&self.dir)?;
-        self.read(|db| Ok(audit_log::find_mismatch(db, saved_head)?.is_none()))
+        Ok(self.head_mismatch()?.is_none())
     }
 
     /// The encrypted PINs of the journal with the state of each change, in the order in which they were last sent,

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::encoding::{outcome_keyword, outcome_reason, reply_summary, resolution_kind};
-use super::open_changes;
+use super::row_groups::Binding;
+use super::{open_changes, record_digest};
 use crate::domain::change::{ChangeId, JobId, Resolution};
 use crate::domain::clock::{Clock, TimePoint, UtcTime};
 use crate::domain::number::{PhoneNumberId, WabaId};
@@ -24,15 +25,31 @@ use crate::journal::run_lock::RunLock;
 #[derive(Debug)]
 pub(in crate::journal) enum WriteOp {
     StartJob(JobPlan),
-    ResumeJob { job: JobId, numbers: Vec<PhoneNumberId> },
+    ResumeJob {
+        job: JobId,
+        numbers: Vec<PhoneNumberId>,
+    },
     EndJob(JobId),
     RecordIntent(Intent),
-    RecordRetry { change: ChangeId, number: PhoneNumberId, attempt: u8 },
+    RecordRetry {
+        change: ChangeId,
+        number: PhoneNumberId,
+        attempt: u8,
+    },
     RecordOutcome(OutcomeRecord),
     RecordRefusal(OutcomeRecord),
-    Resolve { number: PhoneNumberId, changes: Vec<ChangeId>, resolution: Resolution, note: Option<CleanText> },
+    Resolve {
+        number: PhoneNumberId,
+        changes: Vec<ChangeId>,
+        resolution: Resolution,
+        note: Option<CleanText>,
+    },
     RecordEvents(Vec<AuditEvent>),
     AcceptRecipients,
+    /// Accept the damage in the rows until this one.
+    AcceptDamage {
+        until: i64,
+    },
 }
 
 /// The result of one [`WriteOp`].
@@ -51,6 +68,10 @@ pub(in crate::journal) struct WriterContext {
     /// When each request in doubt that this process has seen no longer blocks its number, independent of the wall
     /// clock.
     pub(super) safe_from: HashMap<(PhoneNumberId, RecordedTime), Instant>,
+    /// The newest row that binds older ones, after it was verified.
+    pub(super) binding: Option<Binding>,
+    /// Why nothing may be sent, if rows are damaged.
+    pub(super) damage: Option<CleanText>,
 }
 
 impl WriterContext {
@@ -84,9 +105,26 @@ pub(super) struct JournalTx<'t> {
     pub(super) escrow_entries: Vec<EscrowEntry>,
 }
 
+impl<'t> JournalTx<'t> {
+    /// Begins to write in a transaction, after this head.
+    pub(super) fn new(
+        db: &'t Connection,
+        context: &'t mut WriterContext,
+        head: ChainHead,
+        now: TimePoint,
+    ) -> rusqlite::Result<Self> {
+        // The digest in an audit row is computed from rows that refer to it.
+        db.pragma_update(None, "defer_foreign_keys", true)?;
+        Ok(Self { db, context, head, now, escrow_entries: Vec::new() })
+    }
+}
+
 impl JournalTx<'_> {
     /// Writes one record, or refuses it. Only the outer error is a failure of the database.
     pub(super) fn apply(&mut self, op: &WriteOp) -> Result<WriteResult, StorageError> {
+        if let Some(refusal) = self.damage_refusal(op) {
+            return Ok(Err(refusal));
+        }
         match op {
             WriteOp::StartJob(plan) => return self.start_job(plan).map(|job| Ok(Some(job))),
             WriteOp::ResumeJob { job, numbers } => {
@@ -96,6 +134,9 @@ impl JournalTx<'_> {
             }
             WriteOp::EndJob(job) => self.end_job(*job)?,
             WriteOp::RecordIntent(intent) => {
+                if let Err(damage) = self.check_send(intent.number)? {
+                    return Ok(Err(damage));
+                }
                 let facts = self.facts_of_intent(intent)?;
                 if let Err(refusal) = send::check(&facts) {
                     return Ok(Err(refusal.into()));
@@ -103,6 +144,9 @@ impl JournalTx<'_> {
                 self.record_intent(intent)?;
             }
             WriteOp::RecordRetry { change, number, attempt } => {
+                if let Err(damage) = self.check_send(*number)? {
+                    return Ok(Err(damage));
+                }
                 // Not earlier than the previous attempt, whose time is from another clock in tests that set their own.
                 let at = self.last_recorded_at(*change)?.max(self.now.utc);
                 let facts = self.facts_of_retry(*change, *number, at)?;
@@ -111,8 +155,9 @@ impl JournalTx<'_> {
                 }
                 let entry =
                     AuditEntry { number: Some(*number), attempts: Some(*attempt), ..self.change_entry(*change)? };
-                let seq = self.add_audit_row(AuditAction::Retry, at, entry)?;
-                self.insert_attempt(seq, *change, *attempt, at)?;
+                self.add_record(AuditAction::Retry, at, entry, |tx, seq| {
+                    tx.insert_attempt(seq, *change, *attempt, at)
+                })?;
             }
             WriteOp::RecordOutcome(record) | WriteOp::RecordRefusal(record) => self.record_outcome(record)?,
             WriteOp::Resolve { number, changes, resolution, note } => {
@@ -123,18 +168,34 @@ impl JournalTx<'_> {
                 let recipients = self.recipients_match()?;
                 self.store_recipients(recipients.stored_when_accepted())?;
             }
+            WriteOp::AcceptDamage { until } => self.accept_damage(*until)?,
         }
         Ok(Ok(None))
     }
 
-    /// Appends a row to the audit log. Returns its number, which the row of the record also gets.
+    /// Appends a row to the audit log, for an action that writes no other row.
     pub(super) fn add_audit_row(
         &mut self,
         action: AuditAction,
         at: UtcTime,
         entry: AuditEntry<'_>,
-    ) -> Result<i64, StorageError> {
-        let row = AuditRow::new(self.head.sequence + 1, at, &self.context.operator, action, entry);
+    ) -> Result<(), StorageError> {
+        self.add_record(action, at, entry, |_, _| Ok(()))
+    }
+
+    /// Appends a row to the audit log, with the rows of other tables that `insert` writes with the same number. Their
+    /// digest is in the row, so that the hash chain covers them.
+    pub(super) fn add_record(
+        &mut self,
+        action: AuditAction,
+        at: UtcTime,
+        entry: AuditEntry<'_>,
+        insert: impl FnOnce(&Self, i64) -> Result<(), StorageError>,
+    ) -> Result<(), StorageError> {
+        let seq = self.head.sequence + 1;
+        insert(self, seq)?;
+        let record = record_digest::digest(self.db, record_digest::tables_of(action), seq)?;
+        let row = AuditRow::new(seq, at, &self.context.operator, action, entry, record);
         let row = row.to_json().map_err(|error| StorageError::new(error.to_string()))?;
         self.head = self.head.after(&row);
         self.db.prepare_cached("INSERT INTO audit (seq, row, hash) VALUES (?1, ?2, ?3)")?.execute(params![
@@ -142,7 +203,7 @@ impl JournalTx<'_> {
             row,
             self.head.hash
         ])?;
-        Ok(self.head.sequence)
+        Ok(())
     }
 
     fn record_intent(&mut self, intent: &Intent) -> Result<(), StorageError> {
@@ -156,7 +217,15 @@ impl JournalTx<'_> {
             attempts: Some(1),
             ..AuditEntry::default()
         };
-        let seq = self.add_audit_row(AuditAction::Intent, intent.at, entry)?;
+        self.add_record(AuditAction::Intent, intent.at, entry, |tx, seq| {
+            tx.insert_change(seq, intent)?;
+            tx.insert_attempt(seq, intent.change, 1, intent.at)
+        })?;
+        self.escrow_entries.extend(intent.escrow_entry.clone());
+        Ok(())
+    }
+
+    fn insert_change(&self, seq: i64, intent: &Intent) -> Result<(), StorageError> {
         let ciphertext = intent.escrow_entry.as_ref().map(|entry| entry.ciphertext.0.as_slice());
         self.db
             .prepare_cached(
@@ -174,8 +243,6 @@ impl JournalTx<'_> {
                 intent.at.unix_seconds(),
                 ciphertext,
             ])?;
-        self.insert_attempt(seq, intent.change, 1, intent.at)?;
-        self.escrow_entries.extend(intent.escrow_entry.clone());
         Ok(())
     }
 
@@ -206,8 +273,7 @@ impl JournalTx<'_> {
             reply: reply_summary(&record.standing),
             note: outcome_reason(&record.standing),
         };
-        let seq = self.add_audit_row(AuditAction::Outcome, record.at, entry)?;
-        self.insert_outcome(seq, record)
+        self.add_record(AuditAction::Outcome, record.at, entry, |tx, seq| tx.insert_outcome(seq, record))
     }
 
     pub(super) fn insert_outcome(&self, seq: i64, record: &OutcomeRecord) -> Result<(), StorageError> {
@@ -259,16 +325,12 @@ impl JournalTx<'_> {
                 ..AuditEntry::default()
             };
             let at = self.now.utc;
-            let seq = self.add_audit_row(AuditAction::Resolved, at, entry)?;
-            self.db
-                .prepare_cached("INSERT INTO settlements (seq, change, at, how, note) VALUES (?1, ?2, ?3, ?4, ?5)")?
-                .execute(params![
-                    seq,
-                    change.change.to_string(),
-                    at.unix_seconds(),
-                    kind,
-                    note.map(CleanText::as_str)
-                ])?;
+            self.add_record(AuditAction::Resolved, at, entry, |tx, seq| {
+                const INSERT: &str = "INSERT INTO settlements (seq, change, at, how, note) VALUES (?1, ?2, ?3, ?4, ?5)";
+                let (change, note) = (change.change.to_string(), note.map(CleanText::as_str));
+                tx.db.prepare_cached(INSERT)?.execute(params![seq, change, at.unix_seconds(), kind, note])?;
+                Ok(())
+            })?;
         }
         Ok(())
     }
@@ -283,7 +345,7 @@ impl JournalTx<'_> {
                 (AuditAction::PinDecrypted, entry)
             }
         };
-        self.add_audit_row(action, self.now.utc, entry).map(drop)
+        self.add_audit_row(action, self.now.utc, entry)
     }
 
     /// When the last row of a change was recorded.

@@ -274,8 +274,7 @@ impl Writer {
         check_file_identity(identity, dir)?;
         let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let old_head = audit_log::chain_head(&tx)?;
-        let mut journal_tx =
-            JournalTx { db: &tx, context, head: old_head, now: clock.now(), escrow_entries: Vec::new() };
+        let mut journal_tx = JournalTx::new(&tx, context, old_head, clock.now())?;
         let mut results = Vec::with_capacity(ops.len());
         for op in ops {
             results.push(journal_tx.apply(op)?);
