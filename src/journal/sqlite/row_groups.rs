@@ -24,7 +24,8 @@ pub(super) struct Binding {
 pub(super) struct RowGroup {
     pub(super) first: i64,
     pub(super) last: i64,
-    digest: [u8; 32],
+    /// `None` if it has another length.
+    digest: Option<[u8; 32]>,
 }
 
 /// The newest binding. The caller must verify its row.
@@ -73,12 +74,12 @@ pub(super) fn groups(db: &Connection, binding: Binding) -> rusqlite::Result<Vec<
 }
 
 fn read_group(row: &Row<'_>) -> rusqlite::Result<RowGroup> {
-    Ok(RowGroup { first: row.get(0)?, last: row.get(1)?, digest: row.get(2)? })
+    Ok(RowGroup { first: row.get(0)?, last: row.get(1)?, digest: row.get(2).ok() })
 }
 
 /// True if all rows of a group are as they were bound.
 pub(super) fn is_unchanged(runs: &mut RunTexts<'_>, group: RowGroup) -> rusqlite::Result<bool> {
-    Ok(digest(runs, group.first, group.last)? == group.digest)
+    Ok(Some(digest(runs, group.first, group.last)?) == group.digest)
 }
 
 fn digest(runs: &mut RunTexts<'_>, first: i64, last: i64) -> rusqlite::Result<[u8; 32]> {
