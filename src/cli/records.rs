@@ -89,6 +89,7 @@ pub(crate) fn open_journal(state_dir: &Path, config: &Config, sync_writes: bool)
     let profile = config.profile.name.as_str();
     let recording = RecordingConfig {
         reads_after_open: true,
+        syslog: config.audit.syslog,
         #[cfg(debug_assertions)]
         sync_writes,
         ..recording_config(state_dir.to_owned(), JournalKind::Real, config.escrow.clone(), profile)
@@ -98,9 +99,17 @@ pub(crate) fn open_journal(state_dir: &Path, config: &Config, sync_writes: bool)
     let new_state_dir = (!has_records(state_dir)).then(|| redacted_path(state_dir));
     let suspend_handler = SuspendHandler::listen()
         .map_err(|error| CliError::machine("cannot watch for signals", &error).nothing_sent())?;
-    let Records { journal, report, recipients } =
+    let Records { journal, report, recipients, syslog_problem } =
         suspend_handler.open_records(|| preflight::open_records(&recording, Clock::System))?;
+    tell_syslog_problem(syslog_problem);
     Ok(JournalSession { journal, report, recipients, suspend_handler, new_state_dir })
+}
+
+/// Says that audit rows do not go to syslog. That stops nothing: the journal has them.
+fn tell_syslog_problem(problem: Option<CleanText>) {
+    if let Some(problem) = problem {
+        eprint_line(&format!("pindesk: {problem}"));
+    }
 }
 
 /// What a command that sends has, or would have.
@@ -253,8 +262,13 @@ pub(crate) fn journal_pins(dir: &StateDir) -> JournalPins {
     }
 }
 
+/// True if the config sends audit rows to syslog. A command that needs no config works without one, or with a wrong one.
+pub(crate) fn goes_to_syslog(overrides: &Overrides, env: &Env) -> bool {
+    preflight::load_config(overrides, env).is_ok_and(|config| config.is_some_and(|config| config.audit.syslog))
+}
+
 /// Opens the journal to record who decrypted what. Does not create one: the escrow file may be a copy.
-pub(crate) fn open_for_audit(dir: &StateDir) -> Result<Journal, JournalError> {
+pub(crate) fn open_for_audit(dir: &StateDir, to_syslog: bool) -> Result<Journal, JournalError> {
     JournalReader::open(dir)?;
     let open = |kind| {
         Journal::open(JournalOptions {
@@ -275,16 +289,19 @@ pub(crate) fn open_for_audit(dir: &StateDir) -> Result<Journal, JournalError> {
     for finding in &report.findings {
         eprint_line(&format!("pindesk: {finding}"));
     }
+    if to_syslog {
+        tell_syslog_problem(preflight::forward_to_syslog(&journal));
+    }
     Ok(journal)
 }
 
 /// Opens the journal for reading; `None` if pindesk has not recorded anything here yet: the state directory is missing
-/// or empty. A directory that the operator named (`is_explicit`) must exist, because its name may be mistyped.
+/// or empty. Where a directory has other files, a missing journal was deleted. A directory that the operator named (`is_explicit`) must exist, because its name may be mistyped.
 pub(crate) fn open_existing(state_dir: &Path, is_explicit: bool) -> Result<Option<JournalReader>, CliError> {
     let Some(dir) = open_existing_dir(state_dir, is_explicit)? else { return Ok(None) };
     match JournalReader::open(&dir) {
         Ok(journal) => Ok(Some(journal)),
-        Err(error) if error.is_missing() && is_empty(&dir) => Ok(None),
+        Err(error) if error.is_missing() && dir.is_empty().is_ok_and(|is_empty| is_empty) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }
@@ -314,11 +331,6 @@ fn has_records(state_dir: &Path) -> bool {
 
 /// Either of these files means that the state directory was used before.
 const RECORD_FILES: [&str; 2] = ["journal.db", "escrow.jsonl"];
-
-/// True if pindesk has never written to the directory. Otherwise, a missing journal was deleted.
-fn is_empty(dir: &StateDir) -> bool {
-    dir.file_names_with_prefix("").is_ok_and(|names| names.iter().all(|name| name == "." || name == ".."))
-}
 
 /// Opens the state directory; `None` if it is missing, and the operator did not name it.
 pub(crate) fn open_existing_dir(state_dir: &Path, is_explicit: bool) -> Result<Option<StateDir>, CliError> {

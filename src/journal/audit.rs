@@ -57,6 +57,9 @@ pub enum AuditAction {
     /// Changed recipients were accepted.
     #[serde(rename = "recipients-acknowledged")]
     RecipientsAccepted,
+    /// The journal and the escrow were copied to another directory.
+    #[serde(rename = "backup")]
+    BackedUp,
     /// The screen was hidden.
     ScreenHidden,
     /// The screen was shown again.

@@ -235,6 +235,11 @@ pub enum AuditEvent {
         /// The WABA that listed the number.
         waba: Option<WabaId>,
     },
+    /// The journal and the escrow were copied to another directory.
+    BackedUp {
+        /// What was copied, and where to, in a few words.
+        note: CleanText,
+    },
 }
 
 /// An encrypted PIN with the state of its change.

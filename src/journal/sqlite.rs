@@ -19,6 +19,7 @@ mod last_requests;
 mod number_records;
 pub(super) mod cache;
 pub(super) mod reader;
+pub(super) mod backup;
 pub(super) mod inspection;
 pub(super) mod transaction;
 mod runs;

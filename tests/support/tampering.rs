@@ -1,5 +1,6 @@
 //! Alters a closed journal as a program other than pindesk could.
 
+use std::fmt::Write as _;
 use std::fs;
 
 use rusqlite::{Connection, params};
@@ -65,8 +66,9 @@ fn relink(fixture: &JournalFixture, db: &Connection, change: impl Fn(&mut Value)
         db.execute("UPDATE audit SET row = ?2, hash = ?3 WHERE seq = ?1", params![sequence, text, hash])
             .expect("altered");
     }
-    let digits: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    fs::write(fixture.state_file("audit.head"), format!("{:020} {digits}\n", rows.len())).expect("written");
+    let mut head = format!("{:020} ", rows.len());
+    hash.iter().for_each(|byte| write!(head, "{byte:02x}").expect("written"));
+    fs::write(fixture.state_file("audit.head"), head + "\n").expect("written");
 }
 
 /// Appends audit rows to the log, as if an operator had hidden the screen so often.

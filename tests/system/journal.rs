@@ -15,6 +15,7 @@ mod recovery;
 mod requests;
 mod state_dir;
 mod syncs;
+mod syslog;
 mod watch;
 mod write_failures;
 mod writer_lock;

@@ -1,8 +1,9 @@
-//! `pindesk audit`: shows the audit log, verifies its hash chain, and accepts damage.
+//! `pindesk audit`: shows the audit log, verifies its hash chain, exports it, and accepts damage.
 //!
 //! It needs the state directory alone.
 
 mod accept;
+mod verify;
 
 use std::collections::{BTreeSet, HashMap};
 use std::io::{self, BufWriter, Write};
@@ -14,8 +15,8 @@ use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::known_numbers::KnownNumbers;
 use crate::cli::output::audit_row::{AuditTable, AuditTableFacts};
-use crate::cli::output::stdio::{eprint_line, exit_code_after_print};
-use crate::cli::output::table::{self, TableStyle};
+use crate::cli::output::stdio::exit_code_after_print;
+use crate::cli::output::table::TableStyle;
 use crate::cli::records;
 use crate::cli::rerun::RerunOptions;
 use crate::cli::when::{self, When};
@@ -26,19 +27,21 @@ use crate::domain::number::PhoneNumberId;
 use crate::domain::number_arg::NumberArg;
 use crate::domain::redact::{redacted_path, redacted_word};
 use crate::domain::text::{CleanText, width};
-use crate::journal::{
-    AuditAction, AuditRow, BoundRows, JournalError, JournalReader, RecordedState, SentChange, VerifiedAudit,
-};
+use crate::journal::{AuditAction, AuditRow, JournalError, JournalReader, RecordedState, SentChange};
 use crate::state_dir::StateDir;
+
+use verify::AuditVerifyArgs;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuditCommand {
     /// Show the entries, oldest first
     Show(AuditShowArgs),
     /// Verify the hash chain and every record that it covers
-    Verify,
+    Verify(AuditVerifyArgs),
     /// Accept damage that verify found, as it is
     Accept(accept::AuditAcceptArgs),
+    /// Write every entry with its hash to standard output, to compare later
+    Export,
 }
 
 #[derive(Debug, Args)]
@@ -72,18 +75,25 @@ pub(crate) fn run(
     let state_dir = config::resolve_state_dir(overrides, env)?;
     let is_explicit = config::explicit_state_dir(overrides, env).is_some();
     let journal = match command {
-        AuditCommand::Show(_) => records::open_to_show(&state_dir, is_explicit)?,
+        AuditCommand::Show(_) | AuditCommand::Export => records::open_to_show(&state_dir, is_explicit)?,
         // They report the same as a problem.
-        AuditCommand::Verify | AuditCommand::Accept(_) => records::open_existing(&state_dir, is_explicit)?,
+        AuditCommand::Verify(_) | AuditCommand::Accept(_) => records::open_existing(&state_dir, is_explicit)?,
     };
     match (command, journal) {
         (AuditCommand::Show(args), Some(journal)) => show(args, &journal, global),
         (AuditCommand::Show(AuditShowArgs { json: true, .. }), None) => {
             exit_code_after_print(writeln!(io::stdout(), "{{\"schema\":{SCHEMA_VERSION},\"rows\":[]}}"), ExitCode::Done)
         }
-        (AuditCommand::Verify, Some(journal)) => verify(&journal, &RerunOptions::new(global)),
-        (AuditCommand::Accept(args), Some(journal)) => accept::run(args, &StateDir::open(&state_dir)?, journal, global),
-        (AuditCommand::Show(_) | AuditCommand::Verify | AuditCommand::Accept(_), None) => {
+        (AuditCommand::Verify(args), Some(journal)) => verify::verify(args, &journal, &RerunOptions::new(global)),
+        (AuditCommand::Accept(args), Some(journal)) => {
+            let to_syslog = records::goes_to_syslog(overrides, env);
+            accept::run(args, &StateDir::open(&state_dir)?, journal, to_syslog, global)
+        }
+        (AuditCommand::Export, Some(journal)) => verify::export(&journal),
+        (AuditCommand::Verify(AuditVerifyArgs { against: Some(path) }), None) => {
+            Err(verify::no_journal(&state_dir, path))
+        }
+        (AuditCommand::Show(_) | AuditCommand::Verify(_) | AuditCommand::Accept(_) | AuditCommand::Export, None) => {
             let place = redacted_path(&state_dir);
             exit_code_after_print(writeln!(io::stdout(), "No audit entries yet in {place}."), ExitCode::Done)
         }
@@ -209,6 +219,7 @@ fn table_facts(journal: &JournalReader, filter: &AuditFilter) -> Result<AuditTab
             | AuditAction::PinDecrypted
             | AuditAction::RecipientsStored
             | AuditAction::RecipientsAccepted
+            | AuditAction::BackedUp
             | AuditAction::ScreenHidden
             | AuditAction::ScreenShown
             | AuditAction::Finding
@@ -270,33 +281,4 @@ fn print_json(
         write!(out, "{}{}", std::mem::replace(&mut comma, ","), row.to_json()?)
     })?;
     Ok(printed.and_then(|()| writeln!(out, "]}}")))
-}
-
-fn verify(journal: &JournalReader, rerun: &RerunOptions) -> Result<ExitCode, CliError> {
-    match journal.verify_audit()? {
-        Ok(verified) => exit_code_after_print(writeln!(io::stdout(), "{}", intact_text(verified)), ExitCode::Done),
-        Err(problems) => {
-            for problem in &problems {
-                eprint_line(&format!("pindesk: {problem}."));
-            }
-            if problems.iter().any(|problem| !problem.is_reported_loss) {
-                eprint_line("No PIN can be set until the journal is moved away, or the damage is accepted:");
-                let until = problems.iter().map(|problem| problem.until).max().unwrap_or_default();
-                eprint_line(&format!("  {}", rerun.command(&format!("audit accept --until {until}"))));
-            }
-            Ok(ExitCode::NotReady)
-        }
-    }
-}
-
-/// How many rows there are, and from which on each binds what was written with it.
-fn intact_text(verified: VerifiedAudit) -> String {
-    let rows = table::pluralize(usize::try_from(verified.rows).unwrap_or_default(), "row");
-    let intact = format!("Audit log intact ({rows}).");
-    let Some(BoundRows { until, by, are_accepted }) = verified.bound else { return intact };
-    let from = until.saturating_add(1);
-    let why = if are_accepted { "The damage in them was accepted." } else { "An older pindesk wrote them." };
-    format!(
-        "{intact}\nFrom row {from} on, each row binds its own record. Rows 1 to {until} are bound together by row {by}. {why}"
-    )
 }

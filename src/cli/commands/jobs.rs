@@ -251,9 +251,7 @@ fn check_rest(
     checks::require_writable(&config.profile, global)?;
     let records = records::prepare_to_send(state_dir, &config, args.dry_run, true, &rerun)?;
     // Read again: opening the journal imports changes that only the escrow file had.
-    let (JobDetail { numbers, .. }, journal) = read_job(state_dir, false, id, &rerun)?;
-    refuse_altered_list(id, &journal, &rerun)?;
-    drop(journal);
+    let numbers = confirmed_numbers(id, state_dir, &rerun)?;
     let ids = numbers_left(&numbers, args.failed);
     let options = OutputOptions::new(args.json, global);
     warn_set_since(id, &numbers, args.failed, options);
@@ -293,10 +291,11 @@ fn check_rest(
     Ok(CheckedJob::Confirmed(Box::new(confirmed), runtime, options))
 }
 
-/// Refuses to resume a job whose numbers may not be the ones that were confirmed. The journal refuses it as well, but only
-/// after the question.
-fn refuse_altered_list(id: JobId, journal: &JournalReader, rerun: &RerunOptions) -> Result<(), CliError> {
-    let Some(problem) = journal.job_problem(id)? else { return Ok(()) };
+/// The numbers of a job. Refuses a job whose numbers may not be the ones that were confirmed: the journal refuses it as
+/// well, but only after the question.
+fn confirmed_numbers(id: JobId, state_dir: &Path, rerun: &RerunOptions) -> Result<Vec<JobNumber>, CliError> {
+    let (JobDetail { numbers, .. }, journal) = read_job(state_dir, false, id, rerun)?;
+    let Some(problem) = journal.job_problem(id)? else { return Ok(numbers) };
     let what = format!("the numbers of job {id} may not be the ones that were confirmed");
     Err(CliError::not_ready(what)
         .nothing_sent()

@@ -124,6 +124,7 @@ fn action_cell(row: &AuditRow) -> Cell<'static> {
         AuditAction::PinDecrypted => "PIN decrypted".into(),
         AuditAction::RecipientsStored => "keys stored".into(),
         AuditAction::RecipientsAccepted => "keys accepted".into(),
+        AuditAction::BackedUp => "backup made".into(),
         AuditAction::ScreenHidden => "screen hidden".into(),
         AuditAction::ScreenShown => "screen shown".into(),
         AuditAction::Finding => "problem found".into(),

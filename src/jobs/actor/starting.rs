@@ -47,7 +47,7 @@ impl JobsActor {
                         RecordError::JournalFailed(reason) => self.handle_journal_failure(reason.clone()),
                         // The damage may be in the list of this job alone.
                         RecordError::Damaged(reason) if resumed.is_none() => {
-                            self.handle_journal_failure(reason.clone())
+                            self.handle_journal_failure(reason.clone());
                         }
                         RecordError::Damaged(_) | RecordError::Busy(_) | RecordError::RecipientsChanged => {}
                     }

@@ -53,9 +53,14 @@ impl ChainHead {
         Self { sequence: self.sequence.saturating_add(1), hash: hash.into() }
     }
 
+    /// The hash in hexadecimal digits.
+    pub(in crate::journal) fn hash_text(&self) -> String {
+        RecordDigest(self.hash).to_string()
+    }
+
     /// The text for the head file. Its length never changes, so that one write replaces it.
     fn encode(&self) -> String {
-        format!("{:020} {}\n", self.sequence, RecordDigest(self.hash))
+        format!("{:020} {}\n", self.sequence, self.hash_text())
     }
 
     fn parse(line: &str) -> Option<Self> {

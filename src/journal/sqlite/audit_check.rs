@@ -62,7 +62,9 @@ pub(super) fn verify_after(db: &Connection, from: ChainHead) -> Result<AuditChec
             let stored = StoredRow { sequence, text, hash: row.get(2).ok(), record: records.remove(&sequence) };
             verifier.verify_row(&stored, sequence > own_digests_after);
         }
-        records.into_keys().for_each(|sequence| verifier.report_unknown_record(sequence));
+        for sequence in records.into_keys() {
+            verifier.report_unknown_record(sequence);
+        }
         match last {
             Some(last) => read_until = last,
             None => break,

@@ -19,6 +19,13 @@ pub(super) fn head_at(db: &Connection, sequence: i64) -> rusqlite::Result<ChainH
     Ok(db.prepare_cached(LAST)?.query_row([sequence], read).optional()?.unwrap_or(ChainHead::EMPTY))
 }
 
+/// The texts of the rows after one and up to another.
+pub(super) fn rows_between(db: &Connection, after: i64, last: i64) -> rusqlite::Result<Vec<String>> {
+    db.prepare_cached("SELECT row FROM audit WHERE seq > ?1 AND seq <= ?2 ORDER BY seq")?
+        .query_map([after, last], |row| row.get(0))?
+        .collect()
+}
+
 /// How the rows contradict the saved head, if they do.
 pub(super) fn find_mismatch(db: &Connection, saved_head: SavedHead) -> rusqlite::Result<Option<CleanText>> {
     let stored_hash = match saved_head {

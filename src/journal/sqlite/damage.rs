@@ -81,6 +81,8 @@ impl<'t> JournalTx<'t> {
 
     /// Accepts the damage in all rows until this one, as they are.
     pub(super) fn accept_damage(&mut self, until: i64) -> Result<(), StorageError> {
+        // If the row is missing, the next one cannot be compared with it, and is bound as well.
+        const NEXT: &str = "SELECT coalesce(min(seq), ?1) FROM audit WHERE seq >= ?1";
         // The log continues after rows of other tables that have no audit row: they are never deleted.
         let last = record_digest::last_record(self.db)?.unwrap_or_default().max(self.head.sequence);
         if last == i64::MAX {
@@ -88,8 +90,6 @@ impl<'t> JournalTx<'t> {
         }
         self.head.sequence = last;
         let bound = row_groups::newest(self.db)?.map_or(0, |binding| binding.until);
-        // If the row is missing, the next one cannot be compared with it, and is bound as well.
-        const NEXT: &str = "SELECT coalesce(min(seq), ?1) FROM audit WHERE seq >= ?1";
         let until = self.db.query_row(NEXT, [until.max(bound).min(last)], |row| row.get(0))?;
         self.bind_rows(AuditAction::DamageAccepted, &format!("damage in rows 1 to {until}"), until)
     }

@@ -69,6 +69,7 @@ fn describe(row: &AuditRow, retried: Option<&Standing>) -> Option<String> {
         | AuditAction::Retry
         | AuditAction::RecipientsStored
         | AuditAction::RecipientsAccepted
+        | AuditAction::BackedUp
         | AuditAction::ScreenHidden
         | AuditAction::ScreenShown
         | AuditAction::Finding

@@ -231,6 +231,34 @@ impl JournalReader {
         })
     }
 
+    /// Calls `visit` for each row of the audit log with its number, its text and its hash, until `visit` fails. Reads row
+    /// by row. An altered text that is no longer UTF-8 is passed on with replacement characters, so that its hash differs.
+    pub(in crate::journal) fn for_each_chain_row<E>(
+        &self,
+        mut visit: impl FnMut(i64, &str, [u8; 32]) -> Result<(), E>,
+    ) -> Result<Result<(), E>, JournalError> {
+        self.read(|db| {
+            let mut statement = db.prepare("SELECT seq, row, hash FROM audit ORDER BY seq")?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                let text = String::from_utf8_lossy(row.get_ref(1)?.as_bytes().unwrap_or_default());
+                if let Err(error) = visit(row.get(0)?, &text, row.get(2)?) {
+                    return Ok(Err(error));
+                }
+            }
+            Ok(Ok(()))
+        })
+    }
+
+    /// The state directory that it reads.
+    pub(in crate::journal) const fn dir(&self) -> &StateDir {
+        &self.dir
+    }
+
+    pub(in crate::journal) const fn connection(&self) -> &Connection {
+        &self.db
+    }
+
     /// Verifies the hash chain, compares its end with the saved head, and compares the other tables with the audit log.
     /// Checks the whole database, whatever its size, and does not block writers.
     ///

@@ -60,7 +60,7 @@ pub(super) const fn tables_of(action: AuditAction) -> &'static [BoundTable] {
         // A change that only the escrow file had, or recipients that are unknown.
         AuditAction::Finding => &[CHANGES, RECIPIENTS],
         AuditAction::RowsBound | AuditAction::DamageAccepted => &[ROW_GROUPS],
-        AuditAction::PinDecrypted | AuditAction::ScreenHidden | AuditAction::ScreenShown => &[],
+        AuditAction::PinDecrypted | AuditAction::BackedUp | AuditAction::ScreenHidden | AuditAction::ScreenShown => &[],
     }
 }
 

@@ -33,6 +33,8 @@ use crate::state_dir::StateDir;
 pub(in crate::journal) struct OpenedJournal {
     pub(in crate::journal) db: Connection,
     pub(in crate::journal) context: WriterContext,
+    /// The head before recovery, and after it.
+    pub(in crate::journal) old_head: ChainHead,
     pub(in crate::journal) head: ChainHead,
     pub(in crate::journal) report: RecoveryReport,
 }
@@ -108,7 +110,8 @@ fn recover(
 ) -> Result<OpenedJournal, StorageError> {
     let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     schema::migrate(&tx, info, kind)?;
-    let mut journal_tx = JournalTx::new(&tx, &mut context, audit_log::chain_head(&tx)?, now)?;
+    let old_head = audit_log::chain_head(&tx)?;
+    let mut journal_tx = JournalTx::new(&tx, &mut context, old_head, now)?;
     journal_tx.insert_run()?;
     if info.is_unbound() {
         journal_tx.bind_older_rows()?;
@@ -157,7 +160,8 @@ fn recover(
     tx.commit()?;
     let damage = JournalDamage::new(damage, move_away_command(dir.path()));
     context.damage = damage.as_ref().map(|damage| CleanText::new(&damage.to_string()));
-    Ok(OpenedJournal { db, context, head, report: RecoveryReport { unresolved, findings, recipients, damage } })
+    let report = RecoveryReport { unresolved, findings, recipients, damage };
+    Ok(OpenedJournal { db, context, old_head, head, report })
 }
 
 impl JournalTx<'_> {

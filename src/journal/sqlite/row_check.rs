@@ -148,10 +148,10 @@ impl<'d> RowCheck<'d> {
 
     /// The hash that a row continues. Rows may be missing only at the end of what a binding covers.
     fn hash_before(&self, sequence: i64) -> rusqlite::Result<Option<[u8; 32]>> {
+        const LAST: &str = "SELECT seq, hash FROM audit WHERE seq < ?1 ORDER BY seq DESC LIMIT 1";
         if sequence == 1 {
             return Ok(Some(ChainHead::EMPTY.hash));
         }
-        const LAST: &str = "SELECT seq, hash FROM audit WHERE seq < ?1 ORDER BY seq DESC LIMIT 1";
         let read = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get(1).ok()));
         let last = self.db.prepare_cached(LAST)?.query_row([sequence], read).optional()?;
         let is_after_binding = self.binding.is_some_and(|binding| sequence == binding.until.saturating_add(1));
@@ -162,9 +162,10 @@ impl<'d> RowCheck<'d> {
 /// Rows of a group are no longer as they were bound.
 pub(super) fn group_problem(binding: Binding, group: row_groups::RowGroup) -> AuditProblem {
     let (first, last) = (group.first.max(1), group.last);
-    let description = match first == last {
-        true => format!("it was altered after row {} bound it", binding.sequence),
-        false => format!("rows {first} to {last} were altered after row {} bound them", binding.sequence),
+    let description = if first == last {
+        format!("it was altered after row {} bound it", binding.sequence)
+    } else {
+        format!("rows {first} to {last} were altered after row {} bound them", binding.sequence)
     };
     AuditProblem { until: last, ..AuditProblem::new(first, &description) }
 }

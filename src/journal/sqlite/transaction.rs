@@ -344,6 +344,9 @@ impl JournalTx<'_> {
                     AuditEntry { number: Some(*number), waba: *waba, change: Some(*change), ..AuditEntry::default() };
                 (AuditAction::PinDecrypted, entry)
             }
+            AuditEvent::BackedUp { note } => {
+                (AuditAction::BackedUp, AuditEntry { note: Some(note.clone()), ..AuditEntry::default() })
+            }
         };
         self.add_audit_row(action, self.now.utc, entry)
     }

@@ -61,8 +61,8 @@ fn verify(fixture: &JournalFixture) -> Result<VerifiedAudit, Vec<i64>> {
 }
 
 /// Asserts that a record is refused because of damage in a row.
-fn assert_damaged<T: std::fmt::Debug>(result: Result<T, RecordError>, row: i64) {
-    let Err(RecordError::Damaged(why)) = &result else { panic!("{result:?}") };
+fn assert_damaged<T: std::fmt::Debug>(result: &Result<T, RecordError>, row: i64) {
+    let Err(RecordError::Damaged(why)) = result else { panic!("{result:?}") };
     assert!(why.as_str().contains(&format!("audit row {row}: ")) && why.as_str().contains("audit verify"), "{why}");
 }
 
@@ -93,9 +93,9 @@ async fn a_number_whose_rows_were_altered_is_not_sent() {
             assert_eq!(damaged_row(&report), None, "{sql}");
             send(&fixture, &journal, 9).await.expect("another number");
         }
-        assert_damaged(send(&fixture, &journal, 1).await, row);
+        assert_damaged(&send(&fixture, &journal, 1).await, row);
         // From then on, this process sends nothing, and records what has happened.
-        assert_damaged(journal.start_job(job_plan(&[8])).await, row);
+        assert_damaged(&journal.start_job(job_plan(&[8])).await, row);
         journal.record_event(AuditEvent::ScreenHidden).await.expect("recorded");
         journal.close();
     }
@@ -114,8 +114,8 @@ async fn a_job_whose_list_was_altered_is_not_resumed() {
         tamper(&fixture, sql);
         let (journal, report) = fixture.open();
         assert_eq!(damaged_row(&report), None, "{sql}");
-        assert_damaged(journal.resume_job(JOB, vec![number_id(3)]).await, 1);
-        assert_damaged(journal.start_job(job_plan(&[8])).await, 1);
+        assert_damaged(&journal.resume_job(JOB, vec![number_id(3)]).await, 1);
+        assert_damaged(&journal.start_job(job_plan(&[8])).await, 1);
         journal.close();
     }
 }
@@ -131,7 +131,7 @@ async fn altered_recipients_are_found_at_a_start() {
         fixture.recipients = Some(attacker.clone());
         let (journal, report) = fixture.open();
         assert_eq!(damaged_row(&report), Some(2), "{sql}");
-        assert_damaged(send(&fixture, &journal, 9).await, 2);
+        assert_damaged(&send(&fixture, &journal, 9).await, 2);
         journal.close();
     }
 }
@@ -166,8 +166,8 @@ async fn damage_in_new_rows_stops_every_start() {
     for _ in 0..2 {
         let (journal, report) = fixture.open();
         assert_eq!(damaged_row(&report), Some(4));
-        assert_damaged(journal.start_job(job_plan(&[8])).await, 4);
-        assert_damaged(journal.resume_job(JOB, vec![number_id(3)]).await, 4);
+        assert_damaged(&journal.start_job(job_plan(&[8])).await, 4);
+        assert_damaged(&journal.resume_job(JOB, vec![number_id(3)]).await, 4);
         journal.close();
     }
     let inspected = Journal::inspect(&fixture.state_dir(), fixture.recipients.as_deref()).expect("readable");
@@ -185,7 +185,7 @@ async fn damage_that_was_verified_stops_every_start() {
     assert_eq!(verify(&fixture), Err(vec![4]));
     let (journal, report) = fixture.open();
     assert_eq!(damaged_row(&report), Some(4));
-    assert_damaged(journal.start_job(job_plan(&[8])).await, 4);
+    assert_damaged(&journal.start_job(job_plan(&[8])).await, 4);
     journal.close();
     // Repaired.
     for name in ["journal.db-wal", "journal.db-shm", "audit.head"] {
@@ -229,7 +229,7 @@ async fn a_job_whose_altered_list_was_accepted_is_not_resumed() {
     accept(&fixture, 1).await;
     let (journal, report) = fixture.open();
     assert_eq!(damaged_row(&report), None);
-    assert_damaged(journal.resume_job(JOB, vec![number_id(3)]).await, 1);
+    assert_damaged(&journal.resume_job(JOB, vec![number_id(3)]).await, 1);
     send(&fixture, &journal, 3).await.expect("a new job may set it");
     journal.close();
 }
@@ -269,13 +269,13 @@ async fn rows_of_an_older_version_are_checked_when_used() {
         let (journal, report) = fixture.open();
         assert_eq!(damaged_row(&report), None, "{sql}");
         send(&fixture, &journal, 9).await.expect("another number");
-        assert_damaged(send(&fixture, &journal, n).await, 1);
+        assert_damaged(&send(&fixture, &journal, n).await, 1);
         journal.close();
     }
     let fixture = older_stopped_job().await;
     tamper(&fixture, "UPDATE job_numbers SET number = '200000000000077' WHERE place = 4");
     let (journal, _) = fixture.open();
-    assert_damaged(journal.resume_job(JOB, vec![number_id(3)]).await, 1);
+    assert_damaged(&journal.resume_job(JOB, vec![number_id(3)]).await, 1);
     journal.close();
 }
 

@@ -34,6 +34,7 @@ pub(super) fn run(
     args: &AuditAcceptArgs,
     dir: &StateDir,
     reader: JournalReader,
+    to_syslog: bool,
     global: &GlobalArgs,
 ) -> Result<ExitCode, CliError> {
     if global.read_only {
@@ -53,7 +54,7 @@ pub(super) fn run(
             .remedy(format!("To accept the damage in all of them: {accept}")));
     }
     confirm(args, &problems, Unconfirmed::for_send(global))?;
-    let journal = records::open_for_audit(dir)?;
+    let journal = records::open_for_audit(dir, to_syslog)?;
     let accepted = build_runtime()?.block_on(journal.accept_damage(args.until));
     journal.close();
     accepted.map_err(|error| CliError::not_ready(format!("{error}. {UNCHANGED}")))?;
