@@ -2,25 +2,24 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::path::Path;
 
 use rusqlite::{Connection, params};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::journal_fixture::JournalFixture;
-
 /// Changes the database without triggers and foreign keys.
-pub(crate) fn tamper(fixture: &JournalFixture, sql: &str) {
-    without_triggers(&fixture.open_database(), |db| db.execute_batch(sql).expect("altered"));
+pub(crate) fn tamper(state_dir: &Path, sql: &str) {
+    without_triggers(&open(state_dir), |db| db.execute_batch(sql).expect("altered"));
 }
 
 /// Changes the database, and makes it one of the last version whose audit rows bound no other rows. A journal that is
 /// opened next migrates it and binds the rows as they are.
-pub(crate) fn rewrite_as_unbound(fixture: &JournalFixture, sql: &str) {
-    let db = fixture.open_database();
+pub(crate) fn rewrite_as_unbound(state_dir: &Path, sql: &str) {
+    let db = open(state_dir);
     without_triggers(&db, |db| {
         db.execute_batch(sql).expect("altered");
-        relink(fixture, db, |row| {
+        relink(state_dir, db, |row| {
             row.as_object_mut().expect("an object").remove("record");
         });
     });
@@ -33,6 +32,10 @@ pub(crate) fn unbind_schema(db: &Connection) {
         "DROP TABLE row_groups; DROP INDEX jobs_of_seq; DROP INDEX recipient_rows; PRAGMA user_version = 4",
     )
     .expect("altered");
+}
+
+fn open(state_dir: &Path) -> Connection {
+    Connection::open(state_dir.join("journal.db")).expect("a database")
 }
 
 /// Runs `change` without triggers and foreign keys.
@@ -52,7 +55,7 @@ fn without_triggers(db: &Connection, change: impl FnOnce(&Connection)) {
 }
 
 /// Changes the text of each audit row, and computes the hash chain again.
-fn relink(fixture: &JournalFixture, db: &Connection, change: impl Fn(&mut Value)) {
+fn relink(state_dir: &Path, db: &Connection, change: impl Fn(&mut Value)) {
     let rows: Vec<(i64, String)> = db
         .prepare("SELECT seq, row FROM audit ORDER BY seq")
         .and_then(|mut rows| rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect())
@@ -67,13 +70,15 @@ fn relink(fixture: &JournalFixture, db: &Connection, change: impl Fn(&mut Value)
             .expect("altered");
     }
     let mut head = format!("{:020} ", rows.len());
-    hash.iter().for_each(|byte| write!(head, "{byte:02x}").expect("written"));
-    fs::write(fixture.state_file("audit.head"), head + "\n").expect("written");
+    for byte in hash {
+        write!(head, "{byte:02x}").expect("written");
+    }
+    fs::write(state_dir.join("audit.head"), head + "\n").expect("written");
 }
 
 /// Appends audit rows to the log, as if an operator had hidden the screen so often.
-pub(crate) fn append_audit_rows(fixture: &JournalFixture, count: usize) {
-    let mut db = fixture.open_database();
+pub(crate) fn append_audit_rows(state_dir: &Path, count: usize) {
+    let mut db = open(state_dir);
     let last = "SELECT seq, row, hash FROM audit ORDER BY seq DESC LIMIT 1";
     let (last, text, mut hash): (i64, String, [u8; 32]) =
         db.query_row(last, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).expect("a row");

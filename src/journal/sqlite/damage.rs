@@ -22,7 +22,7 @@ impl<'t> JournalTx<'t> {
             | WriteOp::RecordIntent(_)
             | WriteOp::RecordRetry { .. }
             | WriteOp::Resolve { .. }
-            | WriteOp::AcceptRecipients => self.context.damage.clone().map(RecordError::Damaged),
+            | WriteOp::AcceptRecipients => self.damage(),
             WriteOp::EndJob(_)
             | WriteOp::RecordOutcome(_)
             | WriteOp::RecordRefusal(_)
@@ -31,13 +31,14 @@ impl<'t> JournalTx<'t> {
         }
     }
 
-    /// Checks what decides whether a PIN may be sent to a number. After damage, this process sends nothing more.
-    pub(super) fn check_send(&mut self, number: PhoneNumberId) -> Result<Result<(), RecordError>, StorageError> {
-        let mut check = self.row_check()?;
-        let checked = match check.check_number(number)? {
-            Ok(()) => check.check_recipients()?.map(drop),
-            Err(problem) => Err(problem),
-        };
+    /// Why this process sends nothing more, if rows are damaged.
+    pub(super) fn damage(&self) -> Option<RecordError> {
+        self.context.damage.clone().map(RecordError::Damaged)
+    }
+
+    /// Checks the rows that decide whether a PIN may be sent to a number.
+    pub(super) fn check_number(&mut self, number: PhoneNumberId) -> Result<Result<(), RecordError>, StorageError> {
+        let checked = self.row_check()?.check_number(number)?;
         Ok(checked.map_err(|problem| self.stop_for(problem)))
     }
 
@@ -63,7 +64,8 @@ impl<'t> JournalTx<'t> {
         Ok(check)
     }
 
-    fn stop_for(&mut self, problem: AuditProblem) -> RecordError {
+    /// From now on, this process sends nothing.
+    pub(super) fn stop_for(&mut self, problem: AuditProblem) -> RecordError {
         let damage =
             JournalDamage { problems: vec![problem], move_away: move_away_command(self.context.run_lock.dir().path()) };
         RecordError::Damaged(self.context.damage.insert(CleanText::new(&damage.to_string())).clone())

@@ -278,10 +278,16 @@ impl JournalReader {
         if check.problems.is_empty() {
             return Ok(Ok(VerifiedAudit { rows: check.rows, bound: check.bound }));
         }
-        if self.dir.is_writable() && check.problems.iter().any(|problem| !problem.is_reported_loss) {
-            audit_check::mark_damage(&self.dir)?;
-        }
         Ok(Err(check.problems))
+    }
+
+    /// Makes each later start verify all rows, until it finds no damage. Does nothing in a directory that is not
+    /// writable, where nothing can be set either.
+    ///
+    /// # Errors
+    /// If the mark cannot be created.
+    pub fn mark_damage(&self) -> Result<(), JournalError> {
+        if self.dir.is_writable() { Ok(audit_check::mark_damage(&self.dir)?) } else { Ok(()) }
     }
 
     /// How the rows contradict the saved head, if they do: the journal was truncated, or replaced with an older copy.

@@ -7,7 +7,7 @@ use super::transaction::JournalTx;
 use crate::domain::text::CleanText;
 use crate::escrow::Fingerprint;
 use crate::journal::audit::{AuditAction, AuditEntry};
-use crate::journal::error::StorageError;
+use crate::journal::error::{RecordError, StorageError};
 use crate::journal::model::{AuditProblem, RecipientsStatus};
 use crate::journal::rules::recipients::{self, RecipientsMatch};
 
@@ -38,12 +38,30 @@ fn stored(check: &mut RowCheck<'_>) -> Result<Result<Option<Vec<Fingerprint>>, A
 }
 
 impl JournalTx<'_> {
-    /// How the recipients of this process compare with the stored ones. Altered ones are not the same.
+    /// How the recipients of this process compare with the stored ones. If those were altered, this process sends nothing
+    /// from now on.
     pub(super) fn recipients_match(&mut self) -> Result<RecipientsMatch, StorageError> {
-        let stored = stored(&mut self.row_check()?)?;
-        let compare =
-            |stored: Option<Vec<Fingerprint>>| RecipientsMatch::new(stored.as_deref(), &self.context.recipients);
-        Ok(stored.map_or(RecipientsMatch::Changed, compare))
+        if let Some(known) = self.recipients {
+            return Ok(known);
+        }
+        let found = match stored(&mut self.row_check()?)? {
+            Ok(stored) => RecipientsMatch::new(stored.as_deref(), &self.context.recipients),
+            Err(problem) => {
+                self.stop_for(problem);
+                RecipientsMatch::Changed
+            }
+        };
+        self.recipients = Some(found);
+        Ok(found)
+    }
+
+    /// Stores the recipients of this process because an operator accepted them, if there is something to accept.
+    pub(super) fn accept_recipients(&mut self) -> Result<Result<(), RecordError>, StorageError> {
+        let recipients = self.recipients_match()?;
+        match self.damage() {
+            Some(refusal) => Ok(Err(refusal)),
+            None => Ok(Ok(self.store_recipients(recipients.stored_when_accepted())?)),
+        }
     }
 
     /// Stores the recipients of this process with an action, if there is one.
@@ -70,6 +88,8 @@ impl JournalTx<'_> {
                 .prepare_cached("INSERT INTO recipients (seq, at, fingerprints) VALUES (?1, ?2, ?3)")?
                 .execute(params![seq, at.unix_seconds(), fingerprints])?;
             Ok(())
-        })
+        })?;
+        self.recipients = None;
+        Ok(())
     }
 }

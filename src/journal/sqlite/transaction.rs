@@ -18,6 +18,7 @@ use crate::escrow::{EscrowEntry, Fingerprint};
 use crate::journal::audit::{AuditAction, AuditEntry, AuditRow, ChainHead};
 use crate::journal::error::{RecordError, StorageError};
 use crate::journal::model::{AuditEvent, Intent, JobPlan, Operator, OutcomeRecord, RecordedTime, time_until_new_pin};
+use crate::journal::rules::recipients::RecipientsMatch;
 use crate::journal::rules::{change_state, send};
 use crate::journal::run_lock::RunLock;
 
@@ -103,6 +104,8 @@ pub(super) struct JournalTx<'t> {
     pub(super) now: TimePoint,
     /// The entries that are appended to the escrow file and synced before the rows are committed.
     pub(super) escrow_entries: Vec<EscrowEntry>,
+    /// How the recipients of this process compare with the stored ones, once they were checked.
+    pub(super) recipients: Option<RecipientsMatch>,
 }
 
 impl<'t> JournalTx<'t> {
@@ -115,7 +118,7 @@ impl<'t> JournalTx<'t> {
     ) -> rusqlite::Result<Self> {
         // The digest in an audit row is computed from rows that refer to it.
         db.pragma_update(None, "defer_foreign_keys", true)?;
-        Ok(Self { db, context, head, now, escrow_entries: Vec::new() })
+        Ok(Self { db, context, head, now, escrow_entries: Vec::new(), recipients: None })
     }
 }
 
@@ -125,52 +128,58 @@ impl JournalTx<'_> {
         if let Some(refusal) = self.damage_refusal(op) {
             return Ok(Err(refusal));
         }
-        match op {
+        let recorded = match op {
             WriteOp::StartJob(plan) => return self.start_job(plan).map(|job| Ok(Some(job))),
-            WriteOp::ResumeJob { job, numbers } => {
-                if let Err(refused) = self.resume_job(*job, numbers)? {
-                    return Ok(Err(refused));
-                }
-            }
-            WriteOp::EndJob(job) => self.end_job(*job)?,
-            WriteOp::RecordIntent(intent) => {
-                if let Err(damage) = self.check_send(intent.number)? {
-                    return Ok(Err(damage));
-                }
-                let facts = self.facts_of_intent(intent)?;
-                if let Err(refusal) = send::check(&facts) {
-                    return Ok(Err(refusal.into()));
-                }
-                self.record_intent(intent)?;
-            }
-            WriteOp::RecordRetry { change, number, attempt } => {
-                if let Err(damage) = self.check_send(*number)? {
-                    return Ok(Err(damage));
-                }
-                // Not earlier than the previous attempt, whose time is from another clock in tests that set their own.
-                let at = self.last_recorded_at(*change)?.max(self.now.utc);
-                let facts = self.facts_of_retry(*change, *number, at)?;
-                if let Err(refusal) = send::check(&facts) {
-                    return Ok(Err(refusal.into()));
-                }
-                let entry =
-                    AuditEntry { number: Some(*number), attempts: Some(*attempt), ..self.change_entry(*change)? };
-                self.add_record(AuditAction::Retry, at, entry, |tx, seq| {
-                    tx.insert_attempt(seq, *change, *attempt, at)
-                })?;
-            }
-            WriteOp::RecordOutcome(record) | WriteOp::RecordRefusal(record) => self.record_outcome(record)?,
+            WriteOp::ResumeJob { job, numbers } => self.resume_job(*job, numbers)?,
+            WriteOp::EndJob(job) => Ok(self.end_job(*job)?),
+            WriteOp::RecordIntent(intent) => self.record_intent(intent)?,
+            WriteOp::RecordRetry { change, number, attempt } => self.record_retry(*change, *number, *attempt)?,
+            WriteOp::RecordOutcome(record) | WriteOp::RecordRefusal(record) => Ok(self.record_outcome(record)?),
             WriteOp::Resolve { number, changes, resolution, note } => {
-                self.resolve_changes(*number, changes, *resolution, note.as_ref())?;
+                Ok(self.resolve_changes(*number, changes, *resolution, note.as_ref())?)
             }
-            WriteOp::RecordEvents(events) => events.iter().try_for_each(|event| self.record_event(event))?,
-            WriteOp::AcceptRecipients => {
-                let recipients = self.recipients_match()?;
-                self.store_recipients(recipients.stored_when_accepted())?;
-            }
-            WriteOp::AcceptDamage { until } => self.accept_damage(*until)?,
+            WriteOp::RecordEvents(events) => Ok(events.iter().try_for_each(|event| self.record_event(event))?),
+            WriteOp::AcceptRecipients => self.accept_recipients()?,
+            WriteOp::AcceptDamage { until } => Ok(self.accept_damage(*until)?),
+        };
+        Ok(recorded.map(|()| None))
+    }
+
+    /// Records the first attempt of a change, if its PIN may be sent.
+    fn record_intent(&mut self, intent: &Intent) -> Result<Result<(), RecordError>, StorageError> {
+        if let Err(damage) = self.check_number(intent.number)? {
+            return Ok(Err(damage));
         }
-        Ok(Ok(None))
+        let facts = self.facts_of_intent(intent)?;
+        // The recipients may be damaged.
+        if let Some(refusal) = self.damage() {
+            return Ok(Err(refusal));
+        }
+        if let Err(refusal) = send::check(&facts) {
+            return Ok(Err(refusal.into()));
+        }
+        Ok(Ok(self.insert_intent(intent)?))
+    }
+
+    /// Records a later attempt of a change, if its PIN may be sent again.
+    fn record_retry(
+        &mut self,
+        change: ChangeId,
+        number: PhoneNumberId,
+        attempt: u8,
+    ) -> Result<Result<(), RecordError>, StorageError> {
+        if let Err(damage) = self.check_number(number)? {
+            return Ok(Err(damage));
+        }
+        // Not earlier than the previous attempt, whose time is from another clock in tests that set their own.
+        let at = self.last_recorded_at(change)?.max(self.now.utc);
+        let facts = self.facts_of_retry(change, number, at)?;
+        if let Err(refusal) = send::check(&facts) {
+            return Ok(Err(refusal.into()));
+        }
+        let entry = AuditEntry { number: Some(number), attempts: Some(attempt), ..self.change_entry(change)? };
+        self.add_record(AuditAction::Retry, at, entry, |tx, seq| tx.insert_attempt(seq, change, attempt, at))?;
+        Ok(Ok(()))
     }
 
     /// Appends a row to the audit log, for an action that writes no other row.
@@ -206,7 +215,7 @@ impl JournalTx<'_> {
         Ok(())
     }
 
-    fn record_intent(&mut self, intent: &Intent) -> Result<(), StorageError> {
+    fn insert_intent(&mut self, intent: &Intent) -> Result<(), StorageError> {
         let recipients = self.recipients_match()?;
         self.store_recipients(recipients.stored_with_a_pin())?;
         let entry = AuditEntry {

@@ -195,21 +195,21 @@ async fn a_throttled_request_does_not_break_the_audit() {
     assert_eq!(row.outcome, Some(CleanText::new("throttled")));
     let reader = JournalReader::open(&fixture.state_dir()).expect("a journal");
     assert_eq!(reader.verify_audit().expect("readable").map(|verified| verified.rows), Ok(4));
-    tamper(&fixture, "UPDATE outcomes SET kind = 'set'");
+    tamper(&fixture.state_path(), "UPDATE outcomes SET kind = 'set'");
     assert_eq!(broken_rows(&fixture).len(), 1);
 }
 
 #[tokio::test]
 async fn an_edited_row_is_detected() {
     let fixture = journal_with_every_action().await;
-    tamper(&fixture, "UPDATE audit SET row = replace(row, '\"ana\"', '\"bob\"') WHERE seq = 9");
+    tamper(&fixture.state_path(), "UPDATE audit SET row = replace(row, '\"ana\"', '\"bob\"') WHERE seq = 9");
     assert_eq!(broken_rows(&fixture), [(9, "it was altered".to_owned())]);
 }
 
 #[tokio::test]
 async fn a_deleted_row_is_detected() {
     let fixture = journal_with_every_action().await;
-    tamper(&fixture, "DELETE FROM audit WHERE seq IN (6, 7)");
+    tamper(&fixture.state_path(), "DELETE FROM audit WHERE seq IN (6, 7)");
     assert_eq!(broken_rows(&fixture), [(6, "rows 6 to 7 are missing".to_owned())]);
 }
 
@@ -217,7 +217,7 @@ async fn a_deleted_row_is_detected() {
 async fn renumbered_rows_are_detected() {
     let fixture = journal_with_every_action().await;
     tamper(
-        &fixture,
+        &fixture.state_path(),
         "DELETE FROM audit WHERE seq = 10; UPDATE audit SET seq = 10 WHERE seq = 9; \
          UPDATE audit SET seq = 9 WHERE seq = 8",
     );
@@ -234,7 +234,7 @@ async fn renumbered_rows_are_detected() {
 #[tokio::test]
 async fn a_truncated_audit_is_reported_at_the_next_open() {
     let fixture = journal_with_every_action().await;
-    tamper(&fixture, "DELETE FROM audit WHERE seq > 8");
+    tamper(&fixture.state_path(), "DELETE FROM audit WHERE seq > 8");
     let message =
         "the journal ends at audit row 8, but it once reached row 10: it was truncated, or replaced with an older copy";
     let unknown = |row| (row, "it does not exist, but other tables have rows of it".to_owned());
@@ -248,7 +248,7 @@ async fn lost_rows_stay_reported() {
     let fixture = journal_with_every_action().await;
     // What is left is an older copy.
     let delete = ["audit", "settlements", "recipients"].map(|table| format!("DELETE FROM {table} WHERE seq > 8"));
-    tamper(&fixture, &delete.join(";"));
+    tamper(&fixture.state_path(), &delete.join(";"));
     for _ in 0..2 {
         let (journal, _) = fixture.open();
         journal.record_event(AuditEvent::ScreenHidden).await.expect("recorded");
@@ -276,7 +276,7 @@ async fn lost_rows_stay_reported() {
 #[tokio::test]
 async fn a_recomputed_hash_chain_is_detected() {
     let fixture = journal_with_every_action().await;
-    tamper(&fixture, "UPDATE audit SET row = replace(row, '\"ana\"', '\"bob\"') WHERE seq = 9");
+    tamper(&fixture.state_path(), "UPDATE audit SET row = replace(row, '\"ana\"', '\"bob\"') WHERE seq = 9");
     let db = fixture.open_database();
     db.execute_batch("DROP TRIGGER audit_stays").expect("dropped");
     let select = |column: &str, row: i64| format!("SELECT {column} FROM audit WHERE seq = {row}");
@@ -304,7 +304,10 @@ async fn a_missing_or_invalid_audit_head_is_reported() {
 #[tokio::test]
 async fn an_altered_row_of_another_table_is_detected() {
     let fixture = journal_with_every_action().await;
-    tamper(&fixture, "UPDATE outcomes SET kind = 'set'; DELETE FROM tries WHERE attempt = 2; DELETE FROM settlements");
+    tamper(
+        &fixture.state_path(),
+        "UPDATE outcomes SET kind = 'set'; DELETE FROM tries WHERE attempt = 2; DELETE FROM settlements",
+    );
     let message = "the record that it describes was deleted or altered".to_owned();
     assert_eq!(broken_rows(&fixture), [(4, message.clone()), (5, message.clone()), (9, message)]);
 }

@@ -59,7 +59,7 @@ impl Altered {
 
     /// What `verify_audit` reports after these statements. The journal is then as it was.
     fn problems(&self, sql: &str) -> Vec<AuditProblem> {
-        tamper(&self.fixture, sql);
+        tamper(&self.fixture.state_path(), sql);
         let reader = JournalReader::open(&self.fixture.state_dir()).expect("a journal");
         let verified = reader.verify_audit().expect("readable");
         drop(reader);
@@ -189,7 +189,7 @@ async fn every_column_of_every_table_is_bound() {
     let mut covered = assert_all_is_bound(&altered);
     // The same after a migration, where the first rows are older, and the last ones are not.
     let Altered { mut fixture, .. } = altered;
-    rewrite_as_unbound(&fixture, "");
+    rewrite_as_unbound(&fixture.state_path(), "");
     fixture.open().0.close();
     write_records(&mut fixture).await;
     let altered = Altered::new(fixture);
@@ -236,7 +236,7 @@ async fn an_inserted_record_is_reported() {
 async fn rows_of_an_older_version_are_bound_by_one_row() {
     let mut fixture = JournalFixture::new();
     write_records(&mut fixture).await;
-    rewrite_as_unbound(&fixture, "");
+    rewrite_as_unbound(&fixture.state_path(), "");
     fixture.open().0.close();
     let reader = || JournalReader::open(&fixture.state_dir()).expect("a journal");
     let rows = reader().verify_audit().expect("readable").expect("intact");
@@ -250,7 +250,7 @@ async fn rows_of_an_older_version_are_bound_by_one_row() {
 async fn damage_from_before_a_migration_stays_reported() {
     let mut fixture = JournalFixture::new();
     write_records(&mut fixture).await;
-    rewrite_as_unbound(&fixture, "UPDATE outcomes SET kind = 'failed' WHERE kind = 'set'");
+    rewrite_as_unbound(&fixture.state_path(), "UPDATE outcomes SET kind = 'failed' WHERE kind = 'set'");
     fixture.open().0.close();
     let verified = JournalReader::open(&fixture.state_dir()).expect("a journal").verify_audit().expect("readable");
     let problems = verified.expect_err("a record was altered");
@@ -262,7 +262,7 @@ async fn damage_from_before_a_migration_stays_reported() {
 async fn nothing_is_migrated_while_another_process_uses_it() {
     let mut fixture = JournalFixture::new();
     write_records(&mut fixture).await;
-    rewrite_as_unbound(&fixture, "");
+    rewrite_as_unbound(&fixture.state_path(), "");
     let run = strings(&fixture.open_database(), "SELECT run FROM runs LIMIT 1").remove(0);
     let path = fixture.state_file(&format!("running.{run}"));
     let file = fs::File::options().create(true).truncate(false).write(true).open(&path).expect("a file");

@@ -33,13 +33,16 @@ async fn leave_in_doubt(fixture: &JournalFixture, at: UtcTime) -> JobId {
 
 /// Adds to each recorded uptime.
 fn shift_uptimes(fixture: &JournalFixture, by: &str) {
-    rewrite_as_unbound(fixture, &format!("UPDATE tries SET up = up {by}; UPDATE outcomes SET up = up {by}"));
+    rewrite_as_unbound(
+        &fixture.state_path(),
+        &format!("UPDATE tries SET up = up {by}; UPDATE outcomes SET up = up {by}"),
+    );
 }
 
 /// Makes every earlier process one of an earlier start of the machine, with other uptimes.
 fn restart_machine(fixture: &JournalFixture) {
     let uptimes = "UPDATE tries SET up = up + 1e6; UPDATE outcomes SET up = up + 1e6";
-    rewrite_as_unbound(fixture, &format!("UPDATE runs SET boot = 'before'; {uptimes}"));
+    rewrite_as_unbound(&fixture.state_path(), &format!("UPDATE runs SET boot = 'before'; {uptimes}"));
 }
 
 /// How long the number in doubt still has to wait for a new PIN, if the journal is opened now.

@@ -40,7 +40,7 @@ async fn stopped_job() -> JournalFixture {
 /// The same, long ago.
 async fn old_stopped_job() -> JournalFixture {
     let fixture = stopped_job().await;
-    append_audit_rows(&fixture, MANY_ROWS);
+    append_audit_rows(&fixture.state_path(), MANY_ROWS);
     fixture
 }
 
@@ -87,7 +87,7 @@ async fn a_number_whose_rows_were_altered_is_not_sent() {
         ("INSERT INTO settlements SELECT 9000, change, at, 'by_hand', NULL FROM changes WHERE seq = 3", 9_000),
     ] {
         let fixture = old_stopped_job().await;
-        tamper(&fixture, sql);
+        tamper(&fixture.state_path(), sql);
         let (journal, report) = fixture.open();
         if row < 9_000 {
             assert_eq!(damaged_row(&report), None, "{sql}");
@@ -111,7 +111,7 @@ async fn a_job_whose_list_was_altered_is_not_resumed() {
         "UPDATE audit SET row = replace(row, 'acme', 'other') WHERE seq = 1",
     ] {
         let fixture = old_stopped_job().await;
-        tamper(&fixture, sql);
+        tamper(&fixture.state_path(), sql);
         let (journal, report) = fixture.open();
         assert_eq!(damaged_row(&report), None, "{sql}");
         assert_damaged(&journal.resume_job(JOB, vec![number_id(3)]).await, 1);
@@ -127,7 +127,7 @@ async fn altered_recipients_are_found_at_a_start() {
     let fingerprints: Vec<String> = attacker.fingerprints().iter().map(|key| key.as_str().to_owned()).collect();
     let fingerprints = serde_json::to_string(&fingerprints).expect("JSON");
     for sql in [format!("UPDATE recipients SET fingerprints = '{fingerprints}'"), "DELETE FROM recipients".to_owned()] {
-        tamper(&fixture, &sql);
+        tamper(&fixture.state_path(), &sql);
         fixture.recipients = Some(attacker.clone());
         let (journal, report) = fixture.open();
         assert_eq!(damaged_row(&report), Some(2), "{sql}");
@@ -142,7 +142,7 @@ async fn accepted_recipients_must_be_acknowledged_again() {
     let attacker = new_recipients();
     let fingerprints: Vec<String> = attacker.fingerprints().iter().map(|key| key.as_str().to_owned()).collect();
     let fingerprints = serde_json::to_string(&fingerprints).expect("JSON");
-    tamper(&fixture, &format!("UPDATE recipients SET fingerprints = '{fingerprints}'"));
+    tamper(&fixture.state_path(), &format!("UPDATE recipients SET fingerprints = '{fingerprints}'"));
     fixture.recipients = Some(attacker);
     accept(&fixture, 2).await;
     let (journal, report) = fixture.open();
@@ -162,7 +162,7 @@ async fn accept(fixture: &JournalFixture, until: i64) {
 #[tokio::test]
 async fn damage_in_new_rows_stops_every_start() {
     let fixture = stopped_job().await;
-    tamper(&fixture, "UPDATE outcomes SET kind = 'set' WHERE seq = 4");
+    tamper(&fixture.state_path(), "UPDATE outcomes SET kind = 'set' WHERE seq = 4");
     for _ in 0..2 {
         let (journal, report) = fixture.open();
         assert_eq!(damaged_row(&report), Some(4));
@@ -178,11 +178,12 @@ async fn damage_in_new_rows_stops_every_start() {
 async fn damage_that_was_verified_stops_every_start() {
     let fixture = old_stopped_job().await;
     let original = fs::read(fixture.state_file("journal.db")).expect("readable");
-    tamper(&fixture, "UPDATE outcomes SET kind = 'set' WHERE seq = 4");
+    tamper(&fixture.state_path(), "UPDATE outcomes SET kind = 'set' WHERE seq = 4");
     let (journal, report) = fixture.open();
     assert_eq!(damaged_row(&report), None, "the row is old");
     journal.close();
     assert_eq!(verify(&fixture), Err(vec![4]));
+    reader(&fixture).mark_damage().expect("marked");
     let (journal, report) = fixture.open();
     assert_eq!(damaged_row(&report), Some(4));
     assert_damaged(&journal.start_job(job_plan(&[8])).await, 4);
@@ -202,7 +203,7 @@ async fn damage_that_was_verified_stops_every_start() {
 #[tokio::test]
 async fn accepted_damage_no_longer_stops_a_start() {
     let fixture = stopped_job().await;
-    tamper(&fixture, "UPDATE outcomes SET kind = 'set' WHERE seq = 4; DELETE FROM audit WHERE seq = 6");
+    tamper(&fixture.state_path(), "UPDATE outcomes SET kind = 'set' WHERE seq = 4; DELETE FROM audit WHERE seq = 6");
     // Row 6 is missing, and its record is left.
     assert_eq!(verify(&fixture), Err(vec![4, 6, 6]));
     accept(&fixture, 6).await;
@@ -215,7 +216,7 @@ async fn accepted_damage_no_longer_stops_a_start() {
     journal.resume_job(JOB, vec![number_id(3)]).await.expect("its list was not altered");
     journal.close();
     // The rows are bound as they were accepted.
-    tamper(&fixture, "UPDATE outcomes SET kind = 'failed' WHERE seq = 4");
+    tamper(&fixture.state_path(), "UPDATE outcomes SET kind = 'failed' WHERE seq = 4");
     assert_eq!(verify(&fixture), Err(vec![1]));
     let (journal, report) = fixture.open();
     assert_eq!(damaged_row(&report), Some(1));
@@ -225,7 +226,7 @@ async fn accepted_damage_no_longer_stops_a_start() {
 #[tokio::test]
 async fn a_job_whose_altered_list_was_accepted_is_not_resumed() {
     let fixture = stopped_job().await;
-    tamper(&fixture, "UPDATE job_numbers SET number = '200000000000077' WHERE place = 4");
+    tamper(&fixture.state_path(), "UPDATE job_numbers SET number = '200000000000077' WHERE place = 4");
     accept(&fixture, 1).await;
     let (journal, report) = fixture.open();
     assert_eq!(damaged_row(&report), None);
@@ -237,7 +238,7 @@ async fn a_job_whose_altered_list_was_accepted_is_not_resumed() {
 #[tokio::test]
 async fn records_after_the_last_row_can_be_accepted() {
     let fixture = stopped_job().await;
-    tamper(&fixture, "DELETE FROM audit WHERE seq > 7");
+    tamper(&fixture.state_path(), "DELETE FROM audit WHERE seq > 7");
     let last = verify(&fixture).expect_err("rows are missing").into_iter().max().expect("a row");
     accept(&fixture, last).await;
     let (journal, report) = fixture.open();
@@ -250,12 +251,12 @@ async fn records_after_the_last_row_can_be_accepted() {
 /// A stopped job that an older version wrote long ago. The recipients are newer.
 async fn older_stopped_job() -> JournalFixture {
     let mut fixture = stopped_job().await;
-    rewrite_as_unbound(&fixture, "");
+    rewrite_as_unbound(&fixture.state_path(), "");
     fixture.recipients = Some(new_recipients());
     let (journal, _) = fixture.open();
     journal.accept_recipients().await.expect("recorded");
     journal.close();
-    append_audit_rows(&fixture, MANY_ROWS);
+    append_audit_rows(&fixture.state_path(), MANY_ROWS);
     fixture
 }
 
@@ -265,7 +266,7 @@ async fn rows_of_an_older_version_are_checked_when_used() {
         [("UPDATE settlements SET note = 'x'", 1), ("UPDATE outcomes SET at = at - 1 WHERE kind = 'set'", 2)]
     {
         let fixture = older_stopped_job().await;
-        tamper(&fixture, sql);
+        tamper(&fixture.state_path(), sql);
         let (journal, report) = fixture.open();
         assert_eq!(damaged_row(&report), None, "{sql}");
         send(&fixture, &journal, 9).await.expect("another number");
@@ -273,7 +274,7 @@ async fn rows_of_an_older_version_are_checked_when_used() {
         journal.close();
     }
     let fixture = older_stopped_job().await;
-    tamper(&fixture, "UPDATE job_numbers SET number = '200000000000077' WHERE place = 4");
+    tamper(&fixture.state_path(), "UPDATE job_numbers SET number = '200000000000077' WHERE place = 4");
     let (journal, _) = fixture.open();
     assert_damaged(&journal.resume_job(JOB, vec![number_id(3)]).await, 1);
     journal.close();
@@ -283,7 +284,7 @@ async fn rows_of_an_older_version_are_checked_when_used() {
 async fn a_forged_binding_hides_nothing() {
     let fixture = old_stopped_job().await;
     tamper(
-        &fixture,
+        &fixture.state_path(),
         "UPDATE outcomes SET at = at - 600 WHERE seq = 4;
         INSERT INTO row_groups VALUES (1000, -9223372036854775808, 64, zeroblob(32)), (9000, 1, 8999, zeroblob(32))",
     );

@@ -183,7 +183,7 @@ async fn a_journal_without_ends_of_jobs_is_migrated() {
     let (journal, _) = fixture.open();
     let job = journal.start_job(job_plan(&[1])).await.expect("recorded");
     journal.close();
-    rewrite_as_unbound(&fixture, "");
+    rewrite_as_unbound(&fixture.state_path(), "");
     fixture.open_database().execute_batch("DROP TABLE job_ends; PRAGMA user_version = 3").expect("altered");
     let (journal, report) = fixture.open();
     assert_eq!(report.findings, []);

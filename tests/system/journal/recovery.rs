@@ -120,7 +120,7 @@ async fn moving_a_damaged_journal_away_restores_the_doubts() {
 #[tokio::test]
 async fn damage_in_a_large_database_is_found_by_readers() {
     let fixture = closed_journal().await;
-    append_audit_rows(&fixture, 60_000);
+    append_audit_rows(&fixture.state_path(), 60_000);
     let mut bytes = fs::read(fixture.state_file("journal.db")).expect("readable");
     assert!(bytes.len() > 16 << 20, "the database is too small");
     let middle = bytes.len() / 2;

@@ -40,7 +40,7 @@ async fn a_journal_without_notes_is_migrated() {
     let (journal, _) = begin_job(&fixture, &[1]).await;
     journal.close();
     let old = "ALTER TABLE jobs DROP COLUMN note; DROP TABLE job_ends; PRAGMA user_version = 2";
-    rewrite_as_unbound(&fixture, "");
+    rewrite_as_unbound(&fixture.state_path(), "");
     fixture.open_database().execute_batch(old).expect("altered");
     assert!(JournalReader::open(&fixture.state_dir()).is_err(), "a reader does not migrate");
     let (journal, report) = fixture.open();

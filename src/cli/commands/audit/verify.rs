@@ -38,6 +38,9 @@ pub(crate) fn verify(
         Err(found) => {
             let is_damaged = found.iter().any(|problem| !problem.is_reported_loss);
             to_accept = found.iter().map(|problem| problem.until).max().filter(|_| is_damaged);
+            if is_damaged {
+                journal.mark_damage()?;
+            }
             problems.extend(found.iter().map(ToString::to_string));
         }
     }
