@@ -47,7 +47,7 @@ use std::process;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use args::{DemoArgs, GlobalArgs};
-use commands::{audit, config, console, demo, escrow, jobs, numbers, pin, simulator, wabas};
+use commands::{audit, backup, config, console, demo, escrow, jobs, numbers, pin, simulator, wabas};
 use error::CliError;
 use exit_code::ExitCode;
 use output::stdio::eprint_line;
@@ -105,9 +105,11 @@ enum CliCommand {
     /// List, inspect and resume jobs
     #[command(subcommand)]
     Jobs(jobs::JobsCommand),
-    /// Show and verify the audit log
+    /// Show and verify the audit log, and accept damage
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Copy the journal and the escrow to another directory
+    Backup(backup::BackupArgs),
     /// Show which config file is in use, and what it amounts to
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -163,6 +165,7 @@ fn run(cli: &Cli) -> Result<ExitCode, CliError> {
         Some(CliCommand::Escrow(command)) => escrow::run(command, &overrides, &env, &cli.global),
         Some(CliCommand::Jobs(command)) => jobs::run(command, &overrides, &env, &cli.global),
         Some(CliCommand::Audit(command)) => audit::run(command, &overrides, &env, &cli.global),
+        Some(CliCommand::Backup(args)) => backup::run(args, &overrides, &env),
         Some(CliCommand::Config(command)) => config::run(command, &overrides, &env),
         Some(CliCommand::Simulator(args)) => simulator::run(args),
         None if cli.demo.is_on => demo::run(&cli.demo, cli.global.state_dir.as_deref(), &cli.global),

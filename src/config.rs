@@ -24,7 +24,7 @@ use crate::domain::text::CleanText;
 
 pub use error::ConfigError;
 pub use profile::{Profile, TokenSource};
-pub use settings::{ConsoleSettings, EscrowSettings, GlyphChoice, KeyOverride, PolicySettings};
+pub use settings::{AuditSettings, ConsoleSettings, EscrowSettings, GlyphChoice, KeyOverride, PolicySettings};
 
 use error::ConfigDiagnostic;
 use location::{ConfigLocation, ConfigText};
@@ -98,6 +98,8 @@ pub struct Config {
     recipient_locations: Vec<ConfigLocation>,
     /// The rules of the team.
     pub policy: PolicySettings,
+    /// What becomes of the audit log.
+    pub audit: AuditSettings,
     /// How the console behaves.
     pub console: ConsoleSettings,
     /// The `[keys]` table in the order of the file. The keymap checks it.
@@ -123,6 +125,7 @@ impl Config {
         let default = default_profile_name(&root_table, &names)?;
         let (escrow, recipient_locations) = settings::parse_escrow(&root_table)?;
         let policy = settings::parse_policy(&root_table)?;
+        let audit = settings::parse_audit(&root_table)?;
         let console = settings::parse_console(&root_table)?;
         let key_overrides = settings::parse_key_overrides(&root_table)?;
 
@@ -133,7 +136,7 @@ impl Config {
         if let Some(file) = &env.token_file {
             profile.token = Some(TokenSource::File(file.clone()));
         }
-        Ok(Self { path, profile, escrow, recipient_locations, policy, console, key_overrides })
+        Ok(Self { path, profile, escrow, recipient_locations, policy, audit, console, key_overrides })
     }
 
     /// Checks each of the `recipients`, in the order of the file. `check` says why one is not a usable key, and repeats

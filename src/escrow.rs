@@ -10,6 +10,7 @@ mod recipients;
 mod scan;
 mod lock;
 mod file;
+mod copy;
 mod recipe;
 pub mod decrypt;
 

@@ -216,6 +216,11 @@ impl StateDir {
         Ok(names)
     }
 
+    /// True if it has no file at all.
+    pub(crate) fn is_empty(&self) -> io::Result<bool> {
+        Ok(self.file_names_with_prefix("")?.iter().all(|name| name == "." || name == ".."))
+    }
+
     /// The path of a file without symbolic links, for callers that cannot open by descriptor.
     pub(crate) fn canonical_path(&self, name: &str) -> Result<PathBuf, StateDirError> {
         let to_io_error = |error| StateDirError::Io { path: redacted_path(&self.path), error };

@@ -118,6 +118,7 @@ pub(crate) fn recording_config(
         kind,
         escrow,
         profile: CleanText::new(profile),
+        syslog: false,
         operator: Operator::from_process(),
         reads_after_open: false,
         #[cfg(debug_assertions)]

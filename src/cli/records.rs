@@ -21,8 +21,8 @@ use crate::domain::redact::redacted_path;
 use crate::domain::text::CleanText;
 use crate::escrow::{Fingerprint, Recipients};
 use crate::journal::{
-    EncryptedPin, Journal, JournalError, JournalKind, JournalOptions, JournalReader, Operator, RecipientsStatus,
-    RecoveryReport, SentChange,
+    AuditProblem, EncryptedPin, Journal, JournalError, JournalKind, JournalOptions, JournalReader, Operator,
+    RecipientsStatus, RecoveryReport, SentChange,
 };
 use crate::preflight::{self, RecordingConfig, Records};
 use crate::state_dir::StateDir;
@@ -88,6 +88,7 @@ pub(crate) fn open_journal(state_dir: &Path, config: &Config, sync_writes: bool)
     let profile = config.profile.name.as_str();
     let recording = RecordingConfig {
         reads_after_open: true,
+        syslog: config.audit.syslog,
         #[cfg(debug_assertions)]
         sync_writes,
         ..recording_config(state_dir.to_owned(), JournalKind::Real, config.escrow.clone(), profile)
@@ -97,9 +98,17 @@ pub(crate) fn open_journal(state_dir: &Path, config: &Config, sync_writes: bool)
     let new_state_dir = (!has_records(state_dir)).then(|| redacted_path(state_dir));
     let suspend_handler = SuspendHandler::listen()
         .map_err(|error| CliError::machine("cannot watch for signals", &error).nothing_sent())?;
-    let Records { journal, report, recipients } =
+    let Records { journal, report, recipients, syslog_problem } =
         suspend_handler.open_records(|| preflight::open_records(&recording, Clock::System))?;
+    tell_syslog_problem(syslog_problem);
     Ok(JournalSession { journal, report, recipients, suspend_handler, new_state_dir })
+}
+
+/// Says that audit rows do not go to syslog. That stops nothing: the journal has them.
+fn tell_syslog_problem(problem: Option<CleanText>) {
+    if let Some(problem) = problem {
+        eprint_line(&format!("pindesk: {problem}"));
+    }
 }
 
 /// What a command that sends has, or would have.
@@ -153,6 +162,7 @@ const DRY_RUN_RERUN_HINT: &str =
 
 /// Refuses to set anything while an operator must look at a finding, or must accept changed recipients.
 fn check_report(report: &RecoveryReport, how_to_continue: &str, rerun: &RerunOptions) -> Result<(), CliError> {
+    refuse_damage(report, rerun)?;
     if !report.findings.is_empty() {
         return Err(CliError::not_ready("look at the state directory first")
             .nothing_sent()
@@ -173,6 +183,30 @@ fn check_report(report: &RecoveryReport, how_to_continue: &str, rerun: &RerunOpt
             Err(error.remedy(format!("If these keys are right, run: {}", rerun.command("escrow ack"))))
         }
     }
+}
+
+/// How many damaged rows a message names before it counts the rest.
+const MAX_LISTED_ROWS: usize = 5;
+
+/// A line for each damaged row.
+pub(crate) fn listed_problems(problems: &[AuditProblem]) -> Vec<String> {
+    let rest = problems.len().saturating_sub(MAX_LISTED_ROWS);
+    let rows = problems.iter().take(MAX_LISTED_ROWS).map(ToString::to_string);
+    rows.chain((rest > 0).then(|| format!("and {rest} more"))).collect()
+}
+
+/// Refuses to set or decide anything with a damaged journal.
+pub(crate) fn refuse_damage(report: &RecoveryReport, rerun: &RerunOptions) -> Result<(), CliError> {
+    let Some(damage) = &report.damage else { return Ok(()) };
+    let accept = format!("audit accept --until {}", damage.until());
+    Err(CliError::not_ready("the journal is damaged")
+        .nothing_sent()
+        .details(listed_problems(&damage.problems))
+        .details(report.findings.iter().map(ToString::to_string))
+        .remedy(format!("To see each damaged row: {}", rerun.command("audit verify")))
+        .remedy("To start a new journal, in which every PIN of the escrow file comes back in doubt:")
+        .remedy(format!("  {}", damage.move_away))
+        .remedy(format!("To accept the damage as it is: {}", rerun.command(&accept))))
 }
 
 /// A line for each key that was added or removed.
@@ -222,6 +256,7 @@ pub(crate) fn open_for_pins(dir: &StateDir) -> Option<JournalReader> {
 /// prints why.
 pub(crate) fn journal_pins(reader: &JournalReader, numbers: &[PhoneNumberId]) -> JournalPins {
     let read = || {
+        warn_of_older_copy(reader)?;
         Ok(JournalPins {
             is_complete: reader.is_complete()?,
             pins: reader.encrypted_pins(numbers)?,
@@ -238,8 +273,13 @@ fn eprint_unread_journal(error: JournalError) {
     eprint_line(&format!("pindesk: reading only the escrow file. {}", CliError::from(error)));
 }
 
+/// True if the config sends audit rows to syslog. A command that needs no config works without one, or with a wrong one.
+pub(crate) fn goes_to_syslog(overrides: &Overrides, env: &Env) -> bool {
+    preflight::load_config(overrides, env).is_ok_and(|config| config.is_some_and(|config| config.audit.syslog))
+}
+
 /// Opens the journal to record who decrypted what. Does not create one: the escrow file may be a copy.
-pub(crate) fn open_for_audit(dir: &StateDir) -> Result<Journal, JournalError> {
+pub(crate) fn open_for_audit(dir: &StateDir, to_syslog: bool) -> Result<Journal, JournalError> {
     JournalReader::open(dir)?;
     let open = |kind| {
         Journal::open(JournalOptions {
@@ -260,18 +300,36 @@ pub(crate) fn open_for_audit(dir: &StateDir) -> Result<Journal, JournalError> {
     for finding in &report.findings {
         eprint_line(&format!("pindesk: {finding}"));
     }
+    if to_syslog {
+        tell_syslog_problem(preflight::forward_to_syslog(&journal));
+    }
     Ok(journal)
 }
 
 /// Opens the journal for reading; `None` if pindesk has not recorded anything here yet: the state directory is missing
-/// or empty. A directory that the operator named (`is_explicit`) must exist, because its name may be mistyped.
+/// or empty. Where a directory has other files, a missing journal was deleted. A directory that the operator named (`is_explicit`) must exist, because its name may be mistyped.
 pub(crate) fn open_existing(state_dir: &Path, is_explicit: bool) -> Result<Option<JournalReader>, CliError> {
     let Some(dir) = open_existing_dir(state_dir, is_explicit)? else { return Ok(None) };
     match JournalReader::open(&dir) {
         Ok(journal) => Ok(Some(journal)),
-        Err(error) if error.is_missing() && is_empty(&dir) => Ok(None),
+        Err(error) if error.is_missing() && dir.is_empty().is_ok_and(|is_empty| is_empty) => Ok(None),
         Err(error) => Err(error.into()),
     }
+}
+
+/// As [`open_existing`], for a command that shows what the journal has: warns if rows are missing at its end.
+pub(crate) fn open_to_show(state_dir: &Path, is_explicit: bool) -> Result<Option<JournalReader>, CliError> {
+    let journal = open_existing(state_dir, is_explicit)?;
+    journal.as_ref().map_or(Ok(()), warn_of_older_copy)?;
+    Ok(journal)
+}
+
+/// Warns if the journal was truncated, or replaced with an older copy.
+pub(crate) fn warn_of_older_copy(journal: &JournalReader) -> Result<(), JournalError> {
+    if let Some(mismatch) = journal.head_mismatch()? {
+        eprint_line(&format!("pindesk: {mismatch}."));
+    }
+    Ok(())
 }
 
 /// True if the directory has a journal or an escrow file, or cannot be read.
@@ -284,11 +342,6 @@ fn has_records(state_dir: &Path) -> bool {
 
 /// Either of these files means that the state directory was used before.
 const RECORD_FILES: [&str; 2] = ["journal.db", "escrow.jsonl"];
-
-/// True if pindesk has never written to the directory. Otherwise, a missing journal was deleted.
-fn is_empty(dir: &StateDir) -> bool {
-    dir.file_names_with_prefix("").is_ok_and(|names| names.iter().all(|name| name == "." || name == ".."))
-}
 
 /// Opens the state directory; `None` if it is missing, and the operator did not name it.
 pub(crate) fn open_existing_dir(state_dir: &Path, is_explicit: bool) -> Result<Option<StateDir>, CliError> {

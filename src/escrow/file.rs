@@ -4,12 +4,13 @@
 //! lines: it only removes what a failed write of this process left at the end.
 
 use std::fs::File;
-use std::io::{self, BufReader, Seek as _, SeekFrom};
+use std::io::{self, BufReader, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::retry_on_intr;
+use sha2::{Digest as _, Sha256};
 
 use crate::state_dir::{OpenMode, StateDir, StateDirError};
 
@@ -151,6 +152,26 @@ impl EscrowFile {
             .map(|place| read_line(&file, *place))
             .collect::<Result<_, _>>()
             .map_err(|error| dir.io_error(FILE_NAME, error))
+    }
+
+    /// The digest of the position at this many bytes, computed from an earlier position; `None` if the file is shorter.
+    ///
+    /// # Errors
+    /// If the file is not safe, or the system refuses.
+    pub(crate) fn digest(dir: &StateDir, from: EscrowPosition, bytes: u64) -> Result<Option<[u8; 32]>, StateDirError> {
+        let len = bytes.saturating_sub(from.bytes);
+        if len == 0 {
+            return Ok(Some(from.digest));
+        }
+        let mut file = match dir.open_file(FILE_NAME, OpenMode::Read) {
+            Ok(file) => file,
+            Err(error) if error.is_missing() => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let mut digest = Sha256::new().chain_update(from.digest);
+        let copied = file.seek(SeekFrom::Start(from.bytes)).and_then(|_| io::copy(&mut file.take(len), &mut digest));
+        let copied = copied.map_err(|error| dir.io_error(FILE_NAME, error))?;
+        Ok((copied == len).then(|| digest.finalize().into()))
     }
 
     /// The device and the inode of the file; `None` if there is none.

@@ -2,6 +2,7 @@
 //!
 //! This module does not read or write the database. No value holds a readable PIN.
 
+mod damage;
 mod job;
 mod record;
 
@@ -17,6 +18,7 @@ use crate::domain::text::CleanText;
 use crate::escrow::{EscrowEntry, Fingerprint, Recipients};
 use crate::state_dir::StateDir;
 
+pub use damage::{AuditProblem, BoundRows, JournalDamage};
 pub use job::{
     JobDetail, JobNumber, JobOperator, JobSet, JobStatus, JobSummary, JobWorker, LastRequest, RecordedState,
 };
@@ -85,6 +87,8 @@ pub struct RecoveryReport {
     pub findings: Vec<CleanText>,
     /// Whether the escrow recipients have changed.
     pub recipients: RecipientsStatus,
+    /// The rows that are not as they were written. While there are any, nothing is set.
+    pub damage: Option<JournalDamage>,
 }
 
 /// A change whose outcome is in doubt, or that has no outcome yet.
@@ -231,6 +235,11 @@ pub enum AuditEvent {
         number: PhoneNumberId,
         /// The WABA that listed the number.
         waba: Option<WabaId>,
+    },
+    /// The journal and the escrow were copied to another directory.
+    BackedUp {
+        /// What was copied, and where to, in a few words.
+        note: CleanText,
     },
 }
 

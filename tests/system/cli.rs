@@ -2,6 +2,7 @@
 
 mod arguments;
 mod audit;
+mod backup;
 mod config;
 mod daily_work;
 mod dry_run;

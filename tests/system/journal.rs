@@ -1,9 +1,12 @@
 //! The journal, the escrow file and the state directory that holds both, with real files and locks but made-up numbers.
 
 mod audit;
+mod bound_records;
 mod cached_numbers;
 mod changes;
 mod clocks;
+mod damage;
+mod damaged_files;
 mod full_disk;
 mod late_arrival;
 mod number_records;
@@ -12,6 +15,7 @@ mod recovery;
 mod requests;
 mod state_dir;
 mod syncs;
+mod syslog;
 mod watch;
 mod write_failures;
 mod writer_lock;

@@ -1,6 +1,9 @@
-//! `pindesk audit`: shows the audit log and verifies its hash chain.
+//! `pindesk audit`: shows the audit log, verifies its hash chain, exports it, and accepts damage.
 //!
-//! It needs the state directory alone, and changes nothing in it.
+//! It needs the state directory alone.
+
+mod accept;
+mod verify;
 
 use std::collections::{BTreeSet, HashMap};
 use std::io::{self, BufWriter, Write};
@@ -12,8 +15,8 @@ use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::known_numbers::KnownNumbers;
 use crate::cli::output::audit_row::{AuditTable, AuditTableFacts};
-use crate::cli::output::stdio::{eprint_line, exit_code_after_print};
-use crate::cli::output::table::{self, TableStyle};
+use crate::cli::output::stdio::exit_code_after_print;
+use crate::cli::output::table::TableStyle;
 use crate::cli::records;
 use crate::cli::rerun::RerunOptions;
 use crate::cli::when::{self, When};
@@ -25,13 +28,20 @@ use crate::domain::number_arg::NumberArg;
 use crate::domain::redact::{redacted_path, redacted_word};
 use crate::domain::text::{CleanText, width};
 use crate::journal::{AuditAction, AuditRow, JournalError, JournalReader, RecordedState, SentChange};
+use crate::state_dir::StateDir;
+
+use verify::AuditVerifyArgs;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuditCommand {
     /// Show the entries, oldest first
     Show(AuditShowArgs),
-    /// Verify the hash chain
-    Verify,
+    /// Verify the hash chain and every record that it covers
+    Verify(AuditVerifyArgs),
+    /// Accept damage that verify found, as it is
+    Accept(accept::AuditAcceptArgs),
+    /// Write every entry with its hash to standard output, to compare later
+    Export,
 }
 
 #[derive(Debug, Args)]
@@ -64,14 +74,26 @@ pub(crate) fn run(
 ) -> Result<ExitCode, CliError> {
     let state_dir = config::resolve_state_dir(overrides, env)?;
     let is_explicit = config::explicit_state_dir(overrides, env).is_some();
-    let journal = records::open_existing(&state_dir, is_explicit)?;
+    let journal = match command {
+        AuditCommand::Show(_) | AuditCommand::Export => records::open_to_show(&state_dir, is_explicit)?,
+        // They report the same as a problem.
+        AuditCommand::Verify(_) | AuditCommand::Accept(_) => records::open_existing(&state_dir, is_explicit)?,
+    };
     match (command, journal) {
         (AuditCommand::Show(args), Some(journal)) => show(args, &journal, global),
         (AuditCommand::Show(AuditShowArgs { json: true, .. }), None) => {
             exit_code_after_print(writeln!(io::stdout(), "{{\"schema\":{SCHEMA_VERSION},\"rows\":[]}}"), ExitCode::Done)
         }
-        (AuditCommand::Verify, Some(journal)) => verify(&journal),
-        (AuditCommand::Show(_) | AuditCommand::Verify, None) => {
+        (AuditCommand::Verify(args), Some(journal)) => verify::verify(args, &journal, &RerunOptions::new(global)),
+        (AuditCommand::Accept(args), Some(journal)) => {
+            let to_syslog = records::goes_to_syslog(overrides, env);
+            accept::run(args, &StateDir::open(&state_dir)?, journal, to_syslog, global)
+        }
+        (AuditCommand::Export, Some(journal)) => verify::export(&journal),
+        (AuditCommand::Verify(AuditVerifyArgs { against: Some(path) }), None) => {
+            Err(verify::no_journal(&state_dir, path))
+        }
+        (AuditCommand::Show(_) | AuditCommand::Verify(_) | AuditCommand::Accept(_) | AuditCommand::Export, None) => {
             let place = redacted_path(&state_dir);
             exit_code_after_print(writeln!(io::stdout(), "No audit entries yet in {place}."), ExitCode::Done)
         }
@@ -197,9 +219,12 @@ fn table_facts(journal: &JournalReader, filter: &AuditFilter) -> Result<AuditTab
             | AuditAction::PinDecrypted
             | AuditAction::RecipientsStored
             | AuditAction::RecipientsAccepted
+            | AuditAction::BackedUp
             | AuditAction::ScreenHidden
             | AuditAction::ScreenShown
             | AuditAction::Finding
+            | AuditAction::RowsBound
+            | AuditAction::DamageAccepted
             | AuditAction::Checked => {}
         }
         Ok(())
@@ -257,19 +282,4 @@ fn print_json(
         write!(out, "{}{}", std::mem::replace(&mut comma, ","), row.to_json()?)
     })?;
     Ok(printed.and_then(|()| writeln!(out, "]}}")))
-}
-
-fn verify(journal: &JournalReader) -> Result<ExitCode, CliError> {
-    match journal.verify_audit()? {
-        Ok(verified) => {
-            let rows = table::pluralize(usize::try_from(verified.rows).unwrap_or_default(), "row");
-            exit_code_after_print(writeln!(io::stdout(), "Audit log intact ({rows})."), ExitCode::Done)
-        }
-        Err(problems) => {
-            for problem in &problems {
-                eprint_line(&format!("pindesk: audit row {}: {}.", problem.sequence, problem.description));
-            }
-            Ok(ExitCode::NotReady)
-        }
-    }
 }

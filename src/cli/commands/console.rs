@@ -25,7 +25,7 @@ use crate::graph::Graph;
 use crate::journal::{JournalKind, Operator};
 use crate::numbers::NumberSources;
 use crate::policy::rotation::Rotation;
-use crate::preflight;
+use crate::preflight::{self, RecordingConfig};
 use crate::process;
 
 /// Runs the console. Returns its exit code; `None` if the operator asked for the demo.
@@ -107,7 +107,7 @@ fn setup_from_config(
     let keymap = keymap_from_config(&config)?;
     // The screen would open, and could set nothing.
     preflight::load_recipients(&config.escrow)?;
-    let Config { path, mut profile, console, escrow, policy, .. } = config;
+    let Config { path, mut profile, console, escrow, policy, audit, .. } = config;
     // A token command may prompt, so it runs before the screen opens.
     let credentials = read_credentials(&profile);
     let runtime = build_runtime()?;
@@ -142,7 +142,10 @@ fn setup_from_config(
         endpoint: profile.endpoint.clone(),
         sources: NumberSources { wabas: profile.wabas.clone(), numbers: profile.numbers.clone() },
         concurrency: profile.concurrency,
-        recording: recording_config(state_dir, JournalKind::Real, escrow, profile.name.as_str()),
+        recording: RecordingConfig {
+            syslog: audit.syslog,
+            ..recording_config(state_dir, JournalKind::Real, escrow, profile.name.as_str())
+        },
     };
     let may_prompt = matches!(profile.token, Some(TokenSource::Command(_)));
     Ok(ConsoleSetup {

@@ -86,7 +86,9 @@ pub(crate) fn run(
     let is_explicit = config::explicit_state_dir(overrides, env).is_some();
     match command {
         EscrowCommand::List(args) => list(args, &state_dir, is_explicit, global),
-        EscrowCommand::Open(args) => decrypt_pins(args, &state_dir, is_explicit, global),
+        EscrowCommand::Open(args) => {
+            decrypt_pins(args, &state_dir, is_explicit, records::goes_to_syslog(overrides, env), global)
+        }
         EscrowCommand::Ack(args) => ack::accept_recipients(args, &state_dir, overrides, env, global),
         EscrowCommand::Recipe => {
             exit_code_after_print(write!(io::stdout(), "{}", escrow::recipe(&state_dir)), ExitCode::Done)
@@ -110,6 +112,7 @@ fn decrypt_pins(
     args: &EscrowOpenArgs,
     state_dir: &Path,
     is_explicit: bool,
+    to_syslog: bool,
     global: &GlobalArgs,
 ) -> Result<ExitCode, CliError> {
     if !args.list.json && !io::stdout().is_terminal() {
@@ -129,7 +132,7 @@ fn decrypt_pins(
         store.changes.iter().partition(|change| !args.all && change.was_never_set());
     let decryptions: Vec<_> = shown.iter().flat_map(|change| change.decrypt(&identities, &store.known)).collect();
     let decrypted = decryptions.iter().filter(|decryption| decryption.result.is_ok());
-    record_decryptions(store.dir.as_ref(), decrypted.map(|decryption| decryption.entry))?;
+    record_decryptions(store.dir.as_ref(), to_syslog, decrypted.map(|decryption| decryption.entry))?;
     if !hidden.is_empty() && !global.quiet {
         let pins = table::pluralize(hidden.len(), "PIN");
         eprint_line(&format!("pindesk: {pins} refused or not sent, and left out here. To see all: --all"));
@@ -154,11 +157,12 @@ fn prompt_passphrase(prompt: &str, no_input: bool) -> Option<SecretString> {
 /// may be needed, and the owner of the key can decrypt them without this program.
 fn record_decryptions<'a>(
     dir: Option<&StateDir>,
+    to_syslog: bool,
     entries: impl Iterator<Item = &'a EscrowEntry>,
 ) -> Result<(), CliError> {
     let mut entries = entries.peekable();
     let Some(dir) = dir.filter(|_| entries.peek().is_some()) else { return Ok(()) };
-    let journal = match records::open_for_audit(dir) {
+    let journal = match records::open_for_audit(dir, to_syslog) {
         Ok(journal) => journal,
         Err(error) => {
             eprint_line(&format!("pindesk: the journal does not record this decryption: {error}"));

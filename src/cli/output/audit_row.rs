@@ -124,9 +124,12 @@ fn action_cell(row: &AuditRow) -> Cell<'static> {
         AuditAction::PinDecrypted => "PIN decrypted".into(),
         AuditAction::RecipientsStored => "keys stored".into(),
         AuditAction::RecipientsAccepted => "keys accepted".into(),
+        AuditAction::BackedUp => "backup made".into(),
         AuditAction::ScreenHidden => "screen hidden".into(),
         AuditAction::ScreenShown => "screen shown".into(),
         AuditAction::Finding => "problem found".into(),
+        AuditAction::RowsBound => "rows bound".into(),
+        AuditAction::DamageAccepted => "damage accepted".into(),
         AuditAction::Checked => "records checked".into(),
     }
 }

@@ -51,6 +51,7 @@ fn start_worker_at(
         escrow,
         profile: CleanText::new("acme"),
         operator: Operator::from_process(),
+        syslog: false,
         reads_after_open: false,
         #[cfg(debug_assertions)]
         sync_writes: true,

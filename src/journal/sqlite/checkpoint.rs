@@ -13,6 +13,7 @@ use crate::escrow::{EscrowFile, EscrowPosition};
 use crate::journal::audit::{AuditAction, AuditEntry, ChainHead};
 use crate::journal::database_files::DATABASE_FILE;
 use crate::journal::error::StorageError;
+use crate::journal::model::AuditProblem;
 use crate::state_dir::StateDir;
 
 /// A start writes a checkpoint after this many rows: few enough that checking them takes less than the rest of a start.
@@ -139,6 +140,38 @@ fn newest(db: &Connection) -> Result<Option<(Checkpoint, FileNames)>, StorageErr
     Ok(newest)
 }
 
+/// The first part of the escrow file that is no longer as it was checked, as a problem of the checkpoint. Reads the whole
+/// file.
+pub(super) fn changed_escrow(db: &Connection, dir: &StateDir) -> Result<Option<AuditProblem>, StorageError> {
+    const CHAIN: &str = "
+        WITH RECURSIVE chain (seq, after, bytes, lines, digest) AS (
+            SELECT seq, after, escrow_bytes, escrow_lines, escrow_digest FROM checkpoints
+            WHERE seq = (SELECT max(seq) FROM checkpoints)
+            UNION SELECT c.seq, c.after, c.escrow_bytes, c.escrow_lines, c.escrow_digest
+            FROM checkpoints c JOIN chain ON c.seq = chain.after)
+        SELECT seq, bytes, lines, digest FROM chain ORDER BY seq";
+    // In a copied directory, or beside a copied file, no checkpoint counts.
+    if newest(db)?.is_none_or(|(_, files)| FileNames::read(dir).is_ok_and(|current| current.escrow != files.escrow)) {
+        return Ok(None);
+    }
+    let mut statement = db.prepare(CHAIN)?;
+    let mut rows = statement.query([])?;
+    let mut from = EscrowPosition::default();
+    while let Some(row) = rows.next()? {
+        let (sequence, bytes, lines): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let lines = usize::try_from(lines).unwrap_or(usize::MAX);
+        let end = EscrowPosition { bytes: bytes.cast_unsigned(), lines, digest: row.get(3)? };
+        let digest = EscrowFile::digest(dir, from, end.bytes).map_err(|error| StorageError::new(error.to_string()))?;
+        if digest != Some(end.digest) {
+            let first = from.lines + 1;
+            let problem = format!("lines {first} to {lines} of escrow.jsonl are no longer as they were then");
+            return Ok(Some(AuditProblem::new(sequence, &problem)));
+        }
+        from = end;
+    }
+    Ok(None)
+}
+
 impl JournalTx<'_> {
     /// Records that all rows and the escrow file up to here were checked, after this checkpoint, and which changes are
     /// open.
@@ -153,24 +186,25 @@ impl JournalTx<'_> {
         let note = format!("audit rows 1 to {}, escrow.jsonl to line {}", checked.sequence, escrow.lines);
         let entry = AuditEntry { note: Some(CleanText::new(&note)), ..AuditEntry::default() };
         let open = serde_json::to_string(open).map_err(|error| StorageError::new(error.to_string()))?;
-        let seq = self.add_audit_row(AuditAction::Checked, self.now.utc, entry)?;
-        self.db
-            .prepare_cached(
-                "INSERT INTO checkpoints (seq, after, hash, journal_file, escrow_file, escrow_bytes, escrow_lines,
-                    escrow_digest, open)
-                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-            )?
-            .execute(params![
-                seq,
-                after.sequence(),
-                checked.hash,
-                files.journal,
-                files.escrow,
-                escrow.bytes.cast_signed(),
-                escrow.lines.cast_signed(),
-                escrow.digest,
-                open
-            ])?;
-        Ok(())
+        self.add_record(AuditAction::Checked, self.now.utc, entry, |tx, seq| {
+            tx.db
+                .prepare_cached(
+                    "INSERT INTO checkpoints (seq, after, hash, journal_file, escrow_file, escrow_bytes, escrow_lines,
+                        escrow_digest, open)
+                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                )?
+                .execute(params![
+                    seq,
+                    after.sequence(),
+                    checked.hash,
+                    files.journal,
+                    files.escrow,
+                    escrow.bytes.cast_signed(),
+                    escrow.lines.cast_signed(),
+                    escrow.digest,
+                    open
+                ])?;
+            Ok(())
+        })
     }
 }

@@ -69,9 +69,12 @@ fn describe(row: &AuditRow, retried: Option<&Standing>) -> Option<String> {
         | AuditAction::Retry
         | AuditAction::RecipientsStored
         | AuditAction::RecipientsAccepted
+        | AuditAction::BackedUp
         | AuditAction::ScreenHidden
         | AuditAction::ScreenShown
         | AuditAction::Finding
+        | AuditAction::RowsBound
+        | AuditAction::DamageAccepted
         | AuditAction::Checked => None,
     }
 }

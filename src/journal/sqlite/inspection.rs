@@ -7,14 +7,15 @@ use rusqlite::Connection;
 use super::checkpoint::LastCheckpoint;
 use super::encrypted_pins::{self, Selection};
 use super::reader::JournalReader;
-use super::{audit_log, escrow_lines, open_changes};
+use super::row_check::RowCheck;
+use super::{audit_check, audit_log, escrow_lines, open_changes};
 use crate::escrow::{EscrowPosition, Fingerprint};
 use crate::journal::audit::SavedHead;
-use crate::journal::error::JournalError;
+use crate::journal::error::{JournalError, move_away_command};
 use crate::journal::integrity::{
     EscrowComparison, EscrowIndex, MissingEntries, RecoveryInput, unreadable_lines_finding,
 };
-use crate::journal::model::RecoveryReport;
+use crate::journal::model::{JournalDamage, RecipientsStatus, RecoveryReport};
 use crate::journal::run_lock;
 use crate::state_dir::StateDir;
 
@@ -46,7 +47,14 @@ pub(in crate::journal) fn inspect(dir: &StateDir, recipients: &[Fingerprint]) ->
                     unresolved.push(open.unresolved);
                 }
             }
-            Ok(RecoveryReport { unresolved, findings, recipients: super::recipients::status(db, recipients)? })
+            let mut damage = audit_check::damage_at_start(db, dir, checked.head)?;
+            let recipients = super::recipients::status(&mut RowCheck::new(db, None)?, recipients)?;
+            let recipients = recipients.unwrap_or_else(|problem| {
+                damage.extend((!damage.contains(&problem)).then_some(problem));
+                RecipientsStatus::Known
+            });
+            let damage = JournalDamage::new(damage, move_away_command(dir.path()));
+            Ok(RecoveryReport { unresolved, findings, recipients, damage })
         }),
         Err(error) if error.is_missing() => {
             let escrow = EscrowIndex::read(dir, EscrowPosition::default(), |_| Ok(()))

@@ -3,16 +3,18 @@
 //! It counts a job when its process ends the work on it, or at the next start if the process died, and counts a number of
 //! it again when a later record of another job can change what became of it.
 
+use std::collections::HashMap;
+
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::job_queries;
-use super::job_tallies::{self, Tally};
+use super::job_tallies;
 use super::transaction::{JournalTx, WriteOp};
 use crate::domain::change::{ChangeId, JobId};
 use crate::domain::number::PhoneNumberId;
 use crate::domain::standing::{ChangeResult, Standing};
 use crate::journal::error::StorageError;
-use crate::journal::model::{JobNumber, JobStatus, RecordedState};
+use crate::journal::model::{AuditProblem, JobNumber, JobStatus, RecordedState};
 use crate::journal::run_lock::LiveRuns;
 use crate::state_dir::StateDir;
 
@@ -29,7 +31,10 @@ impl JournalTx<'_> {
                 if record.standing == Standing::Set { self.recount_number(record.number) } else { Ok(()) }
             }
             WriteOp::Resolve { number, .. } => self.recount_number(*number),
-            WriteOp::StartJob(_) | WriteOp::RecordEvents(_) | WriteOp::AcceptRecipients => Ok(()),
+            WriteOp::StartJob(_)
+            | WriteOp::RecordEvents(_)
+            | WriteOp::AcceptRecipients
+            | WriteOp::AcceptDamage { .. } => Ok(()),
         }
     }
 
@@ -38,6 +43,13 @@ impl JournalTx<'_> {
         let mut statement = self.db.prepare("SELECT job FROM untallied_jobs ORDER BY job")?;
         let jobs: Vec<u32> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
         jobs.into_iter().try_for_each(|job| self.store_tally(JobId::new(job)))
+    }
+
+    /// Forgets all tallies, because one may be wrong.
+    pub(super) fn drop_all_tallies(&self) -> Result<(), StorageError> {
+        Ok(self.db.execute_batch(
+            "DELETE FROM job_rests; DELETE FROM job_tallies; INSERT OR IGNORE INTO untallied_jobs SELECT job FROM jobs",
+        )?)
     }
 
     /// Forgets the tally of a job that changes or is new.
@@ -143,17 +155,26 @@ fn can_change(number: &JobNumber) -> bool {
     }
 }
 
-/// The jobs whose tallies differ from their records. Counts every job again.
-pub(super) fn wrong_tallies(db: &Connection, dir: &StateDir) -> Result<Vec<JobId>, StorageError> {
-    let mut statement =
-        db.prepare(&format!("SELECT t.job, {} FROM job_tallies t ORDER BY t.job", job_tallies::COLUMNS))?;
-    let read = |row: &rusqlite::Row<'_>| Ok((JobId::new(row.get(0)?), job_tallies::read(row, 1)?));
-    let stored: Vec<(JobId, Option<Tally>)> = statement.query_map([], read)?.collect::<Result<_, _>>()?;
-    let mut wrong = Vec::new();
-    for (job, tally) in stored {
-        let counted = job_queries::detail(db, LiveRuns::new(dir), job)?.map(|detail| detail.summary);
-        let counted = counted.map(|summary| (summary.counts, summary.resumable));
-        wrong.extend((tally != counted).then_some(job));
+/// The tallies that differ from the records, as problems of the rows that started their jobs. Counts every job again.
+pub(super) fn wrong_tallies(db: &Connection, dir: &StateDir) -> Result<Vec<AuditProblem>, StorageError> {
+    let mut statement = db.prepare(&format!(
+        "SELECT t.job, coalesce((SELECT seq FROM jobs WHERE job = t.job), 0), {} FROM job_tallies t ORDER BY t.job",
+        job_tallies::COLUMNS
+    ))?;
+    let mut rows = statement.query([])?;
+    let (mut problems, mut runs) = (Vec::new(), LiveRuns::new(dir));
+    while let Some(row) = rows.next()? {
+        let (job, stored) = (JobId::new(row.get(0)?), job_tallies::read(row, 2)?);
+        let (mut counts, mut resumable) = (HashMap::new(), 0);
+        job_queries::for_each_number(db, &mut runs, job, None, |number, _| {
+            *counts.entry(number.state).or_default() += 1;
+            resumable += usize::from(number.is_resumable());
+        })?;
+        if stored != Some((counts, resumable)) {
+            let problem =
+                format!("the counts that `jobs list` shows of job {job} are wrong; the next start corrects them");
+            problems.push(AuditProblem::new(row.get(1)?, &problem));
+        }
     }
-    Ok(wrong)
+    Ok(problems)
 }

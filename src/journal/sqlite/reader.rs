@@ -1,6 +1,6 @@
 //! Opens the journal for reading, while other processes write, and in a directory that is not writable.
 //!
-//! It never changes a row, takes a lock that a writer waits for, or creates a file.
+//! It never changes a row, takes a lock that a writer waits for, or creates a file, but for the mark of damaged rows.
 
 use std::collections::HashSet;
 use std::convert::Infallible;
@@ -10,19 +10,23 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use url::Url;
 
+use super::row_check::RowCheck;
 use super::schema::{self, LATEST_VERSION};
-use super::{audit_log, cache, encrypted_pins, escrow_lines, history, job_queries, last_requests, number_records};
+use super::{
+    audit_check, audit_log, cache, checkpoint, encrypted_pins, escrow_lines, history, job_counts, job_queries,
+    last_requests, number_records,
+};
 use crate::domain::change::JobId;
 use crate::domain::clock::{Clock, UtcTime};
 use crate::domain::number::{Number, PhoneNumberId, WabaId};
 use crate::domain::text::CleanText;
 use crate::escrow::EscrowContents;
-use crate::journal::audit::{AuditProblem, AuditRow, SavedHead};
+use crate::journal::audit::{AuditRow, SavedHead};
 use crate::journal::database_files::{DATABASE_FILE, WAL_FILE, database_path};
 use crate::journal::error::{JournalError, StorageError};
 use crate::journal::model::{
-    EncryptedPin, HistoryEntry, JobDetail, JobSummary, LastRequest, NumberRecord, NumberUpdate, RecordCursor,
-    SentChange,
+    AuditProblem, BoundRows, EncryptedPin, HistoryEntry, JobDetail, JobSummary, LastRequest, NumberRecord,
+    NumberUpdate, RecordCursor, SentChange,
 };
 use crate::journal::rules::recent_sets::RecentSets;
 use crate::journal::run_lock::LiveRuns;
@@ -42,6 +46,8 @@ pub struct JournalReader {
 pub struct VerifiedAudit {
     /// How many rows the log has.
     pub rows: i64,
+    /// The rows that only a later row binds. `None` if each row binds what was written with it.
+    pub bound: Option<BoundRows>,
 }
 
 impl JournalReader {
@@ -201,6 +207,15 @@ impl JournalReader {
         self.read(|db| job_queries::detail(db, LiveRuns::new(&self.dir), id))
     }
 
+    /// Why the numbers of a job may not be the ones that were confirmed: its rows are not as they were written, even if
+    /// an operator accepted the damage since. `None` if they are, or if no job has this ID.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn job_problem(&self, id: JobId) -> Result<Option<AuditProblem>, JournalError> {
+        self.read(|db| Ok(RowCheck::new(db, None)?.check_job(id)?.err()))
+    }
+
     /// The jobs that set some of these numbers in the 24 hours before `now`.
     ///
     /// # Errors
@@ -237,7 +252,36 @@ impl JournalReader {
         })
     }
 
-    /// Verifies the hash chain, compares its end with the saved head, and compares the other tables with the audit log.
+    /// Calls `visit` for each row of the audit log with its number, its text and its hash, until `visit` fails. Reads row
+    /// by row. An altered text that is no longer UTF-8 is passed on with replacement characters, so that its hash differs.
+    pub(in crate::journal) fn for_each_chain_row<E>(
+        &self,
+        mut visit: impl FnMut(i64, &str, [u8; 32]) -> Result<(), E>,
+    ) -> Result<Result<(), E>, JournalError> {
+        self.read(|db| {
+            let mut statement = db.prepare("SELECT seq, row, hash FROM audit ORDER BY seq")?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                let text = String::from_utf8_lossy(row.get_ref(1)?.as_bytes().unwrap_or_default());
+                if let Err(error) = visit(row.get(0)?, &text, row.get(2)?) {
+                    return Ok(Err(error));
+                }
+            }
+            Ok(Ok(()))
+        })
+    }
+
+    /// The state directory that it reads.
+    pub(in crate::journal) const fn dir(&self) -> &StateDir {
+        &self.dir
+    }
+
+    pub(in crate::journal) const fn connection(&self) -> &Connection {
+        &self.db
+    }
+
+    /// Verifies the hash chain, compares its end with the saved head, and compares the other tables and
+    /// the escrow file with the audit log.
     /// Checks the whole database, whatever its size, and does not block writers.
     ///
     /// # Errors
@@ -246,7 +290,38 @@ impl JournalReader {
         // Read before the rows, because it may be behind them, but never ahead.
         let saved_head = SavedHead::read(&self.dir)?;
         schema::check_integrity(&self.db, &self.dir)?;
-        self.read(|db| Ok(audit_log::verify_chain(db, saved_head)?.map(|rows| VerifiedAudit { rows })))
+        let check = self.read(|db| {
+            let mut check = audit_check::verify_all(db)?;
+            let mismatch = audit_log::find_mismatch(db, saved_head)?;
+            let problem = |text: CleanText| AuditProblem::new(check.head.sequence, text.as_str());
+            check.problems.extend(mismatch.map(problem));
+            check.problems.extend(checkpoint::changed_escrow(db, &self.dir)?);
+            check.problems.extend(job_counts::wrong_tallies(db, &self.dir)?);
+            Ok(check)
+        })?;
+        if check.problems.is_empty() {
+            return Ok(Ok(VerifiedAudit { rows: check.rows, bound: check.bound }));
+        }
+        Ok(Err(check.problems))
+    }
+
+    /// Makes each later start verify all rows, until it finds no damage. Does nothing in a directory that is not
+    /// writable, where nothing can be set either.
+    ///
+    /// # Errors
+    /// If the mark cannot be created.
+    pub fn mark_damage(&self) -> Result<(), JournalError> {
+        if self.dir.is_writable() { Ok(audit_check::mark_damage(&self.dir)?) } else { Ok(()) }
+    }
+
+    /// How the rows contradict the saved head, if they do: the journal was truncated, or replaced with an older copy.
+    ///
+    /// # Errors
+    /// If the database or the saved head cannot be read.
+    pub fn head_mismatch(&self) -> Result<Option<CleanText>, JournalError> {
+        // Read before the rows, because it may be behind them, but never ahead.
+        let saved_head = SavedHead::read(&self.dir)?;
+        self.read(|db| Ok(audit_log::find_mismatch(db, saved_head)?))
     }
 
     /// True if the rows reach the saved head. Then the journal has every change that was sent, because pindesk records
@@ -255,9 +330,7 @@ impl JournalReader {
     /// # Errors
     /// If the database or the saved head cannot be read.
     pub fn is_complete(&self) -> Result<bool, JournalError> {
-        // Read before the rows, because it may be behind them, but never ahead.
-        let saved_head = SavedHead::read(&self.dir)?;
-        self.read(|db| Ok(audit_log::find_mismatch(db, saved_head)?.is_none()))
+        Ok(self.head_mismatch()?.is_none())
     }
 
     /// What the escrow file has of these numbers, by the index of its lines. `None` if the index cannot be trusted, or

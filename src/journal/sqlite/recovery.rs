@@ -6,11 +6,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rusqlite::{Connection, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
 use super::checkpoint::{Checkpoint, LastCheckpoint};
+use super::schema::DatabaseInfo;
 use super::transaction::{JournalTx, WriterContext};
-use super::{audit_log, escrow_lines, inspection, open_changes, recipients, schema};
+use super::{audit_check, audit_log, escrow_lines, inspection, open_changes, recipients, runs, schema};
 use crate::domain::change::JobId;
 use crate::domain::clock::{self, TimePoint};
 use crate::domain::number::WabaId;
@@ -18,11 +19,14 @@ use crate::domain::standing::ChangeResult;
 use crate::domain::text::CleanText;
 use crate::escrow::{EscrowEntry, EscrowLock, EscrowPosition};
 use crate::journal::audit::{AuditAction, AuditEntry, ChainHead, ROWS_LOST_OUTCOME, SavedHead};
-use crate::journal::error::{JournalError, StorageError};
+use crate::journal::database_files::database_path;
+use crate::journal::error::{JournalError, StorageError, move_away_command};
 use crate::journal::integrity::{self, EscrowIndex, LINE_NOTE_PREFIX, RecoveryInput};
-use crate::journal::model::{JournalOptions, OpenChange, RecoveryReport, UnresolvedChange};
+use crate::journal::model::{
+    JournalDamage, JournalKind, JournalOptions, OpenChange, RecipientsStatus, RecoveryReport, UnresolvedChange,
+};
 use crate::journal::rules::recovery;
-use crate::journal::run_lock::RunLock;
+use crate::journal::run_lock::{self, RunLock};
 use crate::state_dir::StateDir;
 
 /// An open journal, before its writer thread starts.
@@ -30,6 +34,8 @@ use crate::state_dir::StateDir;
 pub(in crate::journal) struct OpenedJournal {
     pub(in crate::journal) db: Connection,
     pub(in crate::journal) context: WriterContext,
+    /// The head before recovery, and after it.
+    pub(in crate::journal) old_head: ChainHead,
     pub(in crate::journal) head: ChainHead,
     pub(in crate::journal) report: RecoveryReport,
 }
@@ -44,17 +50,27 @@ pub(in crate::journal) fn open(
     let dir = &dir;
     let exists = schema::check_files(dir)?;
     let saved_head = SavedHead::read(dir)?;
-    let (mut db, info) = schema::open(dir, exists, sync_writes)?;
-    let sqlite_error = |error: rusqlite::Error| StorageError::from(error).into_journal_error(dir);
+    let (db, info) = schema::open(dir, exists, sync_writes)?;
     if !info.is_empty() {
         info.check_compatible(dir, Some(kind))?;
     }
-    schema::migrate(&mut db, info, kind).map_err(sqlite_error)?;
+    if info.is_older() {
+        check_unused(&db, dir)?;
+    }
     let run_lock = RunLock::acquire(dir, clock::new_uuid_v7().to_string())?;
     let recipients = recipients.map(|recipients| recipients.fingerprints()).unwrap_or_default();
-    let context = WriterContext { clock, operator, run_lock, recipients, known_until: None, safe_from: HashMap::new() };
+    let context = WriterContext {
+        clock,
+        operator,
+        run_lock,
+        recipients,
+        known_until: None,
+        safe_from: HashMap::new(),
+        binding: None,
+        damage: None,
+    };
     let now = clock.now();
-    let mut opened = recover(db, context, now, dir, (info.is_empty(), saved_head), lock)
+    let mut opened = recover(db, (info, kind), context, now, dir, saved_head, lock)
         .map_err(|error| error.into_journal_error(dir))?;
     opened.context.known_until = reads_after_open.then_some(opened.head.sequence);
     Ok(opened)
@@ -80,21 +96,40 @@ fn read_escrow(
     Ok(escrow)
 }
 
+/// Refuses to migrate while another process uses the database: it may write rows as an older version does.
+fn check_unused(db: &Connection, dir: &StateDir) -> Result<(), JournalError> {
+    let error = |error: StorageError| error.into_journal_error(dir);
+    let Some(run) = run_lock::any_live_run(dir).map_err(|found| error(found.into()))? else { return Ok(()) };
+    let label = runs::process_label(db, &run).optional().map_err(|found| error(found.into()))?;
+    let holder = label.map_or_else(|| "a process".to_owned(), |label| label.to_string());
+    Err(JournalError::OlderInUse { path: database_path(dir.path()), holder: CleanText::new(&holder) })
+}
+
+/// Migrates and recovers the database in one transaction.
 fn recover(
     mut db: Connection,
+    (info, kind): (DatabaseInfo, JournalKind),
     mut context: WriterContext,
     now: TimePoint,
     dir: &StateDir,
-    (was_empty, saved_head): (bool, SavedHead),
+    saved_head: SavedHead,
     lock: &EscrowLock<'_>,
 ) -> Result<OpenedJournal, StorageError> {
     let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let last = LastCheckpoint::read(&tx, dir)?;
+    schema::migrate(&tx, info, kind)?;
+    // After a verification that found damage, everything is checked and counted again.
+    let is_marked = audit_check::is_marked(dir)?;
+    let last = if is_marked { LastCheckpoint::None } else { LastCheckpoint::read(&tx, dir)? };
     let checked = last.base();
-    let input = RecoveryInput { was_empty, saved_head, escrow: read_escrow(&tx, dir, &checked, lock)? };
-    let head = audit_log::chain_head(&tx)?;
-    let mut journal_tx = JournalTx { db: &tx, context: &mut context, head, now, escrow_entries: Vec::new() };
+    let input =
+        RecoveryInput { was_empty: info.is_empty(), saved_head, escrow: read_escrow(&tx, dir, &checked, lock)? };
+    let old_head = audit_log::chain_head(&tx)?;
+    let mut journal_tx = JournalTx::new(&tx, &mut context, old_head, now)?;
     journal_tx.insert_run()?;
+    if info.is_unbound() {
+        journal_tx.bind_older_rows()?;
+    }
+    let mut damage = audit_check::damage_at_start(&tx, dir, checked.head)?;
     let mut findings = journal_tx.record_lost_rows(&input)?;
     let is_complete = !input.was_empty && findings.is_empty();
     let escrow = &input.escrow;
@@ -107,17 +142,27 @@ fn recover(
         findings.extend(journal_tx.record_finding(Some(note))?);
     }
     let open = open_changes::all_since(journal_tx.db, Some(journal_tx.run_id()), checked.head.sequence, &checked.open)?;
-    if last.is_due(journal_tx.head.sequence) {
+    let recipients = recipients::status(&mut journal_tx.row_check()?, &journal_tx.context.recipients)?;
+    let recipients = recipients.unwrap_or_else(|problem| {
+        damage.extend((!damage.contains(&problem)).then_some(problem));
+        RecipientsStatus::Known
+    });
+    if damage.is_empty() && last.is_due(journal_tx.head.sequence) {
         let sequences: Vec<i64> = open.iter().map(|open| open.sequence).collect();
         journal_tx.insert_checkpoint(dir, &checked, escrow.end, &sequences)?;
     }
+    if is_marked {
+        journal_tx.drop_all_tallies()?;
+    }
     journal_tx.store_missing_tallies()?;
     let unresolved = journal_tx.unresolved_changes(open)?;
-    let recipients = recipients::status(journal_tx.db, &journal_tx.context.recipients)?;
     let head = journal_tx.head;
     escrow_lines::append(&tx, dir, lock, &missing.entries)?;
     tx.commit()?;
-    Ok(OpenedJournal { db, context, head, report: RecoveryReport { unresolved, findings, recipients } })
+    let damage = JournalDamage::new(damage, move_away_command(dir.path()));
+    context.damage = damage.as_ref().map(|damage| CleanText::new(&damage.to_string()));
+    let report = RecoveryReport { unresolved, findings, recipients, damage };
+    Ok(OpenedJournal { db, context, old_head, head, report })
 }
 
 impl JournalTx<'_> {
@@ -230,23 +275,24 @@ impl JournalTx<'_> {
         };
         let note = Some(CleanText::new("found only in the escrow file"));
         let finding = AuditEntry { waba: escrow_entry.waba, note, ..entry() };
-        let seq = self.add_audit_row(AuditAction::Finding, at, finding)?;
-        self.db
-            .prepare_cached(
-                "INSERT INTO changes (seq, change, job, number, waba, before, at, sealed)
-                VALUES (?1, ?2, ?3, ?4, ?5, 'unknown', ?6, ?7)",
-            )?
-            .execute(params![
-                seq,
-                escrow_entry.change.to_string(),
-                outcome.job.map(JobId::get),
-                escrow_entry.number.as_str(),
-                escrow_entry.waba.as_ref().map(WabaId::as_str),
-                escrow_entry.at.unix_seconds(),
-                escrow_entry.ciphertext.0,
-            ])?;
-        let seq = self.add_audit_row(AuditAction::Outcome, at, entry())?;
-        self.insert_outcome(seq, &outcome)?;
+        self.add_record(AuditAction::Finding, at, finding, |tx, seq| {
+            tx.db
+                .prepare_cached(
+                    "INSERT INTO changes (seq, change, job, number, waba, before, at, sealed)
+                    VALUES (?1, ?2, ?3, ?4, ?5, 'unknown', ?6, ?7)",
+                )?
+                .execute(params![
+                    seq,
+                    escrow_entry.change.to_string(),
+                    outcome.job.map(JobId::get),
+                    escrow_entry.number.as_str(),
+                    escrow_entry.waba.as_ref().map(WabaId::as_str),
+                    escrow_entry.at.unix_seconds(),
+                    escrow_entry.ciphertext.0,
+                ])?;
+            Ok(())
+        })?;
+        self.add_record(AuditAction::Outcome, at, entry(), |tx, seq| tx.insert_outcome(seq, &outcome))?;
         outcome.job.map_or(Ok(()), |job| self.drop_tally(job))
     }
 

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags};
 
 use crate::domain::text::CleanText;
 use crate::journal::database_files::{DATABASE_FILE, DatabaseIdentity, SIDECAR_FILES, WAL_FILE, database_path};
@@ -25,18 +25,22 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_CHECKED_BYTES: u64 = 1 << 20;
 
 /// More than the number of distinct statements, so that SQLite prepares each of them once.
-const STATEMENT_CACHE_SIZE: usize = 48;
+const STATEMENT_CACHE_SIZE: usize = 96;
 
 /// Each step migrates the database from the previous version to its own. The first step creates all tables.
-const MIGRATIONS: [(i64, &str); 5] = [
+const MIGRATIONS: [(i64, &str); 6] = [
     (1, include_str!("schema.sql")),
     // The newest outcome of each number.
     (2, "CREATE INDEX outcomes_of_number ON outcomes (number, seq)"),
     // What the operator noted about a job.
     (3, "ALTER TABLE jobs ADD COLUMN note TEXT"),
     (4, include_str!("schema_job_ends.sql")),
+    (FIRST_BOUND_VERSION, include_str!("schema_row_groups.sql")),
     (6, include_str!("schema_history.sql")),
 ];
+
+/// From this version on, each audit row binds the rows that are written with it.
+pub(super) const FIRST_BOUND_VERSION: i64 = 5;
 
 /// The value with which SQLite reports `synchronous = FULL`.
 const SYNCHRONOUS_FULL: i64 = 2;
@@ -61,6 +65,16 @@ pub(super) struct DatabaseInfo {
 }
 
 impl DatabaseInfo {
+    /// True if the database has rows of an older version.
+    pub(super) const fn is_older(self) -> bool {
+        !self.is_empty() && self.version < LATEST_VERSION
+    }
+
+    /// True if its audit rows do not bind the rows that were written with them.
+    pub(super) const fn is_unbound(self) -> bool {
+        !self.is_empty() && self.version < FIRST_BOUND_VERSION
+    }
+
     /// True if the database has never been used.
     pub(super) const fn is_empty(self) -> bool {
         self.table_count == 0 && self.application_id == 0
@@ -180,16 +194,14 @@ pub(super) fn check_integrity(db: &Connection, dir: &StateDir) -> Result<(), Jou
     }
 }
 
-/// Migrates an open database to the latest version, in one transaction.
-pub(super) fn migrate(db: &mut Connection, info: DatabaseInfo, kind: JournalKind) -> rusqlite::Result<()> {
+/// Migrates an open database to the latest version, in the transaction of the caller.
+pub(super) fn migrate(tx: &Connection, info: DatabaseInfo, kind: JournalKind) -> rusqlite::Result<()> {
     if info.version == LATEST_VERSION {
         return Ok(());
     }
-    let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for (_, step) in MIGRATIONS.iter().filter(|(version, _)| *version > info.version) {
         tx.execute_batch(step)?;
     }
     tx.pragma_update(None, "application_id", application_id(kind))?;
-    tx.pragma_update(None, "user_version", LATEST_VERSION)?;
-    tx.commit()
+    tx.pragma_update(None, "user_version", LATEST_VERSION)
 }

@@ -227,7 +227,7 @@ fn a_byte_order_mark_is_not_a_part_of_the_config() {
       |
     1 | [profil.a]
       |  ^^^^^^
-      = expected one of: default_profile, profile, escrow, policy, console, keys
+      = expected one of: default_profile, profile, escrow, policy, audit, console, keys
       = did you mean "profile"?
     "#);
 }

@@ -17,6 +17,7 @@ use crate::support::child::test_path;
 use crate::support::journal_fixture::{
     JournalFixture, START_TIME, child_command, fixture_from_parent, job_plan, number_id, outcome_record,
 };
+use crate::support::tampering::rewrite_as_unbound;
 
 /// Starts a process that records an intent for number 1, and waits until it did.
 fn spawn_other_process(fixture: &JournalFixture) -> Child {
@@ -182,13 +183,8 @@ async fn a_journal_without_ends_of_jobs_is_migrated() {
     let (journal, _) = fixture.open();
     let job = journal.start_job(job_plan(&[1])).await.expect("recorded");
     journal.close();
-    fixture
-        .open_database()
-        .execute_batch(
-            "DROP TABLE checkpoints; DROP TABLE escrow_lines; DROP TABLE job_rests; DROP TABLE job_tallies;
-        DROP TABLE untallied_jobs; DROP TABLE job_ends; PRAGMA user_version = 3",
-        )
-        .expect("altered");
+    rewrite_as_unbound(&fixture.state_path(), "");
+    fixture.open_database().execute_batch("DROP TABLE job_ends; PRAGMA user_version = 3").expect("altered");
     let (journal, report) = fixture.open();
     assert_eq!(report.findings, []);
     assert_eq!(open_reader(&journal).jobs().expect("readable")[0].status, JobStatus::Interrupted);

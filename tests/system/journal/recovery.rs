@@ -18,6 +18,7 @@ use pindesk::journal::{
 };
 
 use crate::support::journal_fixture::{JournalFixture, START_TIME, job_plan, number_id, outcome_record};
+use crate::support::tampering::append_audit_rows;
 
 /// A fixture whose journal is closed, with one confirmed change and one in doubt.
 async fn closed_journal() -> JournalFixture {
@@ -119,14 +120,7 @@ async fn moving_a_damaged_journal_away_restores_the_doubts() {
 #[tokio::test]
 async fn damage_in_a_large_database_is_found_by_readers() {
     let fixture = closed_journal().await;
-    let row = "SELECT row, hash FROM audit WHERE seq = 5";
-    let many = "WITH RECURSIVE n (i) AS (SELECT 6 UNION ALL SELECT i + 1 FROM n WHERE i < 40000)";
-    let db = fixture.open_database();
-    db.execute_batch(&format!(
-        "{many} INSERT INTO audit (seq, row, hash) SELECT i, last.row, last.hash FROM n, ({row}) AS last"
-    ))
-    .expect("filled");
-    db.close().expect("closed");
+    append_audit_rows(&fixture.state_path(), 60_000);
     let mut bytes = fs::read(fixture.state_file("journal.db")).expect("readable");
     assert!(bytes.len() > 16 << 20, "the database is too small");
     let middle = bytes.len() / 2;
