@@ -49,7 +49,7 @@ impl LinePlace {
     /// Where the next line begins.
     #[must_use]
     pub const fn end(self) -> u64 {
-        self.offset + self.bytes
+        self.offset.saturating_add(self.bytes)
     }
 }
 

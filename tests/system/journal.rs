@@ -4,6 +4,7 @@ mod audit;
 mod bound_records;
 mod cached_numbers;
 mod changes;
+mod checkpoints;
 mod clocks;
 mod damage;
 mod damaged_files;

@@ -118,26 +118,27 @@ impl FileNames {
     }
 }
 
+/// The newest checkpoint; `None` also if it was altered so that it is none, which a check of the audit log reports.
 fn newest(db: &Connection) -> Result<Option<(Checkpoint, FileNames)>, StorageError> {
-    let read = |row: &Row<'_>| {
-        let (sequence, lines): (i64, i64) = (row.get(0)?, row.get(5)?);
-        let escrow = EscrowPosition {
-            bytes: row.get::<_, i64>(4)?.cast_unsigned(),
-            lines: usize::try_from(lines).unwrap_or(usize::MAX),
-            digest: row.get(6)?,
-        };
-        let head = ChainHead { sequence: sequence - 1, hash: row.get(1)? };
-        let files = FileNames { journal: row.get(2)?, escrow: row.get(3)? };
-        Ok((Checkpoint { head, escrow, open: row.get(7)? }, files))
-    };
     let newest = db
         .prepare_cached(
             "SELECT seq, hash, journal_file, escrow_file, escrow_bytes, escrow_lines, escrow_digest, open
             FROM checkpoints ORDER BY seq DESC LIMIT 1",
         )?
-        .query_row([], read)
+        .query_row([], |row| Ok(parse(row)))
         .optional()?;
-    Ok(newest)
+    Ok(newest.flatten())
+}
+
+fn parse(row: &Row<'_>) -> Option<(Checkpoint, FileNames)> {
+    let (sequence, bytes, lines): (i64, i64, i64) = (row.get(0).ok()?, row.get(4).ok()?, row.get(5).ok()?);
+    let escrow =
+        EscrowPosition { bytes: bytes.try_into().ok()?, lines: lines.try_into().ok()?, digest: row.get(6).ok()? };
+    let head = ChainHead { sequence: sequence.checked_sub(1)?, hash: row.get(1).ok()? };
+    let files = FileNames { journal: row.get(2).ok()?, escrow: row.get(3).ok()? };
+    let open: String = row.get(7).ok()?;
+    serde_json::from_str::<Vec<i64>>(&open).ok()?;
+    Some((Checkpoint { head, escrow, open }, files))
 }
 
 /// The first part of the escrow file that is no longer as it was checked, as a problem of the checkpoint. Reads the whole
@@ -159,8 +160,8 @@ pub(super) fn changed_escrow(db: &Connection, dir: &StateDir) -> Result<Option<A
     let mut from = EscrowPosition::default();
     while let Some(row) = rows.next()? {
         let (sequence, bytes, lines): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        let lines = usize::try_from(lines).unwrap_or(usize::MAX);
-        let end = EscrowPosition { bytes: bytes.cast_unsigned(), lines, digest: row.get(3)? };
+        let (bytes, lines) = (u64::try_from(bytes).unwrap_or_default(), usize::try_from(lines).unwrap_or_default());
+        let end = EscrowPosition { bytes, lines, digest: row.get(3).unwrap_or_default() };
         let digest = EscrowFile::digest(dir, from, end.bytes).map_err(|error| StorageError::new(error.to_string()))?;
         if digest != Some(end.digest) {
             let first = from.lines + 1;

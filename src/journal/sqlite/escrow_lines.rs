@@ -52,8 +52,9 @@ fn end(db: &Connection) -> rusqlite::Result<EscrowPosition> {
 
 fn read_place(row: &Row<'_>) -> rusqlite::Result<LinePlace> {
     let (offset, bytes, line): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-    let number = usize::try_from(line).unwrap_or(usize::MAX);
-    Ok(LinePlace { offset: offset.cast_unsigned(), bytes: bytes.cast_unsigned(), number })
+    // A negative value is a lie, which fits no line.
+    let (offset, bytes) = (u64::try_from(offset).unwrap_or_default(), u64::try_from(bytes).unwrap_or_default());
+    Ok(LinePlace { offset, bytes, number: usize::try_from(line).unwrap_or_default() })
 }
 
 /// Appends entries to the escrow file, and adds their lines to the index. Before them it adds what a process left there

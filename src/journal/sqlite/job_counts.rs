@@ -31,10 +31,9 @@ impl JournalTx<'_> {
                 if record.standing == Standing::Set { self.recount_number(record.number) } else { Ok(()) }
             }
             WriteOp::Resolve { number, .. } => self.recount_number(*number),
-            WriteOp::StartJob(_)
-            | WriteOp::RecordEvents(_)
-            | WriteOp::AcceptRecipients
-            | WriteOp::AcceptDamage { .. } => Ok(()),
+            WriteOp::StartJob(_) | WriteOp::RecordEvents(_) | WriteOp::AcceptRecipients => Ok(()),
+            // The records of a job may be others now.
+            WriteOp::AcceptDamage { .. } => self.drop_all_tallies(),
         }
     }
 
@@ -74,9 +73,9 @@ impl JournalTx<'_> {
 
     /// Counts a job, unless a process works on it.
     fn store_tally(&self, job: JobId) -> Result<(), StorageError> {
-        let Some(detail) = job_queries::detail(self.db, LiveRuns::of_others(&self.context.run_lock), job)? else {
-            return Ok(());
-        };
+        // A job whose rows are damaged has no tally, and must not keep the journal from opening.
+        let runs = LiveRuns::of_others(&self.context.run_lock);
+        let Ok(Some(detail)) = job_queries::detail(self.db, runs, job) else { return Ok(()) };
         self.drop_tally(job)?;
         if detail.summary.status == JobStatus::Running || detail.summary.counts.contains_key(&RecordedState::Running) {
             return Ok(());

@@ -121,6 +121,9 @@ async fn moving_a_damaged_journal_away_restores_the_doubts() {
 async fn damage_in_a_large_database_is_found_by_readers() {
     let fixture = closed_journal().await;
     append_audit_rows(&fixture.state_path(), 60_000);
+    // A start that has not checked them yet reads all rows.
+    let unchecked = fs::read(fixture.state_file("journal.db")).expect("readable");
+    fixture.open().0.close();
     let mut bytes = fs::read(fixture.state_file("journal.db")).expect("readable");
     assert!(bytes.len() > 16 << 20, "the database is too small");
     let middle = bytes.len() / 2;
@@ -131,6 +134,10 @@ async fn damage_in_a_large_database_is_found_by_readers() {
     journal.close();
     let verified = JournalReader::open(&fixture.state_dir()).expect("a journal").verify_audit();
     assert!(matches!(verified, Err(JournalError::Damaged { .. })), "{verified:?}");
+    let mut bytes = unchecked;
+    bytes[middle..middle + 64 * 1024].fill(0x5a);
+    fs::write(fixture.state_file("journal.db"), bytes).expect("written");
+    assert!(matches!(fixture.try_open(), Err(JournalError::Damaged { .. })));
 }
 
 #[tokio::test]
