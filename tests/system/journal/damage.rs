@@ -218,6 +218,7 @@ async fn accepted_damage_no_longer_stops_a_start() {
     // The rows are bound as they were accepted.
     tamper(&fixture.state_path(), "UPDATE outcomes SET kind = 'failed' WHERE seq = 4");
     assert_eq!(verify(&fixture), Err(vec![1]));
+    reader(&fixture).mark_damage().expect("marked");
     let (journal, report) = fixture.open();
     assert_eq!(damaged_row(&report), Some(1));
     journal.close();
