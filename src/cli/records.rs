@@ -9,7 +9,6 @@ use std::sync::Arc;
 use crate::cli::config_keys::keymap_from_config;
 use crate::cli::console_setup::recording_config;
 use crate::cli::error::CliError;
-use crate::cli::known_numbers::KnownNumbers;
 use crate::cli::late_arrivals::LateArrivals;
 use crate::cli::output::stdio::eprint_line;
 use crate::cli::output::table;
@@ -17,7 +16,7 @@ use crate::cli::rerun::RerunOptions;
 use crate::cli::suspend::SuspendHandler;
 use crate::config::{self, Config, Env, Overrides};
 use crate::domain::clock::Clock;
-use crate::domain::number::Number;
+use crate::domain::number::{Number, PhoneNumberId};
 use crate::domain::redact::redacted_path;
 use crate::domain::text::CleanText;
 use crate::escrow::{Fingerprint, Recipients};
@@ -236,30 +235,42 @@ pub(crate) struct JournalPins {
     pub(crate) pins: Vec<EncryptedPin>,
     /// All changes in that order, with those whose PIN is not encrypted.
     pub(crate) changes: Vec<SentChange>,
-    pub(crate) known: KnownNumbers,
     /// True if the journal has every PIN that was encrypted and sent.
     pub(crate) is_complete: bool,
 }
 
-/// Reads the encrypted PINs of the journal. Returns none if the journal cannot be read, and prints why.
-pub(crate) fn journal_pins(dir: &StateDir) -> JournalPins {
-    let read = |reader: JournalReader| {
-        warn_of_older_copy(&reader)?;
-        Ok(JournalPins {
-            is_complete: reader.is_complete()?,
-            pins: reader.encrypted_pins()?,
-            changes: reader.sent_changes()?,
-            known: KnownNumbers::read(&reader),
-        })
-    };
-    match JournalReader::open(dir).and_then(read) {
-        Ok(pins) => pins,
-        Err(error) if error.is_missing() => JournalPins::default(),
+/// Opens the journal for its encrypted PINs; `None` if there is none, or if it cannot be read, which it prints.
+pub(crate) fn open_for_pins(dir: &StateDir) -> Option<JournalReader> {
+    match JournalReader::open(dir) {
+        Ok(reader) => Some(reader),
         Err(error) => {
-            eprint_line(&format!("pindesk: reading only the escrow file. {}", CliError::from(error)));
-            JournalPins::default()
+            if !error.is_missing() {
+                eprint_unread_journal(error);
+            }
+            None
         }
     }
+}
+
+/// Reads the encrypted PINs of these numbers, or of all if none is named. Returns none if the journal cannot be read, and
+/// prints why.
+pub(crate) fn journal_pins(reader: &JournalReader, numbers: &[PhoneNumberId]) -> JournalPins {
+    let read = || {
+        warn_of_older_copy(reader)?;
+        Ok(JournalPins {
+            is_complete: reader.is_complete()?,
+            pins: reader.encrypted_pins(numbers)?,
+            changes: reader.sent_changes(numbers)?,
+        })
+    };
+    read().unwrap_or_else(|error| {
+        eprint_unread_journal(error);
+        JournalPins::default()
+    })
+}
+
+fn eprint_unread_journal(error: JournalError) {
+    eprint_line(&format!("pindesk: reading only the escrow file. {}", CliError::from(error)));
 }
 
 /// True if the config sends audit rows to syslog. A command that needs no config works without one, or with a wrong one.

@@ -73,6 +73,8 @@ pub enum AuditAction {
     /// An operator accepted damage in earlier rows. This row binds them as they are.
     #[serde(rename = "accepted")]
     DamageAccepted,
+    /// A start had checked everything up to here.
+    Checked,
 }
 
 /// One row of the audit log.

@@ -19,7 +19,6 @@ use crate::escrow::{EscrowEntry, Fingerprint, Recipients};
 use crate::state_dir::StateDir;
 
 pub use damage::{AuditProblem, BoundRows, JournalDamage};
-pub(in crate::journal) use job::refusal;
 pub use job::{
     JobDetail, JobNumber, JobOperator, JobSet, JobStatus, JobSummary, JobWorker, LastRequest, RecordedState,
 };
@@ -121,6 +120,8 @@ pub struct UnresolvedChange {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct OpenChange {
     pub(super) unresolved: UnresolvedChange,
+    /// The row that recorded it.
+    pub(super) sequence: i64,
     /// The run that last sent it; `None` if only the escrow file had the change.
     pub(super) run_id: Option<String>,
     /// True if its last attempt has an outcome.

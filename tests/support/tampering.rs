@@ -26,10 +26,11 @@ pub(crate) fn rewrite_as_unbound(state_dir: &Path, sql: &str) {
     unbind_schema(&db);
 }
 
-/// Removes what the first version with bound rows added.
+/// Removes what the first version with bound rows added, and later ones.
 pub(crate) fn unbind_schema(db: &Connection) {
     db.execute_batch(
-        "DROP TABLE row_groups; DROP INDEX jobs_of_seq; DROP INDEX recipient_rows; PRAGMA user_version = 4",
+        "DROP TABLE checkpoints; DROP TABLE escrow_lines; DROP TABLE job_rests; DROP TABLE job_tallies;
+        DROP TABLE untallied_jobs; DROP TABLE row_groups; DROP INDEX jobs_of_seq; DROP INDEX recipient_rows; PRAGMA user_version = 4",
     )
     .expect("altered");
 }

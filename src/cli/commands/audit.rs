@@ -224,7 +224,8 @@ fn table_facts(journal: &JournalReader, filter: &AuditFilter) -> Result<AuditTab
             | AuditAction::ScreenShown
             | AuditAction::Finding
             | AuditAction::RowsBound
-            | AuditAction::DamageAccepted => {}
+            | AuditAction::DamageAccepted
+            | AuditAction::Checked => {}
         }
         Ok(())
     })?;
@@ -232,7 +233,7 @@ fn table_facts(journal: &JournalReader, filter: &AuditFilter) -> Result<AuditTab
     if without_outcome.is_empty() {
         return Ok(AuditTableFacts { who_width, ..AuditTableFacts::default() });
     }
-    let sent = journal.sent_changes()?;
+    let sent = journal.sent_changes(&[])?;
     let is_over = |change: &&SentChange| change.state != RecordedState::Running;
     let cut_off = sent.iter().filter(is_over).filter_map(|sent| without_outcome.remove(&sent.change.to_string()));
     Ok(AuditTableFacts { cut_off: cut_off.collect(), who_width })

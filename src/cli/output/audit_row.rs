@@ -130,6 +130,7 @@ fn action_cell(row: &AuditRow) -> Cell<'static> {
         AuditAction::Finding => "problem found".into(),
         AuditAction::RowsBound => "rows bound".into(),
         AuditAction::DamageAccepted => "damage accepted".into(),
+        AuditAction::Checked => "records checked".into(),
     }
 }
 

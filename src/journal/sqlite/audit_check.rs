@@ -19,9 +19,6 @@ use crate::state_dir::{OpenMode, StateDir, StateDirError};
 /// The file that `audit verify` leaves when it finds damage. It may lie: it only makes a start verify all rows.
 const DAMAGE_MARK: &str = "audit.damaged";
 
-/// How many rows a start verifies.
-const ROWS_AT_START: i64 = 1_000;
-
 /// How many rows are read at a time.
 const WINDOW_SIZE: i64 = 256;
 
@@ -97,21 +94,25 @@ pub(super) fn verify_all(db: &Connection) -> Result<AuditCheck, StorageError> {
     Ok(check)
 }
 
-/// The damage that a start finds: in the newest rows, or in all rows while the mark is there. Removes the mark if there
-/// is none left.
-pub(super) fn damage_at_start(db: &Connection, dir: &StateDir) -> Result<Vec<AuditProblem>, StorageError> {
-    let is_marked = dir.has_file(DAMAGE_MARK).map_err(|error| StorageError::new(error.to_string()))?;
-    let check = if is_marked {
-        verify_all(db)?
-    } else {
-        let last = audit_log::chain_head(db)?.sequence;
-        verify_after(db, audit_log::head_at(db, last.saturating_sub(ROWS_AT_START))?)?
-    };
+/// The damage that a start finds: in the rows after the last one that was checked, or in all rows while the mark is there.
+/// Removes the mark if there is none left.
+pub(super) fn damage_at_start(
+    db: &Connection,
+    dir: &StateDir,
+    checked: ChainHead,
+) -> Result<Vec<AuditProblem>, StorageError> {
+    let is_marked = is_marked(dir)?;
+    let check = if is_marked { verify_all(db)? } else { verify_after(db, checked)? };
     let damage: Vec<AuditProblem> = check.problems.into_iter().filter(|found| !found.is_reported_loss).collect();
     if is_marked && damage.is_empty() && dir.is_writable() {
         dir.remove_file(DAMAGE_MARK)?;
     }
     Ok(damage)
+}
+
+/// True if an earlier verification found damage.
+pub(super) fn is_marked(dir: &StateDir) -> Result<bool, StorageError> {
+    dir.has_file(DAMAGE_MARK).map_err(|error| StorageError::new(error.to_string()))
 }
 
 /// Makes each later start verify all rows, until it finds no damage.

@@ -74,7 +74,8 @@ fn describe(row: &AuditRow, retried: Option<&Standing>) -> Option<String> {
         | AuditAction::ScreenShown
         | AuditAction::Finding
         | AuditAction::RowsBound
-        | AuditAction::DamageAccepted => None,
+        | AuditAction::DamageAccepted
+        | AuditAction::Checked => None,
     }
 }
 

@@ -30,6 +30,7 @@ impl JournalTx<'_> {
         let note = format!("{}, profile {}, PINs {pins}{noted}", number_count_label(plan.numbers.len()), plan.profile);
         let entry = AuditEntry { job: Some(job), note: Some(CleanText::new(&note)), ..AuditEntry::default() };
         self.add_record(AuditAction::JobStarted, self.now.utc, entry, |tx, seq| tx.insert_job(seq, job, plan))?;
+        self.drop_tally(job)?;
         Ok(job)
     }
 

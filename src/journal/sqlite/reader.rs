@@ -3,6 +3,7 @@
 //! It never changes a row, takes a lock that a writer waits for, or creates a file, but for the mark of damaged rows.
 
 use std::collections::HashSet;
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use rusqlite::config::DbConfig;
@@ -11,11 +12,15 @@ use url::Url;
 
 use super::row_check::RowCheck;
 use super::schema::{self, LATEST_VERSION};
-use super::{audit_check, audit_log, cache, encrypted_pins, history, job_queries, last_requests, number_records};
+use super::{
+    audit_check, audit_log, cache, checkpoint, encrypted_pins, escrow_lines, history, job_counts, job_queries,
+    last_requests, number_records,
+};
 use crate::domain::change::JobId;
 use crate::domain::clock::{Clock, UtcTime};
 use crate::domain::number::{Number, PhoneNumberId, WabaId};
 use crate::domain::text::CleanText;
+use crate::escrow::EscrowContents;
 use crate::journal::audit::{AuditRow, SavedHead};
 use crate::journal::database_files::{DATABASE_FILE, WAL_FILE, database_path};
 use crate::journal::error::{JournalError, StorageError};
@@ -94,7 +99,7 @@ impl JournalReader {
     /// # Errors
     /// If the database cannot be read.
     pub fn record_cursor(&self) -> Result<RecordCursor, JournalError> {
-        self.read(|db| Ok(number_records::cursor(db)?))
+        self.read(|db| number_records::cursor(db, &self.dir))
     }
 
     /// The newest row of every number that ended a change, newest first: eight bytes for each number, for
@@ -175,7 +180,23 @@ impl JournalReader {
     /// # Errors
     /// If the database cannot be read.
     pub fn jobs(&self) -> Result<Vec<JobSummary>, JournalError> {
-        self.read(|db| job_queries::summaries(db, &self.dir))
+        let mut jobs = Vec::new();
+        let Ok(()) = self.for_each_job(|job| {
+            jobs.push(job);
+            Ok::<(), Infallible>(())
+        })?;
+        Ok(jobs)
+    }
+
+    /// Calls `visit` for every job, newest first, until it fails.
+    ///
+    /// # Errors
+    /// If the database cannot be read. The inner error is the one that `visit` returned.
+    pub fn for_each_job<E>(
+        &self,
+        visit: impl FnMut(JobSummary) -> Result<(), E>,
+    ) -> Result<Result<(), E>, JournalError> {
+        self.read(|db| job_queries::for_each_summary(db, &self.dir, visit))
     }
 
     /// One job, number by number; `None` if no job has this ID.
@@ -259,7 +280,8 @@ impl JournalReader {
         &self.db
     }
 
-    /// Verifies the hash chain, compares its end with the saved head, and compares the other tables with the audit log.
+    /// Verifies the hash chain, compares its end with the saved head, and compares the other tables and
+    /// the escrow file with the audit log.
     /// Checks the whole database, whatever its size, and does not block writers.
     ///
     /// # Errors
@@ -273,6 +295,8 @@ impl JournalReader {
             let mismatch = audit_log::find_mismatch(db, saved_head)?;
             let problem = |text: CleanText| AuditProblem::new(check.head.sequence, text.as_str());
             check.problems.extend(mismatch.map(problem));
+            check.problems.extend(checkpoint::changed_escrow(db, &self.dir)?);
+            check.problems.extend(job_counts::wrong_tallies(db, &self.dir)?);
             Ok(check)
         })?;
         if check.problems.is_empty() {
@@ -309,21 +333,32 @@ impl JournalReader {
         Ok(self.head_mismatch()?.is_none())
     }
 
-    /// The encrypted PINs of the journal with the state of each change, in the order in which they were last sent,
-    /// which does not depend on clocks. PINs that only the escrow file had have the position of their import.
+    /// What the escrow file has of these numbers, by the index of its lines. `None` if the index cannot be trusted, or
+    /// nothing was checked yet: then the whole file must be read.
     ///
     /// # Errors
-    /// If the database cannot be read.
-    pub fn encrypted_pins(&self) -> Result<Vec<EncryptedPin>, JournalError> {
-        self.read(|db| encrypted_pins::all(db, &self.dir))
+    /// If the database or the escrow file cannot be read.
+    pub fn escrow_of(&self, numbers: &[PhoneNumberId]) -> Result<Option<EscrowContents>, JournalError> {
+        self.read(|db| escrow_lines::of_numbers(db, &self.dir, numbers))
     }
 
-    /// Every change of the journal, in the order in which they were last sent.
+    /// The encrypted PINs of the journal with the state of each change, in the order in which they were last sent,
+    /// which does not depend on clocks. PINs that only the escrow file had have the position of their import. Only those
+    /// of these numbers, if any is named.
     ///
     /// # Errors
     /// If the database cannot be read.
-    pub fn sent_changes(&self) -> Result<Vec<SentChange>, JournalError> {
-        self.read(|db| encrypted_pins::sent_changes(db, &self.dir))
+    pub fn encrypted_pins(&self, numbers: &[PhoneNumberId]) -> Result<Vec<EncryptedPin>, JournalError> {
+        self.read(|db| encrypted_pins::all(db, &self.dir, numbers))
+    }
+
+    /// The changes of the journal, in the order in which they were last sent. Only those of these
+    /// numbers, if any is named.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn sent_changes(&self, numbers: &[PhoneNumberId]) -> Result<Vec<SentChange>, JournalError> {
+        self.read(|db| encrypted_pins::sent_changes(db, &self.dir, numbers))
     }
 
     /// Runs `query` in one transaction, so that all it reads is consistent.

@@ -41,10 +41,22 @@ const SETTLEMENTS: BoundTable = table("settlements", "settlements n");
 const RECIPIENTS: BoundTable = table("recipients", "recipients n");
 const JOB_ENDS: BoundTable = table("job_ends", "job_ends n");
 const ROW_GROUPS: BoundTable = BoundTable { order: "n.first", ..table("row_groups", "row_groups n") };
+const CHECKPOINTS: BoundTable = table("checkpoints", "checkpoints n");
 
 /// Every bound table. The order is part of the digest.
-pub(super) const BOUND_TABLES: [BoundTable; 10] =
-    [JOBS, JOB_NUMBERS, RESUMPTIONS, CHANGES, TRIES, OUTCOMES, SETTLEMENTS, RECIPIENTS, JOB_ENDS, ROW_GROUPS];
+pub(super) const BOUND_TABLES: [BoundTable; 11] = [
+    JOBS,
+    JOB_NUMBERS,
+    RESUMPTIONS,
+    CHANGES,
+    TRIES,
+    OUTCOMES,
+    SETTLEMENTS,
+    RECIPIENTS,
+    JOB_ENDS,
+    ROW_GROUPS,
+    CHECKPOINTS,
+];
 
 /// The tables that get a row with an action, in the order of [`BOUND_TABLES`]. The writer reads no others.
 pub(super) const fn tables_of(action: AuditAction) -> &'static [BoundTable] {
@@ -60,6 +72,7 @@ pub(super) const fn tables_of(action: AuditAction) -> &'static [BoundTable] {
         // A change that only the escrow file had, or recipients that are unknown.
         AuditAction::Finding => &[CHANGES, RECIPIENTS],
         AuditAction::RowsBound | AuditAction::DamageAccepted => &[ROW_GROUPS],
+        AuditAction::Checked => &[CHECKPOINTS],
         AuditAction::PinDecrypted | AuditAction::BackedUp | AuditAction::ScreenHidden | AuditAction::ScreenShown => &[],
     }
 }

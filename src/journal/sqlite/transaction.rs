@@ -125,6 +125,14 @@ impl<'t> JournalTx<'t> {
 impl JournalTx<'_> {
     /// Writes one record, or refuses it. Only the outer error is a failure of the database.
     pub(super) fn apply(&mut self, op: &WriteOp) -> Result<WriteResult, StorageError> {
+        let result = self.record(op)?;
+        if result.is_ok() {
+            self.update_tallies(op)?;
+        }
+        Ok(result)
+    }
+
+    fn record(&mut self, op: &WriteOp) -> Result<WriteResult, StorageError> {
         if let Some(refusal) = self.damage_refusal(op) {
             return Ok(Err(refusal));
         }

@@ -14,7 +14,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use super::transaction::{JournalTx, WriteOp, WriteResult, WriterContext};
-use super::{audit_log, cache, schema};
+use super::{audit_log, cache, escrow_lines, schema};
 use crate::domain::clock::Clock;
 use crate::domain::text::CleanText;
 use crate::escrow::EscrowFile;
@@ -289,7 +289,7 @@ impl Writer {
             results.push(journal_tx.apply(op)?);
         }
         let JournalTx { head, escrow_entries, .. } = journal_tx;
-        let appended = lock.append(&escrow_entries)?;
+        let appended = escrow_lines::append(&tx, dir, &lock, &escrow_entries)?;
         if let Err(error) = tx.commit() {
             lock.roll_back(&appended);
             return Err(error.into());

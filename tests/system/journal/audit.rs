@@ -100,7 +100,8 @@ async fn each_action_has_a_row_and_no_row_has_a_pin() {
             + &format!(r#""note":"a reply that was not Meta's, HTTP 502","version":"0.1.0","record":"{record}"}}"#)
     );
     assert!(record.as_str().len() == 64 && rows[5].record.is_none(), "{record}");
-    let encrypted = JournalReader::open(&fixture.state_dir()).expect("a journal").encrypted_pins().expect("readable");
+    let encrypted =
+        JournalReader::open(&fixture.state_dir()).expect("a journal").encrypted_pins(&[]).expect("readable");
     let escrow = fs::read_to_string(fixture.state_file("escrow.jsonl")).expect("the file");
     let ciphertext =
         escrow.split("\"sealed\":\"").nth(1).and_then(|rest| rest.split('"').next()).expect("an encrypted PIN");

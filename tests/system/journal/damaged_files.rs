@@ -98,7 +98,7 @@ async fn resume(fixture: &JournalFixture) -> Vec<PhoneNumberId> {
 
 /// The changes whose encrypted PIN is in the journal or in the escrow file, as it was written.
 fn kept(dir: &StateDir, intents: &[Intent]) -> Vec<ChangeId> {
-    let pins = JournalReader::open(dir).and_then(|reader| reader.encrypted_pins()).unwrap_or_default();
+    let pins = JournalReader::open(dir).and_then(|reader| reader.encrypted_pins(&[])).unwrap_or_default();
     let lines = EscrowFile::read(dir).map(|contents| contents.entries).unwrap_or_default();
     let entries: Vec<_> = pins.into_iter().map(|pin| pin.escrow_entry).chain(lines).collect();
     let is_kept = |intent: &&Intent| {

@@ -83,7 +83,7 @@ async fn the_last_request_of_each_number_is_reported() {
         ended_at: Some(intent.at),
     };
     assert_eq!(
-        reader.sent_changes().expect("readable"),
+        reader.sent_changes(&[]).expect("readable"),
         [change(&set, was_set), change(&doubtful, no_answer), change(&refused, failed)]
     );
 }
@@ -96,7 +96,7 @@ async fn a_sent_change_ends_with_its_outcome() {
     let set = record_intent(&fixture, &journal, job, 1, START_TIME).await;
     journal.record_outcome(outcome_record(&set, Standing::Set, answered_at)).await.expect("recorded");
     let in_flight = record_intent(&fixture, &journal, job, 2, START_TIME).await;
-    let changes = open_reader(&journal).sent_changes().expect("readable");
+    let changes = open_reader(&journal).sent_changes(&[]).expect("readable");
     let times: Vec<_> = changes.iter().map(|sent| (sent.change, sent.last_attempt_at, sent.ended_at)).collect();
     let start = Some(START_TIME);
     assert_eq!(times, [(set.change, start, Some(answered_at)), (in_flight.change, start, start)]);
