@@ -15,8 +15,8 @@ use crate::support::journal_fixture::{
 };
 use crate::support::tampering::{append_audit_rows, rewrite_as_unbound, tamper};
 
-/// More rows than a start verifies.
-const MANY_ROWS: usize = 1_100;
+/// Enough for a checkpoint.
+const MANY_ROWS: usize = 300;
 
 /// A closed journal with a stopped job of numbers 1 to 4: number 1 was resolved, 2 was set, the others were not sent.
 async fn stopped_job() -> JournalFixture {
@@ -37,11 +37,17 @@ async fn stopped_job() -> JournalFixture {
     fixture
 }
 
-/// The same, long ago.
+/// The same, long ago: a start has checked all rows.
 async fn old_stopped_job() -> JournalFixture {
     let fixture = stopped_job().await;
-    append_audit_rows(&fixture.state_path(), MANY_ROWS);
+    write_checkpoint(&fixture);
     fixture
+}
+
+/// Appends rows and lets a start check all of them.
+fn write_checkpoint(fixture: &JournalFixture) {
+    append_audit_rows(&fixture.state_path(), MANY_ROWS);
+    fixture.open().0.close();
 }
 
 const JOB: JobId = JobId::new(1);
@@ -257,7 +263,7 @@ async fn older_stopped_job() -> JournalFixture {
     let (journal, _) = fixture.open();
     journal.accept_recipients().await.expect("recorded");
     journal.close();
-    append_audit_rows(&fixture.state_path(), MANY_ROWS);
+    write_checkpoint(&fixture);
     fixture
 }
 
