@@ -238,7 +238,7 @@ impl AuditRow {
             && self.outcome.is_some_and(|outcome| outcome.as_str() == ROWS_LOST_OUTCOME);
         let note = self.note.filter(|_| is_loss)?;
         let description = format!("at {} pindesk found: {note}", self.at);
-        Some(AuditProblem { is_reported_loss: true, ..AuditProblem::new(self.sequence, &description) })
+        Some(AuditProblem::note(self.sequence, &description))
     }
 
     /// The row as one line of JSON, always with the same order of fields.

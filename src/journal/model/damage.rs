@@ -6,7 +6,7 @@ use std::fmt;
 
 use crate::domain::text::CleanText;
 
-/// A problem of the audit log, or a loss that the log itself reports.
+/// A problem of the audit log or of what belongs to it, or a loss that the log itself reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditProblem {
     /// The number of the row, or of the first of several rows.
@@ -15,13 +15,18 @@ pub struct AuditProblem {
     pub until: i64,
     /// What is wrong, as the end of a sentence about the row.
     pub description: CleanText,
-    /// True for a loss that the log itself reports: an operator has seen it when it was found.
-    pub is_reported_loss: bool,
+    /// True if nothing is set because of it. False for a problem that a start tells once, or corrects.
+    pub is_damage: bool,
 }
 
 impl AuditProblem {
     pub(in crate::journal) fn new(sequence: i64, description: &str) -> Self {
-        Self { sequence, until: sequence, description: CleanText::new(description), is_reported_loss: false }
+        Self { sequence, until: sequence, description: CleanText::new(description), is_damage: true }
+    }
+
+    /// A problem that stops nothing.
+    pub(in crate::journal) fn note(sequence: i64, description: &str) -> Self {
+        Self { is_damage: false, ..Self::new(sequence, description) }
     }
 }
 

@@ -87,7 +87,7 @@ pub(super) fn verify_all(db: &Connection) -> Result<AuditCheck, StorageError> {
     }
     if let Some(job) = record_digest::job_without_row(db)? {
         let problem = format!("job {job} has numbers, but no row of the log starts it");
-        problems.push(AuditProblem::new(check.head.sequence, &problem));
+        problems.push(AuditProblem::note(check.head.sequence, &problem));
     }
     problems.sort_by_key(|problem| problem.sequence);
     check.rows = db.query_row("SELECT count(*) FROM audit", [], |row| row.get(0))?;
@@ -103,7 +103,7 @@ pub(super) fn damage_at_start(
 ) -> Result<Vec<AuditProblem>, StorageError> {
     let is_marked = is_marked(dir)?;
     let check = if is_marked { verify_all(db)? } else { verify_after(db, checked)? };
-    let damage: Vec<AuditProblem> = check.problems.into_iter().filter(|found| !found.is_reported_loss).collect();
+    let damage: Vec<AuditProblem> = check.problems.into_iter().filter(|found| found.is_damage).collect();
     if is_marked && damage.is_empty() && dir.is_writable() {
         dir.remove_file(DAMAGE_MARK)?;
     }

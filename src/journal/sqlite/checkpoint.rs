@@ -166,7 +166,7 @@ pub(super) fn changed_escrow(db: &Connection, dir: &StateDir) -> Result<Option<A
         if digest != Some(end.digest) {
             let first = from.lines + 1;
             let problem = format!("lines {first} to {lines} of escrow.jsonl are no longer as they were then");
-            return Ok(Some(AuditProblem::new(sequence, &problem)));
+            return Ok(Some(AuditProblem::note(sequence, &problem)));
         }
         from = end;
     }

@@ -93,6 +93,8 @@ impl<'t> JournalTx<'t> {
         self.head.sequence = last;
         let bound = row_groups::newest(self.db)?.map_or(0, |binding| binding.until);
         let until = self.db.query_row(NEXT, [until.max(bound).min(last)], |row| row.get(0))?;
+        // The rows are accepted as they are, and so are the counts that follow from them.
+        self.drop_all_tallies()?;
         self.bind_rows(AuditAction::DamageAccepted, &format!("damage in rows 1 to {until}"), until)
     }
 

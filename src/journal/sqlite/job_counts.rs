@@ -172,7 +172,7 @@ pub(super) fn wrong_tallies(db: &Connection, dir: &StateDir) -> Result<Vec<Audit
         if stored != Some((counts, resumable)) {
             let problem =
                 format!("the counts that `jobs list` shows of job {job} are wrong; the next start corrects them");
-            problems.push(AuditProblem::new(row.get(1)?, &problem));
+            problems.push(AuditProblem::note(row.get(1)?, &problem));
         }
     }
     Ok(problems)

@@ -293,12 +293,12 @@ impl JournalReader {
         let check = self.read(|db| {
             let mut check = audit_check::verify_all(db)?;
             let mismatch = audit_log::find_mismatch(db, saved_head)?;
-            let problem = |text: CleanText| AuditProblem::new(check.head.sequence, text.as_str());
+            let problem = |text: CleanText| AuditProblem::note(check.head.sequence, text.as_str());
             check.problems.extend(mismatch.map(problem));
-            check.problems.extend(checkpoint::changed_escrow(db, &self.dir)?);
-            // Counts of damaged records prove nothing.
+            // Altered rows make checkpoints and counts wrong as well.
             if check.problems.is_empty() {
-                check.problems = job_counts::wrong_tallies(db, &self.dir)?;
+                check.problems.extend(checkpoint::changed_escrow(db, &self.dir)?);
+                check.problems.extend(job_counts::wrong_tallies(db, &self.dir)?);
             }
             Ok(check)
         })?;

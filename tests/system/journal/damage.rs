@@ -15,7 +15,7 @@ use crate::support::journal_fixture::{
 };
 use crate::support::tampering::{append_audit_rows, rewrite_as_unbound, tamper};
 
-/// More rows than a start leaves without a checkpoint.
+/// Enough for a checkpoint.
 const MANY_ROWS: usize = 300;
 
 /// A closed journal with a stopped job of numbers 1 to 4: number 1 was resolved, 2 was set, the others were not sent.
@@ -37,12 +37,17 @@ async fn stopped_job() -> JournalFixture {
     fixture
 }
 
-/// The same, long ago: a later start has checked all of it.
+/// The same, long ago: a start has checked all rows.
 async fn old_stopped_job() -> JournalFixture {
     let fixture = stopped_job().await;
+    write_checkpoint(&fixture);
+    fixture
+}
+
+/// Appends rows and lets a start check all of them.
+fn write_checkpoint(fixture: &JournalFixture) {
     append_audit_rows(&fixture.state_path(), MANY_ROWS);
     fixture.open().0.close();
-    fixture
 }
 
 const JOB: JobId = JobId::new(1);
@@ -219,6 +224,7 @@ async fn accepted_damage_no_longer_stops_a_start() {
     // The rows are bound as they were accepted.
     tamper(&fixture.state_path(), "UPDATE outcomes SET kind = 'failed' WHERE seq = 4");
     assert_eq!(verify(&fixture), Err(vec![1]));
+    reader(&fixture).mark_damage().expect("marked");
     let (journal, report) = fixture.open();
     assert_eq!(damaged_row(&report), Some(1));
     journal.close();
@@ -257,7 +263,7 @@ async fn older_stopped_job() -> JournalFixture {
     let (journal, _) = fixture.open();
     journal.accept_recipients().await.expect("recorded");
     journal.close();
-    append_audit_rows(&fixture.state_path(), MANY_ROWS);
+    write_checkpoint(&fixture);
     fixture
 }
 

@@ -47,7 +47,8 @@ pub(super) fn run(
     // A writer finds the journal as the only process that has it open.
     drop(reader);
     let rerun = RerunOptions::new(global);
-    let last = problems.iter().map(|problem| problem.until).max().unwrap_or_default();
+    let damage = problems.iter().filter(|problem| problem.is_damage);
+    let last = damage.map(|problem| problem.until).max().unwrap_or_default();
     if args.until < last {
         let accept = rerun.command(&format!("audit accept --until {last}"));
         return Err(CliError::usage(format!("row {last} is damaged as well. {UNCHANGED}"))

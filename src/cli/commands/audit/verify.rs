@@ -36,11 +36,9 @@ pub(crate) fn verify(
             bound = verified.bound;
         }
         Err(found) => {
-            let is_damaged = found.iter().any(|problem| !problem.is_reported_loss);
-            to_accept = found.iter().map(|problem| problem.until).max().filter(|_| is_damaged);
-            if is_damaged {
-                journal.mark_damage()?;
-            }
+            to_accept = found.iter().filter(|problem| problem.is_damage).map(|problem| problem.until).max();
+            // The next start also corrects what is only wrong and no damage.
+            journal.mark_damage()?;
             problems.extend(found.iter().map(ToString::to_string));
         }
     }
