@@ -7,6 +7,7 @@ pub mod exit_code;
 mod error;
 mod terminal;
 mod output;
+mod typed_pin;
 mod arg_parsers;
 mod when;
 mod arg_errors;

@@ -34,7 +34,7 @@ use crate::domain::change::{ChangeId, JobId, Resolution};
 use crate::domain::clock::UtcTime;
 use crate::domain::number::{Number, PhoneNumberId};
 use crate::domain::text::CleanText;
-use crate::escrow::{EscrowFile, Recipients};
+use crate::escrow::{EscrowEntry, EscrowFile, Recipients};
 use crate::state_dir::{self, StateDir};
 
 pub use audit::{AuditAction, AuditRow, ClaimedIdentity, THROTTLED_OUTCOME};
@@ -42,10 +42,10 @@ pub use audit_export::{ExportComparison, ExportError};
 pub use backup::{Backup, BackupError};
 pub use error::{JournalError, RecordError};
 pub use model::{
-    AuditEvent, AuditProblem, BoundRows, EncryptedPin, HistoryEntry, Intent, JobDetail, JobNumber, JobOperator,
-    JobPlan, JobSet, JobStatus, JobSummary, JobWorker, JournalDamage, JournalKind, JournalOptions, LastRequest,
-    NumberRecord, NumberUpdate, Operator, OutcomeRecord, PinSource, RecipientsStatus, RecordCursor, RecordedChange,
-    RecordedState, RecoveryReport, ReplySummary, SentChange, UnresolvedChange,
+    AuditEvent, AuditProblem, BoundRows, EncryptedPin, EscrowDrill, HistoryEntry, Intent, JobDetail, JobNumber,
+    JobOperator, JobPlan, JobSet, JobStatus, JobSummary, JobWorker, JournalDamage, JournalKind, JournalOptions,
+    LastRequest, NumberRecord, NumberUpdate, Operator, OutcomeRecord, PinRecipients, PinSource, RecipientsStatus,
+    RecordCursor, RecordedChange, RecordedState, RecoveryReport, ReplySummary, SentChange, UnresolvedChange,
 };
 pub use rules::recent_sets::{RecentJob, RecentSets};
 pub use sqlite::reader::{JournalReader, VerifiedAudit};
@@ -226,6 +226,21 @@ impl Journal {
     /// The same as [`Self::record_event`].
     pub fn record_events(&self, events: Vec<AuditEvent>) -> impl Future<Output = Result<(), RecordError>> + use<> {
         let written = self.write(WriteOp::RecordEvents(events));
+        async { written.await.map(drop) }
+    }
+
+    /// Records PINs of the escrow that were encrypted again to the recipients of this process, all of them or none, with
+    /// one sync. The lines are appended to the escrow file, and are durable when this returns. The record is queued at
+    /// once.
+    ///
+    /// # Errors
+    /// [`RecordError::RecipientsChanged`] if an operator must accept the recipients first. [`RecordError::Busy`] if
+    /// another process holds the lock for too long, or if the journal lacks a change. [`RecordError::JournalFailed`].
+    pub fn record_re_encryptions(
+        &self,
+        entries: Vec<EscrowEntry>,
+    ) -> impl Future<Output = Result<(), RecordError>> + use<> {
+        let written = self.write(WriteOp::RecordReEncryptions(entries));
         async { written.await.map(drop) }
     }
 

@@ -23,6 +23,9 @@ pub enum PreflightError {
     /// The config file is missing, unreadable or unsafe.
     #[error(transparent)]
     ConfigFile(#[from] FileError),
+    /// The same of a file that a variable names, which an operator may not see.
+    #[error("{0}. The variable PINDESK_CONFIG names this file")]
+    ConfigOfVariable(FileError),
     /// The config file has an error, or no profile can be selected.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -100,6 +103,9 @@ pub fn load_config(overrides: &Overrides, env: &Env) -> Result<Option<Config>, P
                 return Ok(Some(config));
             }
             Err(error) if error.is_missing() && !is_explicit => {}
+            Err(error) if is_explicit && overrides.config.is_none() => {
+                return Err(PreflightError::ConfigOfVariable(error));
+            }
             Err(error) => return Err(error.into()),
         }
     }
@@ -161,7 +167,10 @@ pub fn inspect_records(
     let dir = match StateDir::open(state_dir) {
         Ok(dir) if dir.is_writable() => Some(dir),
         Ok(_) => return Err(PreflightError::StateDirNotWritable { path: redacted_path(state_dir) }),
-        Err(error) if error.is_missing() => None,
+        Err(error) if error.is_missing() => {
+            StateDir::check_creatable(state_dir)?;
+            None
+        }
         Err(error) => return Err(error.into()),
     };
     let recipients = load_recipients(settings)?;

@@ -51,6 +51,12 @@ pub enum AuditAction {
     /// A PIN was decrypted from the escrow.
     #[serde(rename = "opened")]
     PinDecrypted,
+    /// A PIN of the escrow was encrypted again, to the recipients of that time.
+    #[serde(rename = "re-encrypted")]
+    PinReEncrypted,
+    /// An operator tried whether a private key opens the escrow. No PIN was shown.
+    #[serde(rename = "drill")]
+    EscrowDrill,
     /// The recipients of the escrow were stored for the first time.
     #[serde(rename = "recipients-first")]
     RecipientsStored,
@@ -104,7 +110,8 @@ pub struct AuditRow {
     pub change: Option<CleanText>,
     /// The job of the change, or the job that was started or resumed.
     pub job: Option<u32>,
-    /// `set`, `failed`, `not_sent`, `no_answer`, [`THROTTLED_OUTCOME`], how a doubt was resolved, or `rows_lost`.
+    /// `set`, `failed`, `not_sent`, `no_answer`, [`THROTTLED_OUTCOME`], how a doubt was resolved, how much of a drill was
+    /// opened (`20 of 20`), or `rows_lost`.
     pub outcome: Option<CleanText>,
     /// How many attempts were made.
     #[serde(rename = "tries")]

@@ -19,6 +19,7 @@ mod job_tallies;
 mod job_queries;
 mod job_counts;
 mod encrypted_pins;
+mod re_encryptions;
 mod history;
 mod last_requests;
 mod number_records;

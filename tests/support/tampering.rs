@@ -30,7 +30,7 @@ pub(crate) fn rewrite_as_unbound(state_dir: &Path, sql: &str) {
 pub(crate) fn unbind_schema(db: &Connection) {
     db.execute_batch(
         "DROP TABLE checkpoints; DROP TABLE escrow_lines; DROP TABLE job_rests; DROP TABLE job_tallies;
-        DROP TABLE untallied_jobs; DROP TABLE row_groups; DROP INDEX jobs_of_seq; DROP INDEX recipient_rows; PRAGMA user_version = 4",
+        DROP TABLE untallied_jobs; DROP TABLE re_encryptions; DROP INDEX drills; DROP TABLE row_groups; DROP INDEX jobs_of_seq; DROP INDEX recipient_rows; PRAGMA user_version = 4",
     )
     .expect("altered");
 }

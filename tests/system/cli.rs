@@ -7,6 +7,7 @@ mod config;
 mod daily_work;
 mod dry_run;
 mod escrow;
+mod escrow_keys;
 mod escrow_open;
 mod job_reports;
 mod jobs;
@@ -23,6 +24,7 @@ mod startup;
 mod state_dir;
 mod suspend;
 mod terminal;
+mod typed_secrets;
 mod wabas;
 
 use std::fs::{self, Permissions};

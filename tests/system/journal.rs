@@ -12,6 +12,7 @@ mod full_disk;
 mod late_arrival;
 mod number_records;
 mod processes;
+mod re_encryptions;
 mod recovery;
 mod requests;
 mod state_dir;

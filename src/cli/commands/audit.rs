@@ -10,6 +10,7 @@ use std::io::{self, BufWriter, Write};
 
 use clap::{Args, Subcommand};
 
+use crate::cli::arg_parsers;
 use crate::cli::args::GlobalArgs;
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
@@ -53,7 +54,7 @@ pub(crate) struct AuditShowArgs {
     #[arg(long, value_name = "WHEN", value_parser = when::parse)]
     until: Option<When>,
     /// Only entries about this number
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = arg_parsers::parse_number)]
     number: Option<NumberArg>,
     /// Only entries of this operator
     #[arg(long, value_name = "NAME")]
@@ -217,6 +218,8 @@ fn table_facts(journal: &JournalReader, filter: &AuditFilter) -> Result<AuditTab
             | AuditAction::JobEnded
             | AuditAction::Resolved
             | AuditAction::PinDecrypted
+            | AuditAction::PinReEncrypted
+            | AuditAction::EscrowDrill
             | AuditAction::RecipientsStored
             | AuditAction::RecipientsAccepted
             | AuditAction::BackedUp

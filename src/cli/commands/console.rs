@@ -34,7 +34,7 @@ pub(crate) fn run(overrides: &Overrides, env: &Env, global: &GlobalArgs) -> Resu
         Some(config) => Some(config),
         None if has_terminal() => None,
         None => {
-            return Err(config_not_found(overrides, env).remedy("Without the screen:   pindesk numbers list --json"));
+            return Err(config_not_found(overrides, env));
         }
     };
     require_terminal("pindesk")?;

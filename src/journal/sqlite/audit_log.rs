@@ -3,7 +3,8 @@
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use crate::domain::text::CleanText;
-use crate::journal::audit::{ChainHead, SavedHead};
+use crate::journal::audit::{AuditRow, ChainHead, SavedHead};
+use crate::journal::model::EscrowDrill;
 
 /// The head of the hash chain.
 pub(super) fn chain_head(db: &Connection) -> rusqlite::Result<ChainHead> {
@@ -17,6 +18,19 @@ pub(super) fn head_at(db: &Connection, sequence: i64) -> rusqlite::Result<ChainH
     let read =
         |row: &Row<'_>| Ok(ChainHead { sequence: row.get(0)?, hash: row.get(1).unwrap_or(ChainHead::EMPTY.hash) });
     Ok(db.prepare_cached(LAST)?.query_row([sequence], read).optional()?.unwrap_or(ChainHead::EMPTY))
+}
+
+/// The last drill of the escrow. The condition is that of the index `drills`, so that SQLite uses it.
+pub(super) fn last_drill(db: &Connection) -> rusqlite::Result<Option<EscrowDrill>> {
+    let row: Option<String> = db
+        .prepare_cached(
+            "SELECT row FROM audit WHERE iif(json_valid(row), json_extract(row, '$.action'), NULL) = 'drill'
+            ORDER BY seq DESC LIMIT 1",
+        )?
+        .query_row([], |row| row.get(0))
+        .optional()?;
+    let row = row.and_then(|row| serde_json::from_str::<AuditRow>(&row).ok());
+    Ok(row.and_then(|row| EscrowDrill::from_outcome(row.time()?, row.outcome.as_ref()?.as_str())))
 }
 
 /// The texts of the rows after one and up to another.

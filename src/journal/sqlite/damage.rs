@@ -22,6 +22,7 @@ impl<'t> JournalTx<'t> {
             | WriteOp::RecordIntent(_)
             | WriteOp::RecordRetry { .. }
             | WriteOp::Resolve { .. }
+            | WriteOp::RecordReEncryptions(_)
             | WriteOp::AcceptRecipients => self.damage(),
             WriteOp::EndJob(_)
             | WriteOp::RecordOutcome(_)

@@ -8,7 +8,7 @@ use super::checkpoint::LastCheckpoint;
 use super::encrypted_pins::{self, Selection};
 use super::reader::JournalReader;
 use super::row_check::RowCheck;
-use super::{audit_check, audit_log, escrow_lines, open_changes};
+use super::{audit_check, audit_log, escrow_lines, open_changes, re_encryptions};
 use crate::escrow::{EscrowPosition, Fingerprint};
 use crate::journal::audit::SavedHead;
 use crate::journal::error::{JournalError, move_away_command};
@@ -23,6 +23,7 @@ use crate::state_dir::StateDir;
 pub(super) fn missing_entries(db: &Connection, escrow: &EscrowIndex, after: i64) -> rusqlite::Result<MissingEntries> {
     let mut comparison = EscrowComparison::new(escrow);
     encrypted_pins::for_each(db, Selection::After(after), |entry, _| comparison.compare(entry))?;
+    re_encryptions::for_each(db, after, &[], |entry| comparison.compare_re_encryption(entry))?;
     Ok(comparison.finish())
 }
 

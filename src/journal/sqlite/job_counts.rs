@@ -31,7 +31,10 @@ impl JournalTx<'_> {
                 if record.standing == Standing::Set { self.recount_number(record.number) } else { Ok(()) }
             }
             WriteOp::Resolve { number, .. } => self.recount_number(*number),
-            WriteOp::StartJob(_) | WriteOp::RecordEvents(_) | WriteOp::AcceptRecipients => Ok(()),
+            WriteOp::StartJob(_)
+            | WriteOp::RecordEvents(_)
+            | WriteOp::RecordReEncryptions(_)
+            | WriteOp::AcceptRecipients => Ok(()),
             // The records of a job may be others now.
             WriteOp::AcceptDamage { .. } => self.drop_all_tallies(),
         }

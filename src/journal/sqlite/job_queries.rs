@@ -7,13 +7,13 @@ use std::collections::HashMap;
 use rusqlite::{Connection, Row, params};
 
 use super::change_facts::{FACTS_COLUMN_COUNT, FACTS_COLUMNS, FACTS_JOIN, is_run_alive, read_facts};
-use super::columns::{parse_column, waba_column};
-use super::encoding::{outcome_reason, reply_summary};
+use super::columns::{parse_column, parse_two_step, waba_column};
 use super::job_tallies;
 use crate::domain::change::JobId;
 use crate::domain::clock::UtcTime;
-use crate::domain::number::PhoneNumberId;
+use crate::domain::number::{PhoneNumberId, TwoStep};
 use crate::domain::operator::OperatorName;
+use crate::domain::standing::Standing;
 use crate::domain::text::CleanText;
 use crate::journal::audit::AuditRow;
 use crate::journal::error::StorageError;
@@ -56,7 +56,9 @@ pub(super) fn detail(db: &Connection, mut runs: LiveRuns<'_>, id: JobId) -> Resu
     let mut statement = db.prepare_cached(&format!("SELECT {JOB_COLUMNS} FROM jobs j WHERE j.job = ?1"))?;
     let mut jobs = statement.query([id.get()])?;
     let Some(mut tally) = jobs.next()?.map(|row| read_job(row, 0, &mut runs)).transpose()? else { return Ok(None) };
-    let mut numbers = Vec::new();
+    // A list that grows would take twice its memory.
+    let count: u32 = db.query_row("SELECT count(*) FROM job_numbers WHERE job = ?1", [id.get()], |row| row.get(0))?;
+    let mut numbers = Vec::with_capacity(usize::try_from(count).unwrap_or_default());
     for_each_number(db, &mut runs, id, None, |number, is_alive| {
         tally.add(&number, is_alive);
         numbers.push(number);
@@ -75,7 +77,7 @@ pub(super) fn for_each_number(
 ) -> Result<(), StorageError> {
     let mut statement = db.prepare_cached(&format!(
         "SELECT {FACTS_COLUMNS}, n.number, n.waba, r.change, coalesce(o.at, t.at), coalesce(o.tries, t.attempt),
-            o.detail, {SET_SINCE_COLUMN} {} ORDER BY n.place",
+            o.detail, {SET_SINCE_COLUMN}, c.before {} ORDER BY n.place",
         numbers_sql(only.is_some())
     ))?;
     let mut rows = match &only {
@@ -225,6 +227,7 @@ fn read_number(row: &Row<'_>, is_alive: bool) -> rusqlite::Result<JobNumber> {
     }
     let state = read_facts(row, 0)?.state(is_alive);
     let detail: Option<String> = row.get(START + 5)?;
+    let before: Option<String> = row.get(START + 7)?;
     let standing = change_state::deduced_standing(state, detail.and_then(|detail| serde_json::from_str(&detail).ok()));
     Ok(JobNumber {
         number,
@@ -233,9 +236,8 @@ fn read_number(row: &Row<'_>, is_alive: bool) -> rusqlite::Result<JobNumber> {
         change: Some(parse_column(row, START + 2)?),
         at: Some(UtcTime::from_unix_seconds(row.get(START + 3)?)),
         attempts: row.get(START + 4)?,
-        reply: standing.as_ref().map(reply_summary).unwrap_or_default(),
-        reason: standing.as_ref().and_then(outcome_reason),
-        standing,
+        two_step_before: before.map_or(TwoStep::Unknown, |before| parse_two_step(&before)),
+        standing: standing.filter(|standing| *standing != Standing::Set).map(Box::new),
         is_set_since,
     })
 }

@@ -14,19 +14,19 @@ use super::row_check::RowCheck;
 use super::schema::{self, LATEST_VERSION};
 use super::{
     audit_check, audit_log, cache, checkpoint, encrypted_pins, escrow_lines, history, job_counts, job_queries,
-    last_requests, number_records,
+    last_requests, number_records, re_encryptions,
 };
 use crate::domain::change::JobId;
 use crate::domain::clock::{Clock, UtcTime};
 use crate::domain::number::{Number, PhoneNumberId, WabaId};
 use crate::domain::text::CleanText;
-use crate::escrow::EscrowContents;
+use crate::escrow::{EscrowContents, EscrowEntry};
 use crate::journal::audit::{AuditRow, SavedHead};
 use crate::journal::database_files::{DATABASE_FILE, WAL_FILE, database_path};
 use crate::journal::error::{JournalError, StorageError};
 use crate::journal::model::{
-    AuditProblem, BoundRows, EncryptedPin, HistoryEntry, JobDetail, JobSummary, LastRequest, NumberRecord,
-    NumberUpdate, RecordCursor, SentChange,
+    AuditProblem, BoundRows, EncryptedPin, EscrowDrill, HistoryEntry, JobDetail, JobSummary, LastRequest, NumberRecord,
+    NumberUpdate, PinRecipients, RecordCursor, SentChange,
 };
 use crate::journal::rules::recent_sets::RecentSets;
 use crate::journal::run_lock::LiveRuns;
@@ -355,8 +355,37 @@ impl JournalReader {
         self.read(|db| encrypted_pins::all(db, &self.dir, numbers))
     }
 
-    /// The changes of the journal, in the order in which they were last sent. Only those of these
-    /// numbers, if any is named.
+    /// The PINs of these numbers that were encrypted again, or of all if none is named, in that order. Their changes are
+    /// those of [`Self::encrypted_pins`].
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn re_encrypted_pins(&self, numbers: &[PhoneNumberId]) -> Result<Vec<EscrowEntry>, JournalError> {
+        self.read(|db| {
+            let mut entries = Vec::new();
+            re_encryptions::for_each(db, 0, numbers, |entry| entries.push(entry))?;
+            Ok(entries)
+        })
+    }
+
+    /// To which recipients each encrypted PIN was encrypted, with those that were encrypted again.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn pin_recipients(&self) -> Result<Vec<PinRecipients>, JournalError> {
+        self.read(re_encryptions::pin_recipients)
+    }
+
+    /// The last drill of the escrow; `None` if there was none.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn last_drill(&self) -> Result<Option<EscrowDrill>, JournalError> {
+        self.read(|db| Ok(audit_log::last_drill(db)?))
+    }
+
+    /// The changes of the journal, in the order in which they were last sent. Only those of these numbers, if any is
+    /// named.
     ///
     /// # Errors
     /// If the database cannot be read.

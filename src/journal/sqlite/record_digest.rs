@@ -42,9 +42,10 @@ const RECIPIENTS: BoundTable = table("recipients", "recipients n");
 const JOB_ENDS: BoundTable = table("job_ends", "job_ends n");
 const ROW_GROUPS: BoundTable = BoundTable { order: "n.first", ..table("row_groups", "row_groups n") };
 const CHECKPOINTS: BoundTable = table("checkpoints", "checkpoints n");
+const RE_ENCRYPTIONS: BoundTable = table("re_encryptions", "re_encryptions n");
 
 /// Every bound table. The order is part of the digest.
-pub(super) const BOUND_TABLES: [BoundTable; 11] = [
+pub(super) const BOUND_TABLES: [BoundTable; 12] = [
     JOBS,
     JOB_NUMBERS,
     RESUMPTIONS,
@@ -56,6 +57,7 @@ pub(super) const BOUND_TABLES: [BoundTable; 11] = [
     JOB_ENDS,
     ROW_GROUPS,
     CHECKPOINTS,
+    RE_ENCRYPTIONS,
 ];
 
 /// The tables that get a row with an action, in the order of [`BOUND_TABLES`]. The writer reads no others.
@@ -73,7 +75,12 @@ pub(super) const fn tables_of(action: AuditAction) -> &'static [BoundTable] {
         AuditAction::Finding => &[CHANGES, RECIPIENTS],
         AuditAction::RowsBound | AuditAction::DamageAccepted => &[ROW_GROUPS],
         AuditAction::Checked => &[CHECKPOINTS],
-        AuditAction::PinDecrypted | AuditAction::BackedUp | AuditAction::ScreenHidden | AuditAction::ScreenShown => &[],
+        AuditAction::PinReEncrypted => &[RE_ENCRYPTIONS],
+        AuditAction::PinDecrypted
+        | AuditAction::BackedUp
+        | AuditAction::EscrowDrill
+        | AuditAction::ScreenHidden
+        | AuditAction::ScreenShown => &[],
     }
 }
 

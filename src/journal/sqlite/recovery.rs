@@ -253,10 +253,16 @@ impl JournalTx<'_> {
         if unknown.is_empty() {
             return Ok(());
         }
-        let mut entries = Vec::new();
-        // A change with two lines is imported once.
+        let (mut entries, mut positions) = (Vec::new(), HashMap::new());
+        // A change with two lines is imported once, with the newer line: today's keys may not open the older one.
         escrow_lines::scan(dir, checked.escrow, |line| {
-            entries.extend(unknown.remove(&line.entry.change).then_some(line.entry));
+            if unknown.contains(&line.entry.change) {
+                let position = *positions.entry(line.entry.change).or_insert(entries.len());
+                match entries.get_mut(position) {
+                    Some(older) => *older = line.entry,
+                    None => entries.push(line.entry),
+                }
+            }
             Ok(())
         })?;
         entries.iter().try_for_each(|entry| self.import_change(entry))

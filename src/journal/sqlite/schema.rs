@@ -28,7 +28,7 @@ const MAX_CHECKED_BYTES: u64 = 1 << 20;
 const STATEMENT_CACHE_SIZE: usize = 96;
 
 /// Each step migrates the database from the previous version to its own. The first step creates all tables.
-const MIGRATIONS: [(i64, &str); 6] = [
+const MIGRATIONS: [(i64, &str); 7] = [
     (1, include_str!("schema.sql")),
     // The newest outcome of each number.
     (2, "CREATE INDEX outcomes_of_number ON outcomes (number, seq)"),
@@ -37,6 +37,7 @@ const MIGRATIONS: [(i64, &str); 6] = [
     (4, include_str!("schema_job_ends.sql")),
     (FIRST_BOUND_VERSION, include_str!("schema_row_groups.sql")),
     (6, include_str!("schema_history.sql")),
+    (7, include_str!("schema_re_encryptions.sql")),
 ];
 
 /// From this version on, each audit row binds the rows that are written with it.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::encoding::{outcome_keyword, outcome_reason, reply_summary, resolution_kind};
+use super::encoding::{outcome_keyword, resolution_kind};
 use super::row_groups::Binding;
 use super::{open_changes, record_digest};
 use crate::domain::change::{ChangeId, JobId, Resolution};
@@ -17,7 +17,10 @@ use crate::domain::text::CleanText;
 use crate::escrow::{EscrowEntry, Fingerprint};
 use crate::journal::audit::{AuditAction, AuditEntry, AuditRow, ChainHead};
 use crate::journal::error::{RecordError, StorageError};
-use crate::journal::model::{AuditEvent, Intent, JobPlan, Operator, OutcomeRecord, RecordedTime, time_until_new_pin};
+use crate::journal::model::{
+    AuditEvent, EscrowDrill, Intent, JobPlan, Operator, OutcomeRecord, RecordedTime, ReplySummary, outcome_reason,
+    time_until_new_pin,
+};
 use crate::journal::rules::recipients::RecipientsMatch;
 use crate::journal::rules::{change_state, send};
 use crate::journal::run_lock::RunLock;
@@ -46,6 +49,7 @@ pub(in crate::journal) enum WriteOp {
         note: Option<CleanText>,
     },
     RecordEvents(Vec<AuditEvent>),
+    RecordReEncryptions(Vec<EscrowEntry>),
     AcceptRecipients,
     /// Accept the damage in the rows until this one.
     AcceptDamage {
@@ -147,6 +151,7 @@ impl JournalTx<'_> {
                 Ok(self.resolve_changes(*number, changes, *resolution, note.as_ref())?)
             }
             WriteOp::RecordEvents(events) => Ok(events.iter().try_for_each(|event| self.record_event(event))?),
+            WriteOp::RecordReEncryptions(entries) => self.record_re_encryptions(entries)?,
             WriteOp::AcceptRecipients => self.accept_recipients()?,
             WriteOp::AcceptDamage { until } => Ok(self.accept_damage(*until)?),
         };
@@ -287,7 +292,7 @@ impl JournalTx<'_> {
             job: record.job,
             outcome: Some(kind),
             attempts: Some(record.attempts),
-            reply: reply_summary(&record.standing),
+            reply: ReplySummary::of(&record.standing),
             note: outcome_reason(&record.standing),
         };
         self.add_record(AuditAction::Outcome, record.at, entry, |tx, seq| tx.insert_outcome(seq, record))
@@ -353,6 +358,7 @@ impl JournalTx<'_> {
     }
 
     fn record_event(&mut self, event: &AuditEvent) -> Result<(), StorageError> {
+        let outcome;
         let (action, entry) = match event {
             AuditEvent::ScreenHidden => (AuditAction::ScreenHidden, AuditEntry::default()),
             AuditEvent::ScreenShown => (AuditAction::ScreenShown, AuditEntry::default()),
@@ -360,6 +366,11 @@ impl JournalTx<'_> {
                 let entry =
                     AuditEntry { number: Some(*number), waba: *waba, change: Some(*change), ..AuditEntry::default() };
                 (AuditAction::PinDecrypted, entry)
+            }
+            AuditEvent::EscrowDrill { opened, tried } => {
+                outcome = EscrowDrill::outcome(*opened, *tried);
+                let note = Some(CleanText::new(&format!("{outcome} PINs could be decrypted")));
+                (AuditAction::EscrowDrill, AuditEntry { outcome: Some(&outcome), note, ..AuditEntry::default() })
             }
             AuditEvent::BackedUp { note } => {
                 (AuditAction::BackedUp, AuditEntry { note: Some(note.clone()), ..AuditEntry::default() })

@@ -29,6 +29,9 @@ async fn write_records(fixture: &mut JournalFixture) {
         journal.record_intent(intent.clone()).await.expect("recorded");
         journal.record_retry(intent.change, intent.number, 2).await.expect("recorded");
         journal.record_outcome(outcome_record(&intent, standing, at)).await.expect("recorded");
+        // Encrypted again, to the same key.
+        let again = intent.escrow_entry.clone().expect("encrypted");
+        journal.record_re_encryptions(vec![again]).await.expect("recorded");
         journal.end_job(job).await.expect("recorded");
         journal.resume_job(job, vec![number_id(n + 10)]).await.expect("recorded");
         journal.end_job(job).await.expect("recorded");
