@@ -267,13 +267,7 @@ impl EscrowStore {
         }
         let journal = reader.map(|reader| records::journal_pins(&reader, &numbers)).unwrap_or_default();
         if is_torn {
-            eprint_line(if journal.is_complete {
-                "pindesk: the last line of the escrow file is truncated, or is being written. No PIN that was sent is lost: the \
-                 journal has all of them."
-            } else {
-                "pindesk: the last line of the escrow file is truncated. Its PIN may have been sent, and there is no complete \
-                 journal here that has it. Look for it in a complete copy of either file."
-            });
+            eprint_line(torn_line_text(journal.is_complete));
         }
         let has_none = is_file_empty && journal.pins.is_empty();
         let empty_place = has_none.then(|| redacted_path(state_dir));
@@ -370,6 +364,17 @@ impl EscrowStore {
     pub(crate) fn exit_code(&self, records: impl Iterator<Item = ExitCode>) -> ExitCode {
         let incomplete = if self.missing_code == ExitCode::NotReady { ExitCode::NotReady } else { ExitCode::Done };
         ExitCode::first_that_applies([records.fold(incomplete, ExitCode::max), self.missing_code])
+    }
+}
+
+/// What a truncated last line means, beside a complete journal or without one.
+const fn torn_line_text(is_journal_complete: bool) -> &'static str {
+    if is_journal_complete {
+        "pindesk: the last line of the escrow file is truncated, or is being written. No PIN that was sent is lost: the \
+         journal has all of them."
+    } else {
+        "pindesk: the last line of the escrow file is truncated. Its PIN may have been sent, and there is no complete \
+         journal here that has it. Look for it in a complete copy of either file."
     }
 }
 
