@@ -124,7 +124,7 @@ fn nothing_is_encrypted_again_without_a_confirmation() {
     cli.write_config("", &[&age::x25519::Identity::generate().to_public().to_string()]);
     let refused = cli.run(&[&command[..], &["--confirm", "1"]].concat());
     assert_eq!(
-        (refused.code, refused.stderr.contains("the escrow keys have changed. Nothing was changed.")),
+        (refused.code, refused.stderr.contains("the escrow recipients have changed. Nothing was changed.")),
         (Some(6), true),
         "{refused:?}"
     );
