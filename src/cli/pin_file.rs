@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::cli::checks::check_strength;
 use crate::cli::error::CliError;
+use crate::cli::exit_code::ExitCode;
 use crate::cli::secret_stdin::{self, STDIN_PATH};
 use crate::domain::pin::{PIN_DIGITS, Pin, PinChoice};
 use crate::domain::redact::redacted_path;
@@ -31,7 +32,8 @@ fn read(file: &Path) -> Result<Pin, CliError> {
     }
     let text = secure_file::read_text(&PIN_FILE, file).map_err(|error| {
         let (is_special, is_missing) = (error.is_not_regular_file(), error.is_missing());
-        let error = CliError::usage(error.to_string()).nothing_sent();
+        let code = if error.is_unsafe() { ExitCode::NotReady } else { ExitCode::Usage };
+        let error = CliError::new(code, error.to_string()).nothing_sent();
         if is_special {
             error.remedy("To read the PIN from a pipe: --pin-file -")
         } else if is_missing {

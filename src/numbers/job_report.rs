@@ -76,7 +76,7 @@ impl<'a> ReportedNumber<'a> {
     /// The cells in the order of [`CSV_HEADER`].
     fn csv_cells(self) -> [Cow<'a, str>; CSV_HEADER.len()] {
         let text = |text: Option<&'a str>| csv_cell(text.unwrap_or_default());
-        let owned = |text: Option<String>| Cow::Owned(text.unwrap_or_default());
+        let owned = |text: Option<String>| Cow::Owned(csv_cell(&text.unwrap_or_default()).into_owned());
         [
             owned(Some(self.job.to_string())),
             csv_cell(self.phone_number_id),

@@ -17,6 +17,7 @@ use super::gallop::gallop;
 use super::last_sets::{LastSets, remove_slots};
 use crate::domain::change::LastSet;
 use crate::domain::clock::UtcTime;
+use crate::domain::digits::ascii_digit;
 use crate::domain::number::{Number, NumberDetails, PhoneNumberId, TwoStep, Waba};
 use crate::domain::text::CleanText;
 use crate::policy::rotation::Rotation;
@@ -391,7 +392,7 @@ fn to_u32(n: usize) -> u32 {
 fn push_search_text(text: &mut String, number: &Number) {
     push_lower(text, number.name.as_ref().map_or("", CleanText::as_str));
     text.push('\n');
-    text.extend(number.label().chars().filter(char::is_ascii_digit));
+    text.extend(number.label().chars().filter_map(ascii_digit));
     text.push('\n');
 }
 
