@@ -159,18 +159,14 @@ pub enum FileProblem {
         owner: u32,
     },
     /// Other users can write a directory of its path, and so replace it.
-    #[error("others can write its directory {dir} (mode {mode:04o}). Run: {sudo}chmod {chmod} {path}")]
+    #[error("others can write its directory {dir} (mode {mode:04o}). Run: {command}")]
     WritableDirectory {
         /// The directory.
         dir: CleanText,
         /// The mode of the directory.
         mode: u32,
-        /// `sudo ` if the directory does not belong to the user.
-        sudo: &'static str,
-        /// The argument of `chmod` that fixes the mode.
-        chmod: &'static str,
-        /// The directory, quoted for a shell.
-        path: CleanText,
+        /// The command that fixes the mode.
+        command: CleanText,
     },
     /// A directory of its path belongs to another user than root.
     #[error("its directory {dir} belongs to user {owner}, who could replace it. Move it to a directory of your own")]
@@ -253,13 +249,13 @@ pub(crate) fn read_bytes(policy: &FilePolicy, path: &Path) -> Result<Zeroizing<V
 
 fn read_checked(policy: &FilePolicy, path: &Path) -> Result<Zeroizing<Vec<u8>>, FileProblem> {
     let uid = rustix::process::geteuid().as_raw();
-    let file = open_trusted(path, uid).map_err(|problem| match problem {
+    let file = match open_trusted(path, uid) {
         // A file that does not exist is no risk, and a config file that is optional may be elsewhere.
-        FileProblem::WritableDirectory { .. } | FileProblem::UntrustedDirectory { .. } if is_missing(path) => {
-            FileProblem::Missing
+        Err(FileProblem::WritableDirectory { .. } | FileProblem::UntrustedDirectory { .. }) if is_missing(path) => {
+            return Err(FileProblem::Missing);
         }
-        other => other,
-    })?;
+        result => result?,
+    };
     let attributes = FileAttributes::from_fd(&file).map_err(FileProblem::Unreadable)?;
     attributes.check_file(policy, path, uid)?;
     // One allocation that is large enough, so that growing leaves no copy of a secret.

@@ -15,6 +15,7 @@ use rustix::io::Errno;
 
 use super::{FileAttributes, FileProblem, STICKY_BIT, open_problem};
 use crate::domain::redact::{redacted_path, shell_quote};
+use crate::domain::text::CleanText;
 
 /// As many symbolic links as Linux follows in one path.
 const MAX_LINKS: usize = 40;
@@ -157,7 +158,8 @@ fn check_directory(attributes: FileAttributes, path: &Path, uid: u32) -> Result<
         _ => "go-w",
     };
     let sudo = if owner == uid { "" } else { "sudo " };
-    Err(FileProblem::WritableDirectory { dir: redacted_path(path), mode, sudo, chmod, path: shell_quote(path) })
+    let command = CleanText::new(&format!("{sudo}chmod {chmod} {}", shell_quote(path)));
+    Err(FileProblem::WritableDirectory { dir: redacted_path(path), mode, command })
 }
 
 #[cfg(test)]

@@ -31,7 +31,8 @@ use crate::config::{self, Config, Env, Overrides, Profile};
 use crate::domain::clock::Clock;
 use crate::domain::number::{Number, TwoStep, Waba, WabaId};
 use crate::domain::number_arg::NumberArg;
-use crate::domain::redact::may_have_secret;
+use crate::domain::number_arg::id_label;
+use crate::domain::redact::{may_have_secret, redacted_word};
 use crate::domain::text::CleanText;
 use crate::graph::Graph;
 use crate::numbers::record::{NumberData, NumberHistory};
@@ -242,8 +243,12 @@ fn number_sources(args: &NumbersListArgs, profile: &Profile) -> Result<NumberSou
         let mut known: Vec<_> = profile.wabas.iter().take(MAX_LISTED_WABAS).map(|waba| waba_label(waba)).collect();
         let rest = profile.wabas.len() - known.len();
         known.extend((rest > 0).then(|| format!("and {rest} more")));
-        return Err(CliError::usage(format!("no WABA {} in profile {}", CleanText::new(wanted), profile.name))
-            .optional_remedy((!known.is_empty()).then(|| format!("WABAs there: {}", known.join(", ")))));
+        return Err(CliError::usage(format!(
+            "no WABA {} in profile {}",
+            CleanText::new(redacted_word(wanted)),
+            profile.name
+        ))
+        .optional_remedy((!known.is_empty()).then(|| format!("WABAs there: {}", known.join(", ")))));
     }
     Ok(NumberSources { wabas, numbers: Vec::new() })
 }
@@ -291,7 +296,10 @@ fn read_shown_number(
     }
     let explanation = Explanation::for_unread_number(&failure);
     let what = format!("number {} could not be read. {}", arg.label(), explanation.reason);
-    Err(CliError::new(code, what).remedies(read_failure::steps_and_words(&explanation, &failure)))
+    // Meta repeats what was asked for, and six digits may be a PIN.
+    let lines = read_failure::steps_and_words(&explanation, &failure);
+    let lines = lines.into_iter().map(|line| line.replace(id.as_str(), &id_label(id)));
+    Err(CliError::new(code, what).remedies(lines))
 }
 
 fn print_fields(number: &Number) -> io::Result<()> {
