@@ -94,6 +94,7 @@ fn recording_config(state_dir: &TempDir) -> RecordingConfig {
         escrow: EscrowSettings { recipients, recipients_file: None },
         profile: CleanText::new("bench"),
         operator: Operator::from_process(),
+        syslog: false,
         reads_after_open: false,
         #[cfg(debug_assertions)]
         sync_writes: true,

@@ -7,6 +7,7 @@ pub mod exit_code;
 mod error;
 mod terminal;
 mod output;
+mod typed_pin;
 mod arg_parsers;
 mod when;
 mod arg_errors;
@@ -48,7 +49,7 @@ use std::process;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use args::{DemoArgs, GlobalArgs};
-use commands::{audit, config, console, demo, escrow, jobs, numbers, pin, simulator, wabas};
+use commands::{audit, backup, config, console, demo, escrow, jobs, numbers, pin, simulator, wabas};
 use error::CliError;
 use exit_code::ExitCode;
 use output::stdio::{eprint_line, exit_code_after_print};
@@ -109,6 +110,8 @@ enum CliCommand {
     /// Show and verify the audit log
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Copy the journal and the escrow to another directory
+    Backup(backup::BackupArgs),
     /// Show which config file is in use, and what it amounts to
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -176,6 +179,7 @@ fn run(cli: &Cli) -> Result<ExitCode, CliError> {
         Some(CliCommand::Escrow(command)) => escrow::run(command, &overrides, &env, &cli.global),
         Some(CliCommand::Jobs(command)) => jobs::run(command, &overrides, &env, &cli.global),
         Some(CliCommand::Audit(command)) => audit::run(command, &overrides, &env, &cli.global),
+        Some(CliCommand::Backup(args)) => backup::run(args, &overrides, &env),
         Some(CliCommand::Config(command)) => config::run(command, &overrides, &env),
         Some(CliCommand::Simulator(args)) => simulator::run(args),
         None if cli.demo.is_on => demo::run(&cli.demo, cli.global.state_dir.as_deref(), &cli.global),

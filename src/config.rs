@@ -24,7 +24,7 @@ use crate::domain::text::CleanText;
 
 pub use error::ConfigError;
 pub use profile::{Profile, TokenSource};
-pub use settings::{ConsoleSettings, EscrowSettings, GlyphChoice, KeyOverride, PolicySettings};
+pub use settings::{AuditSettings, ConsoleSettings, EscrowSettings, GlyphChoice, KeyOverride, PolicySettings};
 
 use error::ConfigDiagnostic;
 use location::{ConfigLocation, ConfigText};
@@ -98,6 +98,8 @@ pub struct Config {
     recipient_locations: Vec<ConfigLocation>,
     /// The rules of the team.
     pub policy: PolicySettings,
+    /// What becomes of the audit log.
+    pub audit: AuditSettings,
     /// How the console behaves.
     pub console: ConsoleSettings,
     /// The `[keys]` table in the order of the file. The keymap checks it.
@@ -123,17 +125,20 @@ impl Config {
         let default = default_profile_name(&root_table, &names)?;
         let (escrow, recipient_locations) = settings::parse_escrow(&root_table)?;
         let policy = settings::parse_policy(&root_table)?;
+        let audit = settings::parse_audit(&root_table)?;
         let console = settings::parse_console(&root_table)?;
         let key_overrides = settings::parse_key_overrides(&root_table)?;
 
-        let requested = overrides.profile.as_deref().or(env.profile.as_deref());
+        let by_flag = overrides.profile.as_deref().map(|name| (name, "--profile"));
+        let requested = by_flag.or_else(|| env.profile.as_deref().map(|name| (name, "PINDESK_PROFILE")));
+        let default = default.map(|name| (name, "default_profile"));
         let index = select_profile(&path, &names, requested, default)?;
         let mut profile = profiles.swap_remove(index);
         profile.read_only |= overrides.read_only;
         if let Some(file) = &env.token_file {
             profile.token = Some(TokenSource::File(file.clone()));
         }
-        Ok(Self { path, profile, escrow, recipient_locations, policy, console, key_overrides })
+        Ok(Self { path, profile, escrow, recipient_locations, policy, audit, console, key_overrides })
     }
 
     /// Checks each of the `recipients`, in the order of the file. `check` says why one is not a usable key, and repeats
@@ -151,22 +156,25 @@ impl Config {
     }
 }
 
-/// The index of the requested profile, or of the default one, or of the only one.
+/// The index of the requested profile, or of the default one, or of the only one. A name comes with what gives it.
 fn select_profile(
     file: &Path,
     names: &[&str],
-    requested: Option<&str>,
-    default: Option<&str>,
+    requested: Option<(&str, &'static str)>,
+    default: Option<(&str, &'static str)>,
 ) -> Result<usize, ConfigError> {
     let available = || names.iter().map(|name| CleanText::new(name)).collect();
     let file = CleanText::new(&file.to_string_lossy());
     match (requested.or(default), names) {
         (_, []) => Err(ConfigError::NoProfile { file }),
-        (Some(name), _) => names.iter().position(|known| *known == name).ok_or_else(|| ConfigError::UnknownProfile {
-            file,
-            requested: CleanText::new(redacted_word(name)),
-            available: available(),
-        }),
+        (Some((name, named_by)), _) => {
+            names.iter().position(|known| *known == name).ok_or_else(|| ConfigError::UnknownProfile {
+                file,
+                requested: CleanText::new(redacted_word(name)),
+                named_by,
+                available: available(),
+            })
+        }
         (None, [_]) => Ok(0),
         (None, _) => Err(ConfigError::AmbiguousProfile { file, available: available() }),
     }

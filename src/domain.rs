@@ -11,6 +11,7 @@ pub mod number;
 pub mod number_set;
 pub mod operator;
 pub mod pin;
+pub mod note;
 pub mod number_arg;
 pub mod pin_plan;
 pub mod redact;

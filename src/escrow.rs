@@ -9,6 +9,7 @@ mod recipient_key;
 mod recipients;
 mod lock;
 mod file;
+mod copy;
 mod recipe;
 pub mod decrypt;
 

@@ -268,7 +268,9 @@ impl Graph {
                     fields = fewer;
                 }
                 FieldRefusal::WrongKind(node_type) => {
-                    return ReadAnswer { result: Err(ReadFailure::WrongKind { expected: kind, node_type }), ..answer };
+                    let error = Box::new(error.clone());
+                    let failure = ReadFailure::WrongKind { expected: kind, node_type, error };
+                    return ReadAnswer { result: Err(failure), ..answer };
                 }
                 FieldRefusal::Final => return answer,
             }
@@ -327,7 +329,8 @@ impl Graph {
         let start = Instant::now();
         let request = request.header(AUTHORIZATION, self.inner.secrets.authorization());
         let proxy = self.inner.proxy.as_ref();
-        let result = match timeout(TOTAL_TIMEOUT, send_and_read_body(request, proxy, start, self.now())).await {
+        let server = (&self.inner.url, proxy);
+        let result = match timeout(TOTAL_TIMEOUT, send_and_read_body(request, server, start, self.now())).await {
             Ok(result) => result,
             Err(_) => Err(TransportError::Timeout { waited: start.elapsed() }),
         };
@@ -354,12 +357,12 @@ impl Graph {
 
 async fn send_and_read_body(
     request: RequestBuilder,
-    proxy: Option<&EnvProxy>,
+    (url, proxy): (&GraphUrl, Option<&EnvProxy>),
     start: Instant,
     now: UtcTime,
 ) -> Result<HttpReply, TransportError> {
     let to_error =
-        |error: reqwest::Error| TransportError::from_reqwest(&error, start.elapsed(), CONNECT_TIMEOUT, proxy);
+        |error: reqwest::Error| TransportError::from_reqwest(&error, start.elapsed(), CONNECT_TIMEOUT, url, proxy);
     let mut response = request.send().await.map_err(to_error)?;
     let http_status = response.status().as_u16();
     let usage = rate_limit::usage(response.headers(), now);

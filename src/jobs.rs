@@ -10,9 +10,11 @@ mod actor;
 mod job_starts;
 mod in_doubt;
 mod open_jobs;
+mod pauses;
 mod progress;
 mod queue;
 mod recorder;
+mod recording_thread;
 mod send_task;
 mod stopping;
 
@@ -24,6 +26,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use self::actor::JobsActor;
 use self::in_doubt::InDoubtChanges;
 use self::job_starts::JobStart;
+use self::pauses::Pauses;
 use self::progress::ProgressSender;
 use crate::domain::change::{JobId, Progress};
 use crate::domain::clock::{self, Clock, TimePoint};
@@ -42,7 +45,7 @@ pub use self::stopping::{IN_FLIGHT_TIMEOUT, InFlight};
 #[derive(Debug, Clone)]
 pub struct JobsHandle {
     commands: mpsc::UnboundedSender<ActorCommand>,
-    paused: Arc<watch::Sender<bool>>,
+    paused: Arc<watch::Sender<Pauses>>,
     journal_failure: watch::Receiver<Option<CleanText>>,
 }
 
@@ -83,6 +86,7 @@ pub struct StatusRead {
 enum ActorCommand {
     StartJob(JobStart),
     SendHeld(JobId),
+    LeaveHeld(JobId),
     Resend(PhoneNumberId),
     UseGraph(Graph),
     Stop {
@@ -122,7 +126,7 @@ impl JobsHandle {
         let (commands, inbox) = mpsc::unbounded_channel();
         let (sender, receiver) = mpsc::unbounded_channel();
         let (failure_sender, journal_failure) = watch::channel(None);
-        let paused = Arc::new(watch::Sender::new(false));
+        let paused = Arc::new(watch::Sender::new(Pauses::default()));
         let progress = ProgressSender::new(sender, clock);
         let in_doubt = InDoubtChanges::from_unresolved(unresolved, progress.now());
         for state in in_doubt.all_progress() {
@@ -171,6 +175,11 @@ impl JobsHandle {
     /// Sends the numbers that this job holds back.
     pub fn send_held(&self, job: JobId) {
         self.send(ActorCommand::SendHeld(job));
+    }
+
+    /// Ends the numbers that this job holds back as not sent.
+    pub fn leave_held(&self, job: JobId) {
+        self.send(ActorCommand::LeaveHeld(job));
     }
 
     /// As [`JobsHandle::start_job`], for numbers of a job that were never sent.
@@ -262,12 +271,23 @@ impl JobsHandle {
 
     /// Pauses sending until [`JobsHandle::resume`]. Takes effect before this returns. Requests in flight continue.
     pub fn pause(&self) {
-        self.paused.send_replace(true);
+        self.paused.send_modify(|paused| paused.are_all = true);
     }
 
-    /// Resumes after a pause.
+    /// Resumes after such a pause. Jobs with a pause of their own stay paused.
     pub fn resume(&self) {
-        self.paused.send_replace(false);
+        self.paused.send_modify(|paused| paused.are_all = false);
+    }
+
+    /// Pauses one job until [`JobsHandle::continue_job`], or until it ends. Takes effect before this returns. Requests in
+    /// flight continue.
+    pub fn pause_job(&self, job: JobId) {
+        self.paused.send_if_modified(|paused| paused.jobs.insert(job));
+    }
+
+    /// Continues a job after such a pause.
+    pub fn continue_job(&self, job: JobId) {
+        self.paused.send_if_modified(|paused| paused.jobs.remove(&job));
     }
 
     /// Why the journal failed, once it has. From then on the actor refuses every change. The value is set before the

@@ -6,7 +6,8 @@
 //!
 //! `rules` decides, as functions of the values in `model`. `sqlite` has all of SQL: it reads the values, asks the rules,
 //! and writes the rows. `audit` is the hash chain, `integrity` the comparison with the escrow file, `watch` tells of new
-//! rows.
+//! rows, `syslog` sends them to syslog, `backup` copies the journal to another directory, and
+//! `audit_export` the audit log to a file.
 
 mod database_files;
 mod error;
@@ -16,8 +17,12 @@ mod run_lock;
 mod rules;
 mod integrity;
 mod watch;
+mod syslog;
 mod sqlite;
+mod backup;
+mod audit_export;
 
+use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -29,19 +34,22 @@ use crate::domain::change::{ChangeId, JobId, Resolution};
 use crate::domain::clock::UtcTime;
 use crate::domain::number::{Number, PhoneNumberId};
 use crate::domain::text::CleanText;
-use crate::escrow::{EscrowFile, Recipients};
+use crate::escrow::{EscrowEntry, EscrowFile, Recipients};
 use crate::state_dir::{self, StateDir};
 
 pub use audit::{AuditAction, AuditProblem, AuditRow, ClaimedIdentity, THROTTLED_OUTCOME};
+pub use audit_export::{ExportComparison, ExportError};
+pub use backup::{Backup, BackupError};
 pub use error::{JournalError, RecordError};
 pub use model::{
-    AuditEvent, EncryptedPin, HistoryEntry, Intent, JobDetail, JobNumber, JobOperator, JobPlan, JobSet, JobStatus,
-    JobSummary, JobWorker, JournalKind, JournalOptions, LastRequest, NumberRecord, NumberUpdate, Operator,
-    OutcomeRecord, PinSource, RecipientsStatus, RecordCursor, RecordedChange, RecordedState, RecoveryReport,
-    ReplySummary, SentChange, UnresolvedChange,
+    AuditEvent, EncryptedPin, EscrowDrill, HistoryEntry, Intent, JobDetail, JobNumber, JobOperator, JobPlan, JobSet,
+    JobStatus, JobSummary, JobWorker, JournalKind, JournalOptions, LastRequest, NumberRecord, NumberUpdate, Operator,
+    OutcomeRecord, PinRecipients, PinSource, RecipientsStatus, RecordCursor, RecordedChange, RecordedState,
+    RecoveryReport, ReplySummary, SentChange, UnresolvedChange,
 };
 pub use rules::recent_sets::{RecentJob, RecentSets};
 pub use sqlite::reader::{JournalReader, VerifiedAudit};
+pub use syslog::SYSLOG_SOCKET;
 pub use watch::JournalWatch;
 
 use audit::HEAD_FILE;
@@ -49,6 +57,7 @@ use error::StorageError;
 use sqlite::cache::CacheUpdate;
 use sqlite::transaction::WriteOp;
 use sqlite::writer::{self, RESERVE_FILE, WriteGate, Writer, WriterCommand};
+use syslog::Syslog;
 
 /// Space reserved for outcomes on a full disk: one transaction for each request that can be in flight.
 const RESERVE_BYTES: u64 = 64 * (64 << 10);
@@ -66,6 +75,8 @@ pub struct Journal {
     gate: Arc<WriteGate>,
     dir: StateDir,
     run_id: Arc<str>,
+    /// The rows that recovery wrote: the numbers of the last row before and of the last one.
+    recovery_rows: (i64, i64),
 }
 
 impl Journal {
@@ -98,6 +109,7 @@ impl Journal {
         let identity = database_files::DatabaseIdentity::read(&dir).map_err(storage_error)?;
         drop(lock);
         let run_id = opened.context.run_id().into();
+        let recovery_rows = (opened.old_head.sequence, opened.head.sequence);
         let writer = Writer::new(opened.db, escrow, dir.clone(), opened.context, clock, head_file, identity);
         let (commands, receiver) = mpsc::channel();
         let gate = Arc::new(WriteGate::default());
@@ -106,7 +118,7 @@ impl Journal {
             .name("journal".to_owned())
             .spawn(move || writer.run(&receiver, &writer_gate))
             .map_err(storage_error)?;
-        Ok((Self { commands, gate, dir, run_id }, opened.report))
+        Ok((Self { commands, gate, dir, run_id, recovery_rows }, opened.report))
     }
 
     /// Reports what [`Journal::open`] would find with these recipients, except for PINs that only the escrow file has.
@@ -217,6 +229,21 @@ impl Journal {
         async { written.await.map(drop) }
     }
 
+    /// Records PINs of the escrow that were encrypted again to the recipients of this process, all of them or none, with
+    /// one sync. The lines are appended to the escrow file, and are durable when this returns. The record is queued at
+    /// once.
+    ///
+    /// # Errors
+    /// [`RecordError::RecipientsChanged`] if an operator must accept the recipients first. [`RecordError::Busy`] if
+    /// another process holds the lock for too long, or if the journal lacks a change. [`RecordError::JournalFailed`].
+    pub fn record_re_encryptions(
+        &self,
+        entries: Vec<EscrowEntry>,
+    ) -> impl Future<Output = Result<(), RecordError>> + use<> {
+        let written = self.write(WriteOp::RecordReEncryptions(entries));
+        async { written.await.map(drop) }
+    }
+
     /// Records that an operator accepted the recipients of this process. They replace the previous ones.
     ///
     /// # Errors
@@ -257,6 +284,18 @@ impl Journal {
     /// The same as [`JournalReader::open`].
     pub fn open_reader(&self) -> Result<JournalReader, JournalError> {
         JournalReader::open_beside_writer(&self.dir, Arc::clone(&self.run_id))
+    }
+
+    /// Sends every audit row of this process to syslog from now on, and those that its recovery wrote. The socket is
+    /// [`SYSLOG_SOCKET`].
+    ///
+    /// # Errors
+    /// If syslog cannot be reached. The journal works without it.
+    pub fn forward_to_syslog(&self, socket: &Path) -> std::io::Result<()> {
+        let syslog = Syslog::connect(socket)?;
+        // If the thread has ended, there are no rows to forward.
+        self.commands.send(WriterCommand::Forward(syslog, self.recovery_rows)).ok();
+        Ok(())
     }
 
     /// Watches for rows that any process commits, on the current tokio runtime.

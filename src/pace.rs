@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use crate::domain::clock::{Clock, TimePoint, UtcTime};
 use crate::domain::number::{Number, PhoneNumberId, WabaId};
+use crate::policy::error_catalog;
 use crate::policy::quota::{
     Budgets, CallEnd, CallTarget, CallTicket, CallsLeft, Hold, PauseCause, QuotaScope, ScopePause,
 };
@@ -108,7 +109,7 @@ impl Pause {
         let (what, is_plural) = self.subject(label);
         let verb = if is_plural { "are" } else { "is" };
         let why = match self.cause {
-            PauseCause::Throttled(code) => format!("Meta asks to go slower (code {code})"),
+            PauseCause::Throttled(code) => error_catalog::throttle_reason(code),
             PauseCause::QuotaUsedUp => "the calls for this hour are used up".to_owned(),
         };
         let left = time_left_label(now.until(self.until.utc));
@@ -417,7 +418,7 @@ mod tests {
         let waba = QuotaScope::Waba(Some("100000000000001".parse().expect("an ID")));
         let number = QuotaScope::Number("200000000000001".parse().expect("an ID"));
         let (throttled, used_up) = (PauseCause::Throttled(80_008), PauseCause::QuotaUsedUp);
-        let slower = "Meta asks to go slower (code 80008).";
+        let slower = "Meta asks to go slower: the calls for this WABA are used up for the last hour (code 80008).";
         let cases = [
             (QuotaScope::App, None, throttled, "Calls of this app", ["are", "go"], slower),
             (QuotaScope::Token, None, throttled, "Calls with this access token", ["are", "go"], slower),

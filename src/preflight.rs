@@ -10,9 +10,9 @@ use crate::config::endpoint::Credentials;
 use crate::config::{self, Config, ConfigError, Env, EscrowSettings, Overrides, Profile};
 use crate::domain::clock::Clock;
 use crate::domain::redact::redacted_path;
-use crate::domain::text::CleanText;
+use crate::domain::text::{CleanText, plain_io_error};
 use crate::escrow::{Recipients, RecipientsError};
-use crate::journal::{Journal, JournalError, JournalKind, JournalOptions, Operator, RecoveryReport};
+use crate::journal::{Journal, JournalError, JournalKind, JournalOptions, Operator, RecoveryReport, SYSLOG_SOCKET};
 use crate::secure_file::{self, FileError};
 use crate::state_dir::{StateDir, StateDirError};
 use crate::token_source::{self, TokenError};
@@ -23,6 +23,9 @@ pub enum PreflightError {
     /// The config file is missing, unreadable or unsafe.
     #[error(transparent)]
     ConfigFile(#[from] FileError),
+    /// The same of a file that a variable names, which an operator may not see.
+    #[error("{0}. The variable PINDESK_CONFIG names this file")]
+    ConfigOfVariable(FileError),
     /// The config file has an error, or no profile can be selected.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -63,6 +66,8 @@ pub struct RecordingConfig {
     pub escrow: EscrowSettings,
     /// The name of the profile.
     pub profile: CleanText,
+    /// True if audit rows also go to syslog.
+    pub syslog: bool,
     /// Who sends the requests.
     pub operator: Operator,
     /// True if the status of numbers is read only after the journal was opened.
@@ -80,6 +85,8 @@ pub struct Records {
     pub report: RecoveryReport,
     /// The recipients; without any there is no escrow.
     pub recipients: Option<Arc<Recipients>>,
+    /// Why audit rows do not go to syslog, although the config says so: a sentence without a full stop.
+    pub syslog_problem: Option<CleanText>,
 }
 
 /// Reads the first config file that exists; `None` if there is none. A file that a flag or a variable names must exist.
@@ -96,6 +103,9 @@ pub fn load_config(overrides: &Overrides, env: &Env) -> Result<Option<Config>, P
                 return Ok(Some(config));
             }
             Err(error) if error.is_missing() && !is_explicit => {}
+            Err(error) if is_explicit && overrides.config.is_none() => {
+                return Err(PreflightError::ConfigOfVariable(error));
+            }
             Err(error) => return Err(error.into()),
         }
     }
@@ -134,7 +144,16 @@ pub fn open_records(config: &RecordingConfig, clock: Clock) -> Result<Records, P
         #[cfg(debug_assertions)]
         sync_writes: config.sync_writes,
     })?;
-    Ok(Records { journal, report, recipients })
+    let syslog_problem = config.syslog.then(|| forward_to_syslog(&journal)).flatten();
+    Ok(Records { journal, report, recipients, syslog_problem })
+}
+
+/// Sends the audit rows of this journal to syslog. Returns why that is not possible.
+#[must_use]
+pub fn forward_to_syslog(journal: &Journal) -> Option<CleanText> {
+    let error = journal.forward_to_syslog(Path::new(SYSLOG_SOCKET)).err()?;
+    let reason = plain_io_error(&error);
+    Some(CleanText::new(&format!("audit rows do not go to syslog: {SYSLOG_SOCKET}: {reason}")))
 }
 
 /// Checks what [`open_records`] would check, and writes nothing. Returns what a recovery would find, and the recipients.
@@ -148,7 +167,10 @@ pub fn inspect_records(
     let dir = match StateDir::open(state_dir) {
         Ok(dir) if dir.is_writable() => Some(dir),
         Ok(_) => return Err(PreflightError::StateDirNotWritable { path: redacted_path(state_dir) }),
-        Err(error) if error.is_missing() => None,
+        Err(error) if error.is_missing() => {
+            StateDir::check_creatable(state_dir)?;
+            None
+        }
         Err(error) => return Err(error.into()),
     };
     let recipients = load_recipients(settings)?;

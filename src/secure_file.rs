@@ -113,6 +113,9 @@ pub enum FileProblem {
     /// No file has this name.
     #[error("there is no such file")]
     Missing,
+    /// No file has this name, because a part of its path is no directory.
+    #[error("there is no such file")]
+    ParentNotADirectory,
     /// The system refused to open or read it.
     #[error("it cannot be read: {0}")]
     Unreadable(io::Error),
@@ -194,7 +197,7 @@ impl FileError {
     /// True if there is no such file, which is not an error if it is optional.
     #[must_use]
     pub fn is_missing(&self) -> bool {
-        matches!(self.problem, FileProblem::Missing)
+        matches!(self.problem, FileProblem::Missing | FileProblem::ParentNotADirectory)
     }
 
     /// True if other users could read or replace it.
@@ -209,6 +212,7 @@ impl FileError {
             | FileProblem::WritableDirectory { .. }
             | FileProblem::UntrustedDirectory { .. } => true,
             FileProblem::Missing
+            | FileProblem::ParentNotADirectory
             | FileProblem::Unreadable(_)
             | FileProblem::NotRegularFile
             | FileProblem::TooLarge { .. }
@@ -292,8 +296,8 @@ pub(crate) const SAFE_OPEN_FLAGS: OFlags =
 
 fn open_problem(errno: Errno) -> FileProblem {
     match errno {
-        // NOTDIR means that a parent is a file, so no file has this name.
-        Errno::NOENT | Errno::NOTDIR => FileProblem::Missing,
+        Errno::NOENT => FileProblem::Missing,
+        Errno::NOTDIR => FileProblem::ParentNotADirectory,
         other => FileProblem::Unreadable(other.into()),
     }
 }

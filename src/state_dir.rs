@@ -41,9 +41,15 @@ pub(crate) enum OpenMode {
 /// Why pindesk cannot use the state directory, or a file in it.
 #[derive(Debug, thiserror::Error)]
 pub enum StateDirError {
-    /// The directory or a file is missing, or its owner, mode or links are unsafe.
+    /// A file is missing, or the owner, mode or links of the directory or of a file are unsafe.
     #[error(transparent)]
     Unsafe(#[from] FileError),
+    /// There is none.
+    #[error("state directory {path}: there is no such directory")]
+    Missing {
+        /// The path of the directory.
+        path: CleanText,
+    },
     /// The directory is a symbolic link.
     #[error("state directory {path}: it is a symbolic link. Use its target: --state-dir {target}")]
     Symlink {
@@ -75,7 +81,18 @@ pub enum StateDirError {
         /// The name of the file system, such as NFS.
         file_system: &'static str,
     },
-    /// It could not be created, entered or opened.
+    /// It is missing, and cannot be created.
+    #[error(
+        "state directory {path}: it cannot be created: {error}. It is for the journal and the escrow. To use another \
+         directory: --state-dir DIR or PINDESK_STATE_DIR"
+    )]
+    NotCreated {
+        /// The path of the directory.
+        path: CleanText,
+        /// The error of the system.
+        error: io::Error,
+    },
+    /// It could not be entered or opened.
     #[error("{path}: {error}")]
     Io {
         /// The path of the directory or file.
@@ -96,11 +113,28 @@ impl StateDir {
         match Self::open(path) {
             Err(error) if error.is_missing() => {
                 let created = DirBuilder::new().recursive(true).mode(0o700).create(path);
-                created.map_err(|error| StateDirError::Io { path: redacted_path(path), error })?;
+                created.map_err(|error| StateDirError::NotCreated { path: redacted_path(path), error })?;
                 Self::open(path)
             }
             other => other,
         }
+    }
+
+    /// Checks that the missing directory can be created: that this user can write in the nearest directory above it.
+    /// Creates nothing.
+    pub(crate) fn check_creatable(path: &Path) -> Result<(), StateDirError> {
+        for parent in path.ancestors().skip(1) {
+            let dir = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+            let access = Access::WRITE_OK | Access::EXEC_OK;
+            match rustix::fs::accessat(rustix::fs::CWD, dir, access, AtFlags::EACCESS) {
+                Ok(()) => return Ok(()),
+                Err(Errno::NOENT) => {}
+                Err(errno) => {
+                    return Err(StateDirError::NotCreated { path: redacted_path(path), error: errno.into() });
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Opens the directory. Never creates it.
@@ -218,6 +252,11 @@ impl StateDir {
         Ok(names)
     }
 
+    /// True if it has no file at all.
+    pub(crate) fn is_empty(&self) -> io::Result<bool> {
+        Ok(self.file_names_with_prefix("")?.iter().all(|name| name == "." || name == ".."))
+    }
+
     /// The path of a file without symbolic links, for callers that cannot open by descriptor.
     pub(crate) fn canonical_path(&self, name: &str) -> Result<PathBuf, StateDirError> {
         let to_io_error = |error| StateDirError::Io { path: redacted_path(&self.path), error };
@@ -273,10 +312,12 @@ impl StateDirError {
     pub fn is_missing(&self) -> bool {
         match self {
             Self::Unsafe(error) => error.is_missing(),
+            Self::Missing { .. } => true,
             Self::Symlink { .. }
             | Self::FileSymlink { .. }
             | Self::NotADirectory { .. }
             | Self::NetworkFileSystem { .. }
+            | Self::NotCreated { .. }
             | Self::Io { .. } => false,
         }
     }
@@ -288,9 +329,14 @@ fn effective_uid() -> u32 {
 
 fn open_directory(path: &Path) -> Result<OwnedFd, StateDirError> {
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
-    let place = SafePath::new(path, effective_uid()).map_err(|problem| STATE_DIR.error(path, problem))?;
+    let missing = || StateDirError::Missing { path: redacted_path(path) };
+    let place = SafePath::new(path, effective_uid()).map_err(|problem| match problem {
+        FileProblem::Missing => missing(),
+        FileProblem::ParentNotADirectory => StateDirError::NotADirectory { path: redacted_path(path) },
+        problem => STATE_DIR.error(path, problem).into(),
+    })?;
     rustix::fs::openat(place.dir(), place.name(), flags, Mode::empty()).map_err(|errno| match errno {
-        Errno::NOENT => STATE_DIR.error(path, FileProblem::Missing).into(),
+        Errno::NOENT => missing(),
         // The system reports either error for a link, and NOTDIR for any other file that is not a directory.
         Errno::LOOP | Errno::NOTDIR => match rustix::fs::readlinkat(place.dir(), place.name(), Vec::new()) {
             Ok(target) => {

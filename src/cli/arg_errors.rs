@@ -9,20 +9,14 @@ use std::error::Error as _;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
+use crate::cli::arg_parsers::{ParseNoteError, ParseNumberArgError};
 use crate::cli::error::CliError;
+use crate::cli::typed_pin::{self, TypedPinError};
+use crate::domain::note::TICKET_FORM;
 
 use extra_words::ExtraWords;
 
-const PIN_ARG_ERROR: &str =
-    "other users can see a PIN on the command line. Use --pin-file FILE, or --pin-file - for standard input.";
-
-const TYPED_PIN_ERROR: &str = "six digits look like a PIN, and other users can see a PIN on the command line";
-
-/// What to do about a PIN that was on the command line, and so is in the shell's history, too.
-const TYPED_PIN_REMEDIES: [&str; 2] = [
-    "Use --pin-file FILE, or --pin-file - for standard input.",
-    "If it was a PIN, choose another one: the history of your shell has this one.",
-];
+const PIN_ARG_ERROR: &str = "other users can see a PIN on the command line.";
 
 const TYPED_CONFIRMATION_ERROR: &str = "four digits after the number";
 
@@ -74,8 +68,16 @@ fn refusal(error: &clap::Error, command: &clap::Command, arguments: &[String]) -
     if let Some(refusal) = unexpected.and_then(|word| extra_words(word, command, arguments)) {
         return Some(refusal);
     }
+    if kind == ErrorKind::ValueValidation
+        && let Some(refusal) = possible_pin(error, command, arguments)
+    {
+        return Some(refusal);
+    }
     let what = if kind == ErrorKind::UnknownArgument {
         let name = unexpected.unwrap_or_default();
+        if is_about(name, "pin") {
+            return Some(typed_pin::refuse(PIN_ARG_ERROR, true));
+        }
         misplaced(name, command, arguments).unwrap_or_else(|| unknown_argument(name, error, command, arguments))
     } else if kind == ErrorKind::InvalidSubcommand {
         unknown_command(error, command, arguments)
@@ -96,6 +98,30 @@ fn refusal(error: &clap::Error, command: &clap::Command, arguments: &[String]) -
         return None;
     };
     Some(CliError::usage(what))
+}
+
+/// The refusal of a value that may be a PIN.
+fn possible_pin(error: &clap::Error, command: &clap::Command, arguments: &[String]) -> Option<CliError> {
+    let source = error.source()?;
+    let takes_pin_file = takes_pin_file(command, arguments);
+    if let Some(ParseNoteError::HasPin(reason)) = source.downcast_ref() {
+        return Some(typed_pin::refuse(format!("--note: {reason}"), false).remedy(TICKET_FORM));
+    }
+    let Some(ParseNumberArgError::Pin(reason)) = source.downcast_ref() else { return None };
+    // Six digits may also be a part of a number.
+    let value = context_text(error, ContextKind::InvalidValue).unwrap_or_default();
+    extra_words(value, command, arguments).or_else(|| Some(typed_pin::refuse(reason.to_string(), takes_pin_file)))
+}
+
+/// True if the command reads its PIN from a file.
+fn takes_pin_file(command: &clap::Command, arguments: &[String]) -> bool {
+    typed_path(command, arguments).1.get_arguments().any(|arg| arg.get_long() == Some("pin-file"))
+}
+
+/// True for an option whose name has this word.
+fn is_about(option: &str, secret: &str) -> bool {
+    let name = option.split('=').next().unwrap_or_default();
+    name.starts_with("--") && name.to_ascii_lowercase().contains(secret)
 }
 
 /// How a command names the number that it takes.
@@ -123,7 +149,7 @@ fn extra_words(name: &str, command: &clap::Command, arguments: &[String]) -> Opt
         Some(arg.get_action().takes_values() && !is_number)
     };
     Some(match ExtraWords::find(name, arguments, |option| takes_value(option) == Some(true))? {
-        ExtraWords::Pin => CliError::usage(TYPED_PIN_ERROR).remedies(TYPED_PIN_REMEDIES),
+        ExtraWords::Pin => typed_pin::refuse(TypedPinError.to_string(), takes_pin_file(command, arguments)),
         ExtraWords::Confirmation => {
             CliError::usage(TYPED_CONFIRMATION_ERROR).remedy("To confirm the number, put --confirm before them.")
         }
@@ -221,11 +247,7 @@ fn unknown_argument(arg: &str, error: &clap::Error, command: &clap::Command, arg
     let (_, last) = typed_path(command, arguments);
     let has_option = |option: &str| last.get_arguments().any(|arg| arg.get_long() == Some(option));
     let name = arg.split('=').next().unwrap_or_default();
-    let is_about = |secret: &str| name.starts_with("--") && name.to_ascii_lowercase().contains(secret);
-    if is_about("pin") {
-        return PIN_ARG_ERROR.to_owned();
-    }
-    if is_about("token") || is_about("secret") {
+    if is_about(name, "token") || is_about(name, "secret") {
         return TOKEN_ARG_ERROR.to_owned();
     }
     let what = safe_to_echo(name)

@@ -5,7 +5,10 @@ use std::net::SocketAddr;
 use std::num::{IntErrorKind, ParseIntError};
 use std::str::FromStr;
 
+use crate::cli::typed_pin::TypedPinError;
 use crate::config::profile::MAX_CONCURRENCY;
+use crate::domain::note::{PinInNoteError, check_note};
+use crate::domain::number_arg::{NumberArg, ParseNumberError};
 use crate::domain::text::CleanText;
 
 /// More than a ticket and a sentence.
@@ -34,12 +37,38 @@ pub(crate) fn parse_address(text: &str) -> Result<SocketAddr, &'static str> {
     text.parse().map_err(|_| "expected an address and a port, such as 127.0.0.1:8080")
 }
 
-/// Parses the note of a job: one line that is not empty.
-pub(crate) fn parse_note(text: &str) -> Result<CleanText, String> {
+/// Why a note of a job is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ParseNoteError {
+    #[error("the note is empty")]
+    Empty,
+    #[error("a note has at most {MAX_NOTE_CHARS} characters")]
+    TooLong,
+    #[error(transparent)]
+    HasPin(PinInNoteError),
+}
+
+/// Parses the note of a job: one line that is not empty and holds nothing that may be a PIN.
+pub(crate) fn parse_note(text: &str) -> Result<CleanText, ParseNoteError> {
     let text = text.trim();
     match text.chars().count() {
-        0 => Err("the note is empty".to_owned()),
-        1..=MAX_NOTE_CHARS => Ok(CleanText::new(text)),
-        _ => Err(format!("a note has at most {MAX_NOTE_CHARS} characters")),
+        0 => Err(ParseNoteError::Empty),
+        1..=MAX_NOTE_CHARS => check_note(text).map(|()| CleanText::new(text)).map_err(ParseNoteError::HasPin),
+        _ => Err(ParseNoteError::TooLong),
     }
+}
+
+/// Why a word is refused where a number is expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ParseNumberArgError {
+    #[error(transparent)]
+    NotANumber(#[from] ParseNumberError),
+    #[error(transparent)]
+    Pin(TypedPinError),
+}
+
+/// Parses a number. Six digits are none of Meta's, and may be a PIN.
+pub(crate) fn parse_number(text: &str) -> Result<NumberArg, ParseNumberArgError> {
+    let number: NumberArg = text.parse()?;
+    if number.may_be_pin() { Err(ParseNumberArgError::Pin(TypedPinError)) } else { Ok(number) }
 }

@@ -188,11 +188,12 @@ fn check_replacement(numbers: &[Number], may_replace: bool) -> Result<(), CliErr
     if may_replace || with_pin.is_empty() {
         return Ok(());
     }
-    let what = format!(
-        "two-step verification is on, or may be, on {} of {}",
-        with_pin.len(),
-        table::numbers_label(numbers.len())
-    );
+    let what = match numbers.len() {
+        1 => "two-step verification is on, or may be, on this number".to_owned(),
+        count => {
+            format!("two-step verification is on, or may be, on {} of {}", with_pin.len(), table::numbers_label(count))
+        }
+    };
     Err(CliError::new(ExitCode::NotConfirmed, what)
         .nothing_sent()
         .details(confirm::list_numbers(&with_pin))

@@ -1,6 +1,7 @@
 //! One file a command. A command does not import another command.
 
 pub(crate) mod audit;
+pub(crate) mod backup;
 pub(crate) mod config;
 pub(crate) mod console;
 pub(crate) mod demo;

@@ -88,12 +88,13 @@ pub(crate) fn question(
     let replaced = numbers.iter().filter(|number| may_have_pin(number)).count();
     if replaced > 0 {
         let old = if replaced == 1 { "The old PIN stops" } else { "The old PINs stop" };
-        lines.push(format!("Two-step verification is on, or may be, on {replaced} of them. {old} working."));
+        let on = if numbers.len() == 1 { String::new() } else { format!(", on {replaced} of them") };
+        lines.push(format!("Two-step verification is on, or may be{on}. {old} working."));
     }
     if let Some(first) = notes.send_first.filter(|first| *first < numbers.len()) {
         lines.push(format!("After the first {first}, pindesk asks again."));
     }
-    lines.extend(notes.late.map(LateArrivals::line));
+    lines.extend(notes.late.map(|late| late.line(numbers.len())));
     lines.extend(notes.new_state_dir.map(|dir| format!("This state directory is new: {dir}")));
     let them = match selection {
         Selection::One => "it",

@@ -118,6 +118,7 @@ pub(crate) fn recording_config(
         kind,
         escrow,
         profile: CleanText::new(profile),
+        syslog: false,
         operator: Operator::from_process(),
         reads_after_open: false,
         #[cfg(debug_assertions)]
@@ -127,7 +128,15 @@ pub(crate) fn recording_config(
 
 /// True if the console goes on when the line drops, because tmux or screen keeps its terminal.
 pub(crate) fn is_in_multiplexer() -> bool {
-    ["TMUX", "STY"].iter().any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
+    is_multiplexer(|name| std::env::var(name).unwrap_or_default())
+}
+
+/// Decides by the variables of tmux and screen, and by the type of the terminal: sudo keeps only that.
+fn is_multiplexer(variable: impl Fn(&str) -> String) -> bool {
+    let term = variable("TERM");
+    let is_term_of =
+        |name: &str| term.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '.']));
+    ["TMUX", "STY"].iter().any(|name| !variable(name).is_empty()) || ["tmux", "screen"].into_iter().any(is_term_of)
 }
 
 /// The name of the user for the title. It proves nothing.
@@ -143,4 +152,28 @@ pub(crate) fn names_warning(glyphs: GlyphChoice) -> Option<&'static str> {
         GlyphChoice::Ascii | GlyphChoice::Unicode => false,
     };
     is_changeable.then_some(NAMES_WARNING)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_multiplexer_is_recognized_below_sudo() {
+        for (variables, expected) in [
+            (&[("TERM", "xterm-256color")][..], false),
+            (&[], false),
+            (&[("TERM", "tmux-256color")], true),
+            (&[("TERM", "screen")], true),
+            (&[("TERM", "screen.xterm-256color")], true),
+            (&[("TERM", "screenish")], false),
+            (&[("TERM", "xterm"), ("TMUX", "/tmp/tmux-0/default,1,0")], true),
+            (&[("TERM", "vt100"), ("STY", "12.pts-0.host")], true),
+        ] {
+            let variable = |name: &str| {
+                variables.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| *value).to_owned()
+            };
+            assert_eq!(is_multiplexer(variable), expected, "{variables:?}");
+        }
+    }
 }

@@ -63,12 +63,12 @@ impl KnownNumbers {
     /// Refuses a number that the journal does not know.
     pub(crate) fn unknown_error(&self, arg: &NumberArg, rerun: &RerunOptions) -> CliError {
         CliError::usage(format!("this state directory has no number {}", arg.label()))
-            .optional_remedy(self.hint(arg))
+            .remedies(self.hint(arg))
             .remedy(format!("To see the numbers and their IDs: {}", rerun.command("numbers list")))
     }
 
-    /// What to do about a number that is not known.
-    pub(crate) fn hint(&self, arg: &NumberArg) -> Option<String> {
+    /// What to do about a number that is not known, a line each.
+    pub(crate) fn hint(&self, arg: &NumberArg) -> Vec<String> {
         let similar: Vec<Number> = self.0.iter().filter(|number| arg.is_end_of(number)).cloned().collect();
         arg.hint(&similar)
     }

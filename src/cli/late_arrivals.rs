@@ -30,10 +30,14 @@ impl LateArrivals {
         late.iter().map(|(_, until)| *until).max().map(|until| Self { count, until })
     }
 
-    /// What the question says.
-    pub(crate) fn line(self) -> String {
-        let verb = if self.count == 1 { "is" } else { "are" };
-        format!("{} of them {verb} {}. No PIN is sent there now.", self.count, self.reason())
+    /// What the question about so many numbers says.
+    pub(crate) fn line(self, numbers: usize) -> String {
+        let who = match (numbers, self.count) {
+            (1, _) => "It is".to_owned(),
+            (_, 1) => "1 of them is".to_owned(),
+            (_, count) => format!("{count} of them are"),
+        };
+        format!("{who} {}. No PIN is sent there now.", self.reason())
     }
 
     /// Why they are not sent.

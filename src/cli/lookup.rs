@@ -18,7 +18,6 @@ use crate::config::Profile;
 use crate::domain::number::{Number, PhoneNumberId, Waba};
 use crate::domain::number_arg::NumberArg;
 use crate::domain::outcome::ReadFailure;
-use crate::domain::text::CleanText;
 use crate::graph::Graph;
 use crate::numbers::request_index::RequestIndex;
 use crate::numbers::{self, NumberSources, NumbersEvent};
@@ -87,7 +86,7 @@ pub(crate) fn find_number(
     rerun: &RerunOptions,
 ) -> Result<Number, CliError> {
     let result = look_up(runtime, graph, pace, profile, vec![arg.clone()]);
-    let mut numbers = result.into_numbers(&profile.name, &profile.wabas, rerun)?;
+    let mut numbers = result.into_numbers(profile, rerun)?;
     numbers.pop().ok_or_else(|| CliError::usage(arg.unknown_text(&profile.name, &profile.wabas)))
 }
 
@@ -175,27 +174,21 @@ impl LookupResult {
         self.found[position].iter().chain(also_found).collect()
     }
 
-    /// The numbers as Meta reports them, in the order of the requests. `wabas` are those of the profile.
+    /// The numbers as Meta reports them, in the order of the requests.
     ///
     /// # Errors
     /// If a request fits no number of the profile, or more than one, or if what may have it could not be read.
-    pub(crate) fn into_numbers(
-        self,
-        profile: &CleanText,
-        wabas: &[Arc<Waba>],
-        rerun: &RerunOptions,
-    ) -> Result<Vec<Number>, CliError> {
+    pub(crate) fn into_numbers(self, profile: &Profile, rerun: &RerunOptions) -> Result<Vec<Number>, CliError> {
         self.require_read()?;
         for (position, request) in self.requests.iter().enumerate() {
             match &self.candidates(position)[..] {
                 [_] => {}
                 [] => {
-                    return Err(CliError::usage(request.unknown_text(profile, wabas))
-                        .nothing_sent()
-                        .optional_remedy(request.hint(&self.similar))
+                    return Err(CliError::usage(request.unknown_text(&profile.name, &profile.wabas))
+                        .remedies(request.hint(&self.similar))
                         .remedy(format!("To see the numbers: {}", rerun.command("numbers list"))));
                 }
-                several => return Err(ambiguous_error(request, several).nothing_sent()),
+                several => return Err(ambiguous_error(request, several)),
             }
         }
         Ok(self.found.into_iter().flatten().collect())
@@ -234,14 +227,15 @@ fn require_all_read(unread: &[(String, Explanation, ReadFailure)]) -> Result<(),
     let names = if more > 0 { format!("{first} and {more} more") } else { first.clone() };
     let code = ExitCode::first_that_applies(unread.iter().map(|(_, _, failure)| read_failure::exit_code(failure)));
     Err(CliError::new(code, format!("{names} could not be read. {}", explanation.reason))
-        .nothing_sent()
-        .remedies(read_failure::steps_and_words(explanation, failure)))
+        .remedies(read_failure::steps_and_words(explanation, failure, unread.len())))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Config, Env, Overrides};
     use crate::domain::clock::UtcTime;
+    use crate::domain::text::CleanText;
 
     fn number(id: &str, display: &str) -> Number {
         let number = Number::from_config(id.parse().expect("an ID"), Some(CleanText::new("Acme")));
@@ -262,9 +256,9 @@ mod tests {
             let waba = Arc::new(Waba { id: waba.parse().expect("an ID"), name: None });
             result.handle(NumbersEvent::WabaFinished(waba, Err(ReadFailure::NoAnswer)));
         }
-        let numbers = result
-            .into_numbers(&CleanText::new("acme"), &[], &RerunOptions::default())
-            .map_err(|error| error.to_string())?;
+        let config = Config::parse("c.toml".into(), "[profile.acme]", &Overrides::default(), &Env::default());
+        let profile = config.expect("a valid config").profile;
+        let numbers = result.into_numbers(&profile, &RerunOptions::default()).map_err(|error| error.to_string())?;
         Ok(numbers.iter().map(|number| number.id.to_string()).collect())
     }
 
@@ -279,8 +273,7 @@ mod tests {
     #[test]
     fn an_id_of_a_job_never_finds_a_display_number() {
         let request = NumberArg::Id("447700900001".parse().expect("an ID"));
-        let unknown =
-            "no number 447700900001 in profile acme. Nothing was sent.\n  To see the numbers: pindesk numbers list";
+        let unknown = "no number 447700900001 in profile acme\n  To see the numbers: pindesk numbers list";
         assert_eq!(search_all(vec![request], &[("1001", "+44 7700 900001")], &[]), Err(unknown.to_owned()));
     }
 
@@ -290,11 +283,10 @@ mod tests {
         assert_eq!(search("+44 7700 900001", &numbers, &[]), Ok("1001".to_owned()));
         assert_eq!(search("1002", &numbers, &[]), Ok("1002".to_owned()));
         let refused = search("+44 7700 900002", &numbers, &[]).expect_err("two numbers");
-        let expected = "+44 7700 900002 fits 2 numbers. Nothing was sent.\n  1002  +44 7700 900002  Acme\n  \
+        let expected = "+44 7700 900002 fits 2 numbers\n  1002  +44 7700 900002  Acme\n  \
                         1003  +44 7700 900002  Acme\n  Give the phone number ID of the one that you mean.";
         assert_eq!(refused, expected);
-        let unknown =
-            "no number +44 7700 900003 in profile acme. Nothing was sent.\n  To see the numbers: pindesk numbers list";
+        let unknown = "no number +44 7700 900003 in profile acme\n  To see the numbers: pindesk numbers list";
         assert_eq!(search("+44 7700 900003", &numbers, &[]), Err(unknown.to_owned()));
     }
 
@@ -310,13 +302,13 @@ mod tests {
             ("(217) 555 0136", hint),
             ("5550199", hint),
         ] {
-            let expected = format!("no number {arg} in profile acme. Nothing was sent.\n  {expected}{end}");
+            let expected = format!("no number {arg} in profile acme\n  {expected}{end}");
             assert_eq!(refused(arg), expected);
         }
         for (arg, label) in
             [("+49 30 5550135", "+49 30 5550135"), ("200000000009999", "200000000009999"), ("550135", "(six digits)")]
         {
-            assert_eq!(refused(arg), format!("no number {label} in profile acme. Nothing was sent.{end}"));
+            assert_eq!(refused(arg), format!("no number {label} in profile acme{end}"));
         }
     }
 

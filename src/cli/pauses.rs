@@ -18,6 +18,9 @@ use crate::domain::json_text::SCHEMA_VERSION;
 use crate::pace::{Pace, Pause};
 use crate::policy::quota::{PauseCause, QuotaScope};
 
+/// A command waits as long as Meta says, which may be an hour.
+const HOW_TO_STOP: &str = "To stop instead of waiting, press Ctrl-C.";
+
 /// A pause as scripts see it.
 #[derive(Serialize)]
 struct PauseRecord {
@@ -61,7 +64,8 @@ impl ToldPause {
             print_json(&PauseRecord::from(&self.pause)).ok();
         }
         if !self.options.is_quiet {
-            eprint_line(&format!("pindesk: {}", self.pause.sentence(self.label.as_deref(), UtcTime::now())));
+            let sentence = self.pause.sentence(self.label.as_deref(), UtcTime::now());
+            eprint_line(&format!("pindesk: {sentence} {HOW_TO_STOP}"));
         }
     }
 

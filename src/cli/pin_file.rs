@@ -2,12 +2,15 @@
 //!
 //! No flag takes a PIN, because other users can list the arguments of a process. No message repeats what was read.
 
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use crate::cli::checks::check_strength;
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::secret_stdin::{self, STDIN_PATH};
+use crate::cli::typed_pin::{self, TypedPinError};
 use crate::domain::pin::{PIN_DIGITS, Pin, PinChoice};
 use crate::domain::redact::redacted_path;
 use crate::domain::text_problem::{self, TextProblem};
@@ -30,7 +33,11 @@ fn read(file: &Path) -> Result<Pin, CliError> {
             .map_err(|error| error.nothing_sent().remedy("Or set it in the console, which shows no digit: pindesk"))?;
         return parse(&bytes, "standard input");
     }
+    check_size(file)?;
     let text = secure_file::read_text(&PIN_FILE, file).map_err(|error| {
+        if error.is_missing() && Pin::parse(file.as_os_str().as_bytes()).is_ok() {
+            return typed_pin::refuse(TypedPinError.to_string(), true).nothing_sent();
+        }
         let (is_special, is_missing) = (error.is_not_regular_file(), error.is_missing());
         let code = if error.is_unsafe() { ExitCode::NotReady } else { ExitCode::Usage };
         let error = CliError::new(code, error.to_string()).nothing_sent();
@@ -43,6 +50,19 @@ fn read(file: &Path) -> Result<Pin, CliError> {
         }
     })?;
     parse(text.as_bytes(), &format!("PIN file {}", redacted_path(file)))
+}
+
+/// Refuses a file that is too large for a PIN before its mode is judged: `chmod` would not make it one.
+fn check_size(file: &Path) -> Result<(), CliError> {
+    let is_too_large = |metadata: fs::Metadata| metadata.is_file() && metadata.len() > MAX_BYTES as u64;
+    if !fs::metadata(file).is_ok_and(is_too_large) {
+        return Ok(());
+    }
+    let path = redacted_path(file);
+    Err(CliError::usage(format!("{path} is no PIN file: it is larger than {PIN_DIGITS} digits"))
+        .nothing_sent()
+        .remedy("--pin-file names a file of mode 0600 that holds the PIN and nothing else.")
+        .remedy("A file of numbers belongs to --from: pindesk pin set --from FILE"))
 }
 
 fn parse(bytes: &[u8], source: &str) -> Result<Pin, CliError> {

@@ -11,7 +11,7 @@ use crate::cli::exit_code::ExitCode;
 use crate::cli::output::table;
 use crate::domain::number::{PhoneNumberId, Waba};
 use crate::domain::outcome::{ApiError, ListDefect, ReadFailure};
-use crate::policy::error_catalog::{self, ErrorScope, Explanation, meta_lines};
+use crate::policy::error_catalog::{self, ErrorScope, Explanation, meta_lines, plural};
 
 /// How many names a message lists before it counts the rest.
 const MAX_LISTED_NAMES: usize = 5;
@@ -65,22 +65,24 @@ fn grouped_messages<'a>(
     failures: impl Iterator<Item = (String, Explanation, &'a ReadFailure)>,
     title: impl Fn(&[String]) -> String,
 ) -> Vec<String> {
-    let mut groups: BTreeMap<String, (Vec<String>, Vec<String>)> = BTreeMap::new();
+    let mut groups: BTreeMap<String, (Vec<String>, Explanation, &ReadFailure)> = BTreeMap::new();
     for (name, explanation, failure) in failures {
-        let lines = steps_and_words(&explanation, failure);
-        groups.entry(explanation.reason.into_owned()).or_insert_with(|| (Vec::new(), lines)).0.push(name);
+        let reason = explanation.reason.clone().into_owned();
+        groups.entry(reason).or_insert_with(|| (Vec::new(), explanation, failure)).0.push(name);
     }
-    let message = |(reason, (names, lines)): (String, (Vec<String>, Vec<String>))| {
-        let first = format!("{}. {reason}", title(&names));
+    let message = |(reason, (names, explanation, failure)): (String, (Vec<String>, Explanation, &ReadFailure))| {
+        let first = format!("{}. {}", title(&names), plural::of_count(&reason, names.len()));
+        let lines = steps_and_words(&explanation, failure, names.len());
         iter::once(first).chain(lines).collect::<Vec<_>>().join("\n  ")
     };
     groups.into_iter().map(message).collect()
 }
 
-/// What to do about a read that failed, then Meta's words.
-pub(crate) fn steps_and_words(explanation: &Explanation, failure: &ReadFailure) -> Vec<String> {
-    let words = if let ReadFailure::Api(error) = failure { meta_lines(error) } else { Vec::new() };
-    explanation.advice.iter().map(|step| (*step).to_owned()).chain(words).collect()
+/// What to do about the read of so many numbers or WABAs that failed, then Meta's words.
+pub(crate) fn steps_and_words(explanation: &Explanation, failure: &ReadFailure, count: usize) -> Vec<String> {
+    let words = failure.api_error().map(meta_lines).unwrap_or_default();
+    let steps = explanation.advice.iter().map(|step| plural::of_count(step, count).into_owned());
+    steps.chain(words).collect()
 }
 
 /// `WABA a`, or `2 WABAs (a, b)`.
@@ -130,7 +132,8 @@ pub(crate) fn waba_label(waba: &Waba) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::outcome::ListDefect;
+    use crate::domain::outcome::{ListDefect, ObjectKind};
+    use crate::domain::text::CleanText;
 
     fn failures(lost_wabas: usize, looping_wabas: usize, numbers: usize) -> ReadFailures {
         let waba = |n: usize| Arc::new(Waba { id: (1_001 + n).to_string().parse().expect("an ID"), name: None });
@@ -143,6 +146,36 @@ mod tests {
         failures
     }
 
+    /// Numbers whose IDs are those of WABAs.
+    fn failures_of_id(count: usize) -> ReadFailures {
+        let node_type = Some(CleanText::new("WhatsAppBusinessAccount"));
+        let error = ApiError {
+            http_status: 400,
+            code: 100,
+            subcode: None,
+            message: CleanText::new("nonexisting field"),
+            details: None,
+            user_title: None,
+            user_message: None,
+            trace_id: None,
+            is_transient: false,
+        };
+        let (expected, error) = (ObjectKind::PhoneNumber, Box::new(error));
+        let failure = ReadFailure::WrongKind { expected, node_type, error };
+        let mut failures = ReadFailures::default();
+        (0..count).for_each(|n| failures.add_number((2_001 + n).to_string().parse().expect("an ID"), failure.clone()));
+        failures
+    }
+
+    fn wrong_ids(names: &str, ids_are: &str) -> String {
+        format!(
+            "{names} could not be read. {ids_are} a WABA (WhatsAppBusinessAccount), not a phone number.\n  WhatsApp \
+             Manager shows the ID of each phone number and of the WABA.\n  Correct the ID, in the config if it is \
+             there.\n  Restart a console that is open: it has read the config already.\n  Meta said: nonexisting \
+             field\n  Code, HTTP: 100, 400\n  Trace ID: none"
+        )
+    }
+
     #[test]
     fn what_has_the_same_reason_is_told_in_one_message() {
         let Explanation { reason, advice, .. } = Explanation::for_unread_waba(&ReadFailure::NoAnswer);
@@ -151,6 +184,8 @@ mod tests {
             (failures(7, 0, 0), format!("none of the 7 WABAs could be read. {reason}")),
             (failures(1, 0, 0), format!("WABA 1001 could not be read. {reason}")),
             (failures(2, 0, 0), format!("2 WABAs (1001, 1002) could not be read. {reason}")),
+            (failures_of_id(1), wrong_ids("number 2001", "This ID is")),
+            (failures_of_id(2), wrong_ids("2 numbers (2001, 2002)", "Each of these IDs is")),
             (
                 failures(0, 0, 6),
                 format!("6 numbers (2001, 2002, 2003, 2004, 2005, and 1 more) could not be read. {reason}"),

@@ -20,7 +20,7 @@ use crate::domain::clock::Clock;
 use crate::domain::number::Number;
 use crate::domain::redact::redacted_path;
 use crate::domain::text::CleanText;
-use crate::escrow::{Fingerprint, Recipients};
+use crate::escrow::{EscrowEntry, Fingerprint, Recipients};
 use crate::journal::{
     EncryptedPin, Journal, JournalError, JournalKind, JournalOptions, JournalReader, Operator, RecipientsStatus,
     RecoveryReport, SentChange,
@@ -77,18 +77,31 @@ pub(crate) fn names_nothing(config: &Config, why: &str) -> CliError {
 pub(crate) fn config_not_found(overrides: &Overrides, env: &Env) -> CliError {
     let paths: Vec<_> = config::search_paths(overrides, env).iter().map(|path| path.display().to_string()).collect();
     let paths = CleanText::new(&paths.join(", "));
+    let by_variable = (overrides.config.is_none() && env.config.is_some())
+        .then(|| "The variable PINDESK_CONFIG names this file: correct it, or unset it.".to_owned());
     CliError::not_ready(format!("no config file found ({paths})"))
+        .optional_remedy(by_variable)
         .remedy("To try pindesk safely: pindesk --demo")
         .remedy("To use a file elsewhere: --config FILE")
         .remedy("To make one: the section Configure of the README, or for commands")
         .remedy("on made-up numbers its section Against the simulator")
 }
 
-/// Opens the journal of real numbers.
+/// Opens the journal of real numbers, before their status is read.
 pub(crate) fn open_journal(state_dir: &Path, config: &Config, sync_writes: bool) -> Result<JournalSession, CliError> {
+    open_journal_for(state_dir, config, true, sync_writes)
+}
+
+fn open_journal_for(
+    state_dir: &Path,
+    config: &Config,
+    reads_after_open: bool,
+    sync_writes: bool,
+) -> Result<JournalSession, CliError> {
     let profile = config.profile.name.as_str();
     let recording = RecordingConfig {
-        reads_after_open: true,
+        reads_after_open,
+        syslog: config.audit.syslog,
         #[cfg(debug_assertions)]
         sync_writes,
         ..recording_config(state_dir.to_owned(), JournalKind::Real, config.escrow.clone(), profile)
@@ -98,18 +111,27 @@ pub(crate) fn open_journal(state_dir: &Path, config: &Config, sync_writes: bool)
     let new_state_dir = (!has_records(state_dir)).then(|| redacted_path(state_dir));
     let suspend_handler = SuspendHandler::listen()
         .map_err(|error| CliError::machine("cannot watch for signals", &error).nothing_sent())?;
-    let Records { journal, report, recipients } =
+    let Records { journal, report, recipients, syslog_problem } =
         suspend_handler.open_records(|| preflight::open_records(&recording, Clock::System))?;
+    tell_syslog_problem(syslog_problem);
     Ok(JournalSession { journal, report, recipients, suspend_handler, new_state_dir })
+}
+
+/// Says that audit rows do not go to syslog. That stops nothing: the journal has them.
+fn tell_syslog_problem(problem: Option<CleanText>) {
+    if let Some(problem) = problem {
+        eprint_line(&format!("pindesk: {problem}"));
+    }
 }
 
 /// What a command that sends has, or would have.
 pub(crate) struct SendRecords {
-    /// `None` for a dry run.
+    /// `None` for a dry run, and while the state directory has no records: a command that is refused leaves nothing.
     pub(crate) session: Option<JournalSession>,
     pub(crate) has_escrow: bool,
-    /// What a dry run found.
+    /// What was found without opening the journal.
     inspected: RecoveryReport,
+    new_state_dir: Option<CleanText>,
 }
 
 impl SendRecords {
@@ -119,13 +141,30 @@ impl SendRecords {
         LateArrivals::among(&report.unresolved, numbers.iter().map(|number| number.id), Clock::System.now())
     }
 
-    /// The state directory, if it had no records before.
-    pub(crate) fn new_state_dir(&self) -> Option<&CleanText> {
-        self.session.as_ref()?.new_state_dir.as_ref()
+    /// The state directory, if it has no records yet.
+    pub(crate) const fn new_state_dir(&self) -> Option<&CleanText> {
+        self.new_state_dir.as_ref()
+    }
+
+    /// The open journal of a command that was confirmed. One that is new is created now.
+    pub(crate) fn into_session(
+        self,
+        state_dir: &Path,
+        config: &Config,
+        sync_writes: bool,
+        rerun: &RerunOptions,
+    ) -> Result<JournalSession, CliError> {
+        if let Some(session) = self.session {
+            return Ok(session);
+        }
+        // Another process may have started to record here since the status of the numbers was read.
+        let session = open_journal_for(state_dir, config, false, sync_writes)?;
+        check_report(&session.report, RERUN_HINT, rerun).map(|()| session)
     }
 }
 
-/// Opens the journal of a command that sends; inspects it for a dry run. Refuses while an operator must look at something.
+/// Opens the journal of a command that sends; only inspects it for a dry run, and where there are no records yet. Refuses
+/// while an operator must look at something.
 pub(crate) fn prepare_to_send(
     state_dir: &Path,
     config: &Config,
@@ -133,16 +172,38 @@ pub(crate) fn prepare_to_send(
     sync_writes: bool,
     rerun: &RerunOptions,
 ) -> Result<SendRecords, CliError> {
-    if is_dry_run {
+    let new_state_dir = (!has_records(state_dir)).then(|| redacted_path(state_dir));
+    if is_dry_run || new_state_dir.is_some() {
         let (report, recipients) = preflight::inspect_records(state_dir, &config.escrow)?;
-        check_report(&report, DRY_RUN_RERUN_HINT, rerun)?;
-        warn_unresolved(&report, rerun);
-        return Ok(SendRecords { session: None, has_escrow: recipients.is_some(), inspected: report });
+        if is_dry_run {
+            check_report(&report, DRY_RUN_RERUN_HINT, rerun)?;
+            warn_unresolved(&report, rerun);
+        }
+        // A finding is recorded when the journal is opened, so that it stops only one command.
+        if is_dry_run || report.findings.is_empty() {
+            return Ok(SendRecords {
+                session: None,
+                has_escrow: recipients.is_some(),
+                inspected: report,
+                new_state_dir,
+            });
+        }
     }
+    let session = open_checked_journal(state_dir, config, sync_writes, rerun)?;
+    let has_escrow = session.recipients.is_some();
+    Ok(SendRecords { session: Some(session), has_escrow, inspected: RecoveryReport::default(), new_state_dir })
+}
+
+/// Opens the journal of a command that changes something. Refuses while an operator must look at something.
+pub(crate) fn open_checked_journal(
+    state_dir: &Path,
+    config: &Config,
+    sync_writes: bool,
+    rerun: &RerunOptions,
+) -> Result<JournalSession, CliError> {
     let session = open_journal(state_dir, config, sync_writes)?;
     check_report(&session.report, RERUN_HINT, rerun)?;
-    let has_escrow = session.recipients.is_some();
-    Ok(SendRecords { session: Some(session), has_escrow, inspected: RecoveryReport::default() })
+    Ok(session)
 }
 
 /// How to continue after a finding was printed.
@@ -163,20 +224,17 @@ fn check_report(report: &RecoveryReport, how_to_continue: &str, rerun: &RerunOpt
     match &report.recipients {
         RecipientsStatus::Known => Ok(()),
         RecipientsStatus::Changed { previous, current } => {
-            let error = CliError::not_ready("the escrow keys have changed")
+            let none_left = "No recipient is left: pindesk would not encrypt PINs at all.";
+            Err(CliError::not_ready("the escrow recipients have changed")
                 .nothing_sent()
-                .details(recipient_diff(previous, current));
-            let error = if current.is_empty() {
-                error.remedy("No key is left: pindesk would not encrypt PINs at all.")
-            } else {
-                error
-            };
-            Err(error.remedy(format!("If these keys are right, run: {}", rerun.command("escrow ack"))))
+                .details(recipient_diff(previous, current))
+                .optional_remedy(current.is_empty().then(|| none_left.to_owned()))
+                .remedy(format!("If these recipients are right, run: {}", rerun.command("escrow ack"))))
         }
     }
 }
 
-/// A line for each key that was added or removed.
+/// A line for each recipient that was added or removed.
 pub(crate) fn recipient_diff(previous: &[Fingerprint], current: &[Fingerprint]) -> Vec<String> {
     let diffs = [("added", current, previous), ("removed", previous, current)];
     let lines = diffs.into_iter().flat_map(|(word, these, others)| {
@@ -191,7 +249,8 @@ pub(crate) fn warn_unresolved(report: &RecoveryReport, rerun: &RerunOptions) {
     let count = report.unresolved.len();
     if count > 0 && !rerun.is_quiet() {
         let changes = table::pluralize(count, "earlier change");
-        eprint_line(&format!("pindesk: {changes} in doubt. {}", rerun.resolve_hint("them")));
+        let them = if count == 1 { "it" } else { "them" };
+        eprint_line(&format!("pindesk: {changes} in doubt. {}", rerun.resolve_hint(them)));
     }
 }
 
@@ -200,6 +259,8 @@ pub(crate) fn warn_unresolved(report: &RecoveryReport, rerun: &RerunOptions) {
 pub(crate) struct JournalPins {
     /// In the order in which they were sent.
     pub(crate) pins: Vec<EncryptedPin>,
+    /// Further entries of these PINs, each encrypted again.
+    pub(crate) re_encrypted: Vec<EscrowEntry>,
     /// All changes in that order, with those whose PIN is not encrypted.
     pub(crate) changes: Vec<SentChange>,
     pub(crate) known: KnownNumbers,
@@ -213,6 +274,7 @@ pub(crate) fn journal_pins(dir: &StateDir) -> JournalPins {
         Ok(JournalPins {
             is_complete: reader.is_complete()?,
             pins: reader.encrypted_pins()?,
+            re_encrypted: reader.re_encrypted_pins()?,
             changes: reader.sent_changes()?,
             known: KnownNumbers::read(&reader),
         })
@@ -227,8 +289,13 @@ pub(crate) fn journal_pins(dir: &StateDir) -> JournalPins {
     }
 }
 
+/// True if the config sends audit rows to syslog. A command that needs no config works without one, or with a wrong one.
+pub(crate) fn goes_to_syslog(overrides: &Overrides, env: &Env) -> bool {
+    preflight::load_config(overrides, env).is_ok_and(|config| config.is_some_and(|config| config.audit.syslog))
+}
+
 /// Opens the journal to record who decrypted what. Does not create one: the escrow file may be a copy.
-pub(crate) fn open_for_audit(dir: &StateDir) -> Result<Journal, JournalError> {
+pub(crate) fn open_for_audit(dir: &StateDir, to_syslog: bool) -> Result<Journal, JournalError> {
     JournalReader::open(dir)?;
     let open = |kind| {
         Journal::open(JournalOptions {
@@ -249,22 +316,25 @@ pub(crate) fn open_for_audit(dir: &StateDir) -> Result<Journal, JournalError> {
     for finding in &report.findings {
         eprint_line(&format!("pindesk: {finding}"));
     }
+    if to_syslog {
+        tell_syslog_problem(preflight::forward_to_syslog(&journal));
+    }
     Ok(journal)
 }
 
 /// Opens the journal for reading; `None` if pindesk has not recorded anything here yet: the state directory is missing
-/// or empty. A directory that the operator named (`is_explicit`) must exist, because its name may be mistyped.
+/// or empty. Where a directory has other files, a missing journal was deleted. A directory that the operator named (`is_explicit`) must exist, because its name may be mistyped.
 pub(crate) fn open_existing(state_dir: &Path, is_explicit: bool) -> Result<Option<JournalReader>, CliError> {
     let Some(dir) = open_existing_dir(state_dir, is_explicit)? else { return Ok(None) };
     match JournalReader::open(&dir) {
         Ok(journal) => Ok(Some(journal)),
-        Err(error) if error.is_missing() && is_empty(&dir) => Ok(None),
+        Err(error) if error.is_missing() && dir.is_empty().is_ok_and(|is_empty| is_empty) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }
 
 /// True if the directory has a journal or an escrow file, or cannot be read.
-fn has_records(state_dir: &Path) -> bool {
+pub(crate) fn has_records(state_dir: &Path) -> bool {
     match StateDir::open(state_dir) {
         Ok(dir) => RECORD_FILES.iter().any(|name| dir.has_file(name).unwrap_or(true)),
         Err(error) => !error.is_missing(),
@@ -274,16 +344,13 @@ fn has_records(state_dir: &Path) -> bool {
 /// Either of these files means that the state directory was used before.
 const RECORD_FILES: [&str; 2] = ["journal.db", "escrow.jsonl"];
 
-/// True if pindesk has never written to the directory. Otherwise, a missing journal was deleted.
-fn is_empty(dir: &StateDir) -> bool {
-    dir.file_names_with_prefix("").is_ok_and(|names| names.iter().all(|name| name == "." || name == ".."))
-}
-
 /// Opens the state directory; `None` if it is missing, and the operator did not name it.
 pub(crate) fn open_existing_dir(state_dir: &Path, is_explicit: bool) -> Result<Option<StateDir>, CliError> {
     match StateDir::open(state_dir) {
         Ok(dir) => Ok(Some(dir)),
         Err(error) if error.is_missing() && !is_explicit => Ok(None),
+        Err(error) if error.is_missing() => Err(CliError::from(error)
+            .remedy("--state-dir or PINDESK_STATE_DIR names it. The first PIN that is set there creates it.")),
         Err(error) => Err(error.into()),
     }
 }

@@ -70,7 +70,7 @@ enum JobEvent {
 pub(crate) fn run(confirmed: ConfirmedJob, runtime: Runtime, options: OutputOptions) -> Result<ExitCode, CliError> {
     let ConfirmedJob { profile, start, plan, graph, pace, session, concurrency, rerun, can_ask, early } = confirmed;
     let JournalSession { journal, report, recipients, suspend_handler, .. } = session;
-    let escrow_hint = escrow_hint(&plan.pins, recipients.is_some(), &rerun);
+    let escrow_hint = escrow_hint(&plan, recipients.is_some(), &rerun);
     let mut results = ResultPrinter::new(options, plan.targets.shared(), rerun.clone());
     let handle = runtime.handle().clone();
     let (jobs, mut progress) = {
@@ -133,14 +133,15 @@ async fn start_job(jobs: &JobsHandle, start: StartMode, plan: PinPlan) -> Result
 }
 
 /// Where the PINs are when the job is done, if an operator must know it.
-fn escrow_hint(pins: &PinChoice, has_escrow: bool, rerun: &RerunOptions) -> Option<String> {
-    match pins {
+fn escrow_hint(plan: &PinPlan, has_escrow: bool, rerun: &RerunOptions) -> Option<String> {
+    match &plan.pins {
         PinChoice::Fixed(_) if has_escrow => None,
         PinChoice::Fixed(_) => {
             Some("pindesk: no escrow recipients are configured: only you have this PIN. Keep it.".to_owned())
         }
         PinChoice::Drawn(_) | PinChoice::Random => {
-            Some(format!("pindesk: the PINs are in the escrow: {}", rerun.command("escrow open --identity FILE")))
+            let pins = if plan.targets.len() == 1 { "PIN is" } else { "PINs are" };
+            Some(format!("pindesk: the {pins} in the escrow: {}", rerun.command("escrow open --identity FILE")))
         }
     }
 }
@@ -174,10 +175,10 @@ fn pause_job(jobs: &JobsHandle, job: JobId, tally: &Tally, held: usize, can_ask:
     let asked = jobs.clone();
     let ask = move || match confirm::ask(&question) {
         Ok(answer) if answer.eq_ignore_ascii_case("yes") => asked.send_held(job),
-        Ok(_) | Err(_) => drop(asked.stop()),
+        Ok(_) | Err(_) => asked.leave_held(job),
     };
     if !can_ask || thread::Builder::new().name("question".to_owned()).spawn(ask).is_err() {
-        drop(jobs.stop());
+        jobs.leave_held(job);
     }
 }
 

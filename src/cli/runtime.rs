@@ -13,9 +13,14 @@ use crate::graph::{Graph, ignored_certificates};
 use crate::preflight;
 use crate::process::require_open_files;
 
+/// How many threads run what blocks. Each has a heap of its own, and a job would start several: one encrypts PINs, one reads
+/// the journal or a host name, and one waits for the end.
+const MAX_BLOCKING_THREADS: usize = 3;
+
 /// Builds a tokio runtime that runs on one thread.
 pub(crate) fn build_runtime() -> Result<Runtime, CliError> {
-    let built: io::Result<Runtime> = Builder::new_current_thread().enable_all().build();
+    let built: io::Result<Runtime> =
+        Builder::new_current_thread().enable_all().max_blocking_threads(MAX_BLOCKING_THREADS).build();
     built.map_err(|error| CliError::machine("cannot start the runtime", &error))
 }
 

@@ -49,6 +49,10 @@ impl ConfigDir {
     /// If one of the files exists, and an earlier simulator did not write all of them, or had another app secret.
     pub(crate) fn open(given: &Path, app_secret: Option<AppSecret>) -> Result<Self, CliError> {
         let dir = std::path::absolute(given).map_err(|error| cannot_write(given, &error))?;
+        if dir.is_file() {
+            return Err(CliError::usage(format!("{} is a file", redacted_path(given)))
+                .remedy("--write-config names a directory, which it creates if it is missing."));
+        }
         let existing = FILES.map(|name| dir.join(name)).into_iter().find(|path| path.symlink_metadata().is_ok());
         let address = written_address(&dir);
         match existing {

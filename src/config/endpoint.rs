@@ -125,6 +125,12 @@ impl GraphUrl {
         self.0.port().map_or_else(|| self.host().to_owned(), |port| format!("{}:{port}", self.host()))
     }
 
+    /// The host name and the port, for messages about a connection.
+    #[must_use]
+    pub fn address(&self) -> String {
+        self.0.port_or_known_default().map_or_else(|| self.host().to_owned(), |port| format!("{}:{port}", self.host()))
+    }
+
     /// The host name, for messages.
     #[must_use]
     pub fn host(&self) -> &str {

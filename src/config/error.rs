@@ -21,12 +21,14 @@ pub enum ConfigError {
         file: CleanText,
     },
     /// A flag or a variable selects a profile that does not exist.
-    #[error("{file} has no profile {requested:?}; available: {}", CommaSeparated(available))]
+    #[error("{file} has no profile {requested:?}, which {named_by} names; available: {}", CommaSeparated(available))]
     UnknownProfile {
         /// The config file.
         file: CleanText,
         /// The requested name.
         requested: CleanText,
+        /// The flag or the variable.
+        named_by: &'static str,
         /// The existing profiles.
         available: Vec<CleanText>,
     },

@@ -17,13 +17,16 @@ pub enum ConfigSection {
     Escrow,
     /// `[policy]`
     Policy,
+    /// `[audit]`
+    Audit,
     /// `[console]`
     Console,
 }
 
 impl ConfigSection {
     /// In the order of the documentation.
-    pub const ALL: [Self; 6] = [Self::Root, Self::Profile, Self::NamedId, Self::Escrow, Self::Policy, Self::Console];
+    pub const ALL: [Self; 7] =
+        [Self::Root, Self::Profile, Self::NamedId, Self::Escrow, Self::Policy, Self::Audit, Self::Console];
 
     /// Where the section is in the file.
     #[must_use]
@@ -34,6 +37,7 @@ impl ConfigSection {
             Self::NamedId => "[[profile.NAME.waba]] or [[profile.NAME.number]]",
             Self::Escrow => "[escrow]",
             Self::Policy => "[policy]",
+            Self::Audit => "[audit]",
             Self::Console => "[console]",
         }
     }
@@ -55,6 +59,7 @@ impl ConfigSection {
                  keys can decrypt it. Without keys there is no escrow."
             }
             Self::Policy => "Rules of your team.",
+            Self::Audit => "A second record of who did what, which the account of pindesk cannot rewrite.",
             Self::Console => "How the screen behaves.",
         }
     }
@@ -67,6 +72,7 @@ impl ConfigSection {
             Self::NamedId => "[[profile.acme-prod.waba]]\n",
             Self::Escrow => "[escrow]\n",
             Self::Policy => "[policy]\n",
+            Self::Audit => "[audit]\n",
             Self::Console => "[console]\n",
         }
     }
@@ -110,13 +116,13 @@ const fn table(section: ConfigSection, name: &'static str) -> ConfigKey {
     ConfigKey { section, name, value: None, default: None, meaning: "", example: "" }
 }
 
-use ConfigSection::{Console, Escrow, NamedId, Policy, Profile, Root};
+use ConfigSection::{Audit, Console, Escrow, NamedId, Policy, Profile, Root};
 
 const FILE: &str = "an absolute path, or one that starts with `~/`";
 const FLAG: &str = "`true` or `false`";
 
 /// Every key, by section.
-pub const KEYS: [ConfigKey; 29] = [
+pub const KEYS: [ConfigKey; 31] = [
     key(
         Root,
         "default_profile",
@@ -128,6 +134,7 @@ pub const KEYS: [ConfigKey; 29] = [
     table(Root, "profile"),
     table(Root, "escrow"),
     table(Root, "policy"),
+    table(Root, "audit"),
     table(Root, "console"),
     table(Root, "keys"),
     key(Profile, "live", FLAG, Some("true"), "Real numbers: the title shows LIVE.", "true"),
@@ -233,6 +240,14 @@ pub const KEYS: [ConfigKey; 29] = [
         "\"180d\"",
     ),
     key(
+        Audit,
+        "syslog",
+        FLAG,
+        Some("false"),
+        "Whether each row of the audit log also goes to the local syslog (RFC 5424, to `/dev/log`), after it is recorded.",
+        "false",
+    ),
+    key(
         Console,
         "glyphs",
         "`auto`, `ascii` or `unicode`",
@@ -290,7 +305,11 @@ fn heading(section: ConfigSection) -> String {
     match section {
         ConfigSection::Root => "The top of the file".to_owned(),
         ConfigSection::NamedId => "`[[profile.NAME.waba]]` and `[[profile.NAME.number]]`".to_owned(),
-        ConfigSection::Profile | ConfigSection::Escrow | ConfigSection::Policy | ConfigSection::Console => {
+        ConfigSection::Profile
+        | ConfigSection::Escrow
+        | ConfigSection::Policy
+        | ConfigSection::Audit
+        | ConfigSection::Console => {
             format!("`{}`", section.place())
         }
     }

@@ -1,4 +1,4 @@
-//! Parses the tables that apply to every profile: `[console]`, `[keys]`, `[escrow]` and `[policy]`.
+//! Parses the tables that apply to every profile: `[console]`, `[keys]`, `[escrow]`, `[audit]` and `[policy]`.
 //!
 //! It does not check whether an action exists or a key can be bound: the keymap does. A [`KeyOverride`] lets the keymap
 //! report errors as precisely as this module.
@@ -162,6 +162,20 @@ const ROTATE_AFTER_BOUNDS: RangeInclusive<Duration> = Duration::from_hours(24)..
 pub struct PolicySettings {
     /// How old a PIN may get before it is due; `None` if no PIN is ever due.
     pub rotate_after: Option<Duration>,
+}
+
+/// What becomes of the audit log besides the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct AuditSettings {
+    /// True if each row also goes to the local syslog.
+    pub syslog: bool,
+}
+
+/// Parses `[audit]`.
+pub(crate) fn parse_audit(root_table: &ConfigTable<'_>) -> Result<AuditSettings, ConfigError> {
+    let Some(field) = root_table.get("audit") else { return Ok(AuditSettings::default()) };
+    let syslog = field.table(ConfigSection::Audit)?.get("syslog");
+    Ok(AuditSettings { syslog: syslog.map(|field| field.boolean()).transpose()?.unwrap_or_default() })
 }
 
 /// Parses `[policy]`.

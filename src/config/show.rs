@@ -26,9 +26,12 @@ impl Config {
         for (id, name) in &self.profile.numbers {
             push_named_id(&mut out, &format!("{profile}.number"), id.as_str(), name.as_ref());
         }
-        for (section, heading) in
-            [(ConfigSection::Escrow, "escrow"), (ConfigSection::Policy, "policy"), (ConfigSection::Console, "console")]
-        {
+        for (section, heading) in [
+            (ConfigSection::Escrow, "escrow"),
+            (ConfigSection::Policy, "policy"),
+            (ConfigSection::Audit, "audit"),
+            (ConfigSection::Console, "console"),
+        ] {
             self.push_section(&mut out, section, heading, with_defaults);
         }
         // Writing to a String cannot fail.
@@ -84,6 +87,7 @@ impl Config {
             }
             "recipients_file" => path(self.escrow.recipients_file.as_deref()?),
             "rotate_after" => quoted(&days_text(self.policy.rotate_after?)),
+            "syslog" => self.audit.syslog.to_string(),
             "glyphs" => quoted(match console.glyphs {
                 GlyphChoice::Auto => "auto",
                 GlyphChoice::Ascii => "ascii",

@@ -52,7 +52,7 @@ use crate::console::pages::token::TokenPage;
 use crate::console::pages::unresolved::UnresolvedPage;
 use crate::console::pages::welcome::WelcomePage;
 use crate::console::pages::{Page, PageEvent};
-use crate::console::shared::{Session, Shared, Size, TokenProblem};
+use crate::console::shared::{LastDrill, Session, Shared, Size, TokenProblem};
 use crate::domain::clock::TimePoint;
 use crate::domain::digits::ascii_digit;
 use crate::domain::number::PhoneNumberId;
@@ -156,6 +156,7 @@ impl App {
             Msg::JobsChanged(jobs) => self.jobs_changed(&jobs),
             Msg::JobRead(id, job) => self.job_read(id, job),
             Msg::JobsRead(jobs) => self.jobs_read(jobs),
+            Msg::LastDrillRead(drill) => self.shared.last_drill = drill.map_or(LastDrill::Never, LastDrill::Done),
             Msg::TokenInfoRead(info) => self.shared.note_token_info(*info, now),
             Msg::ClientNotice(why) => self.shared.messages.push(now.utc, why.as_str()),
         }
@@ -222,7 +223,10 @@ impl App {
             Destination::Confirm(request) => Page::Confirm(ConfirmPage::new(request)),
             Destination::ResolutionNote(id) => Page::ResolutionNote(ResolutionNotePage::new(id)),
             Destination::EditResolutionNote(id, note) => Page::ResolutionNote(ResolutionNotePage::reopen(id, &note)),
-            Destination::Unresolved => Page::Unresolved(UnresolvedPage),
+            Destination::Unresolved => {
+                effects.push(WorkCommand::ReadLastDrill.into());
+                Page::Unresolved(UnresolvedPage)
+            }
             Destination::Recipients => Page::Recipients(RecipientsPage::default()),
             Destination::Hidden(idle_time) => {
                 effects.push(self.drop_secrets());

@@ -96,10 +96,12 @@ pub enum WorkCommand {
     StopSending,
     /// Read the jobs of the journal.
     ReadJobs,
-    /// Send nothing new until [`WorkCommand::ContinueSending`]. Requests in flight end.
-    PauseSending,
-    /// Send again.
-    ContinueSending,
+    /// Read when the last drill of the escrow was.
+    ReadLastDrill,
+    /// Send nothing new of this job until [`WorkCommand::ContinueJob`]. Requests in flight end.
+    PauseJob(JobId),
+    /// Send the rest of this job.
+    ContinueJob(JobId),
     /// Send the numbers that this job holds back.
     SendHeld(JobId),
     /// Send nothing more of this job. Only a confirmation creates this command.

@@ -136,8 +136,8 @@ pub struct CopiedText {
     pub text: String,
     /// True if it is a command for a shell.
     pub is_command: bool,
-    /// What the operator must know before using it.
-    pub note: Option<&'static str>,
+    /// What the operator must know before using it, in sentences.
+    pub notes: Vec<&'static str>,
 }
 
 /// What the operator must confirm.

@@ -21,8 +21,11 @@ mod order;
 mod pauses;
 mod request_counts;
 mod row_store;
+mod row_texts;
+mod row_values;
 mod selected_rows;
 mod selection;
+mod value_table;
 mod visible_rows;
 
 use std::mem;
@@ -101,12 +104,12 @@ impl Roster {
         self.selection.forget_summary();
         let queued_before = self.queued_in(&number.id);
         let result = self.store.upsert(number);
+        if let UpsertResult::New(slot) = result {
+            self.add_change_of_row(&number.id, slot);
+        }
         self.open.move_queued(queued_before, self.queued_in(&number.id));
         match result {
-            UpsertResult::New(slot) => {
-                self.count_new_row(&number.id);
-                (slot, true)
-            }
+            UpsertResult::New(slot) => (slot, true),
             UpsertResult::Existing { slot, changed } => {
                 self.pending_removal.remove(&slot);
                 self.has_pending_updates |= changed.waba || changed.two_step;
@@ -122,8 +125,8 @@ impl Roster {
     }
 
     /// Counts the change of a number that came before its row.
-    fn count_new_row(&mut self, id: &PhoneNumberId) {
-        if let Some(state) = self.changes.get(id) {
+    fn add_change_of_row(&mut self, id: &PhoneNumberId, slot: u32) {
+        if let Some(state) = self.changes.add_row(id, slot) {
             self.request_counts.add(state);
         }
     }
@@ -131,8 +134,8 @@ impl Roster {
     /// Adds a number from the cache of an earlier run, unless it is known already. It counts as not read.
     pub fn insert_cached(&mut self, number: &Number) {
         if let Some(slot) = self.store.insert_cached(number) {
+            self.add_change_of_row(&number.id, slot);
             self.open.move_queued(None, self.queued_in(&number.id));
-            self.count_new_row(&number.id);
             self.order.place(slot);
             self.has_pending_updates = true;
         }
@@ -150,14 +153,15 @@ impl Roster {
     /// and so do numbers with a running change or in doubt.
     pub fn finish_refresh(&mut self, complete_wabas: &[WabaId]) {
         for slot in self.store.unseen() {
-            let number = self.store.row(slot);
-            let is_unlisted = number.waba_id().is_some_and(|waba| complete_wabas.contains(&waba));
-            if is_unlisted || (number.waba.is_none() && self.store.is_stale(slot)) {
+            let waba = self.store.waba(slot);
+            let is_unlisted = waba.is_some_and(|waba| complete_wabas.contains(&waba.id));
+            if is_unlisted || (waba.is_none() && self.store.is_stale(slot)) {
                 self.pending_removal.insert(slot);
             }
         }
         self.has_pending_updates |= !self.pending_removal.is_empty();
         self.store.shrink();
+        self.changes.shrink();
     }
 
     /// True if the number was added or updated since the last [`Roster::begin_refresh`].
@@ -177,14 +181,14 @@ impl Roster {
     /// when the number arrives.
     pub fn set_change(&mut self, id: PhoneNumberId, state: ChangeState) {
         self.selection.forget_summary();
-        self.open.replace(id, self.changes.get(&id), &state);
-        let queued_before = self.queued_in(&id);
         let slot = self.store.slot(&id);
+        self.open.replace(id, self.changes.of_number(&id, slot), &state);
+        let queued_before = self.queued_in(&id);
         let (new, keyword) = (priority(Some(&state)), state.keyword());
         if slot.is_some() {
             self.request_counts.add(&state);
         }
-        let old = self.changes.insert(id, state);
+        let old = self.changes.insert(id, slot, state);
         if let Some(old) = old.as_ref().filter(|_| slot.is_some()) {
             self.request_counts.remove(old);
         }
@@ -257,7 +261,7 @@ impl Roster {
     fn remove_pending(&mut self) {
         let pending = mem::take(&mut self.pending_removal);
         let mut removed: Vec<u32> =
-            pending.into_iter().filter(|slot| !self.has_open_change(&self.store.row(*slot).id)).collect();
+            pending.into_iter().filter(|slot| !self.has_open_change(&self.store.id(*slot))).collect();
         if removed.is_empty() {
             return;
         }
@@ -266,10 +270,8 @@ impl Roster {
             let before = removed.binary_search(&slot).err()?;
             Some(slot - u32::try_from(before).unwrap_or(u32::MAX))
         };
-        for slot in &removed {
-            if let Some(state) = self.changes.remove(&self.store.row(*slot).id) {
-                self.request_counts.remove(&state);
-            }
+        for state in self.changes.remove(&removed) {
+            self.request_counts.remove(&state);
         }
         self.order.remove(new_slot);
         self.visible.remove(new_slot);
@@ -422,10 +424,10 @@ impl Roster {
     }
 
     fn row_at_slot(&self, slot: u32) -> RosterRow<'_> {
-        let number = self.store.row(slot);
+        let shown = |state| self.pauses.shown(state, || Some(self.store.quota_scopes(slot)));
         RosterRow {
-            number,
-            change: self.changes.get(&number.id).map(|state| self.pauses.shown(state, || Some(number))),
+            number: self.store.number(slot),
+            change: self.changes.of_row(slot).map(shown),
             last_set: self.store.last_set(slot),
             is_stale: self.store.is_stale(slot),
             is_due: self.store.is_due(slot),

@@ -28,7 +28,7 @@ pub use jobs::{JobCounts, JobList, JobNumbers, JobPhase, JobRow, OpenJob, OwnJob
 pub use listed_numbers::{ListSource, ListedNumbers};
 pub use messages::{Message, Messages};
 pub use status::{
-    Connection, Environment, NAMES_WARNING, RETRY_INTERVAL, RecordingStatus, RefreshProgress, Session,
+    Connection, Environment, LastDrill, NAMES_WARNING, RETRY_INTERVAL, RecordingStatus, RefreshProgress, Session,
     next_countdown_change,
 };
 pub use target_notice::TargetNotice;
@@ -106,6 +106,7 @@ pub struct Shared {
     pub(super) new_token_problem: Option<TokenProblem>,
     pub(super) recording_status: RecordingStatus,
     pub(super) in_doubt_list: InDoubtList,
+    pub(super) last_drill: LastDrill,
     /// The numbers whose last change here was not sent, though nothing of it was refused.
     pub(super) unsent: HashSet<PhoneNumberId>,
     pub(super) jobs: jobs::JobsState,
@@ -144,6 +145,7 @@ impl Shared {
             new_token_problem: None,
             recording_status: RecordingStatus::Opening,
             in_doubt_list: InDoubtList::default(),
+            last_drill: LastDrill::default(),
             unsent: HashSet::new(),
             jobs: jobs::JobsState::default(),
             token_info: None,
@@ -247,6 +249,12 @@ impl Shared {
         &self.recording_status
     }
 
+    /// When an operator last tried whether a key opens the escrow.
+    #[must_use]
+    pub const fn last_drill(&self) -> LastDrill {
+        self.last_drill
+    }
+
     /// What is in doubt.
     #[must_use]
     pub const fn in_doubt_list(&self) -> &InDoubtList {
@@ -348,10 +356,10 @@ impl Shared {
     #[must_use]
     pub fn number(&self, id: &PhoneNumberId) -> Option<Number> {
         match self.roster.get(id) {
-            Some(row) if row.is_stale || self.is_unlisted(row.number) => {
-                Some(Number { two_step: TwoStep::Unknown, ..row.number.clone() })
+            Some(row) if row.is_stale || self.is_unlisted(&row.number) => {
+                Some(Number { two_step: TwoStep::Unknown, ..row.number })
             }
-            Some(row) => Some(row.number.clone()),
+            Some(row) => Some(row.number),
             None => self.in_doubt_list.get(id).map(|_| Number::from_config(*id, None)),
         }
     }

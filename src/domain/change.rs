@@ -15,6 +15,7 @@ use crate::domain::operator::OperatorName;
 use crate::domain::outcome::ApiError;
 use crate::domain::pin::Pin;
 use crate::domain::standing::{ChangeResult, Doubt, NotApplied, NotSentReason};
+use crate::domain::text::CleanText;
 
 /// The maximum number of attempts of one change, including the first.
 pub const MAX_ATTEMPTS: u8 = 4;
@@ -308,6 +309,23 @@ impl ChangeState {
             Self::NotSent(_, why) => why.api_error(),
             Self::Waiting { error, .. } => error.as_deref(),
             Self::Queued | Self::Sending { .. } | Self::Paused { .. } | Self::Set(_) | Self::Resolved(..) => None,
+        }
+    }
+
+    /// The text of an error that is not Graph's, if one came as the last answer.
+    #[must_use]
+    pub fn foreign_text(&self) -> Option<&CleanText> {
+        match self {
+            Self::InDoubt(details) if details.newer_pin.is_none() => details.doubt.foreign_text(),
+            Self::Queued
+            | Self::Sending { .. }
+            | Self::Waiting { .. }
+            | Self::Paused { .. }
+            | Self::Set(_)
+            | Self::Failed(..)
+            | Self::NotSent(..)
+            | Self::InDoubt(_)
+            | Self::Resolved(..) => None,
         }
     }
 

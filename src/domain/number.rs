@@ -62,6 +62,37 @@ impl PhoneNumberId {
     }
 }
 
+/// A phone number id in half of its size: two digits in each byte. It sorts as the id does.
+///
+/// A half byte is a digit plus one, or zero after the last digit, so that it keeps leading zeros.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PackedNumberId([u8; MAX_ID_DIGITS.div_ceil(2)]);
+
+impl PackedNumberId {
+    /// Packs an id.
+    #[must_use]
+    pub fn new(id: &PhoneNumberId) -> Self {
+        let mut packed = Self([0; MAX_ID_DIGITS.div_ceil(2)]);
+        for (byte, digits) in packed.0.iter_mut().zip(id.as_str().as_bytes().chunks(2)) {
+            let half = |at: usize| digits.get(at).map_or(0, |digit| digit - b'0' + 1);
+            *byte = half(0) << 4 | half(1);
+        }
+        packed
+    }
+
+    /// The id that was packed.
+    #[must_use]
+    pub fn unpack(&self) -> PhoneNumberId {
+        let mut id = GraphId { digits: [0; MAX_ID_DIGITS], len: 0 };
+        let halves = self.0.iter().flat_map(|byte| [byte >> 4, byte & 0xf]).take_while(|half| *half > 0);
+        for (digit, half) in id.digits.iter_mut().zip(halves) {
+            *digit = half - 1 + b'0';
+            id.len += 1;
+        }
+        PhoneNumberId(id)
+    }
+}
+
 macro_rules! graph_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -297,6 +328,8 @@ fn last_four_digits(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -312,6 +345,24 @@ mod tests {
             assert_eq!(text.parse::<PhoneNumberId>(), Err(ParseIdError::NotDigits), "{text:?}");
         }
         assert_eq!("2,00E+14".parse::<PhoneNumberId>(), Err(ParseIdError::Wrapped(TextProblem::Rounded)));
+    }
+
+    proptest! {
+        #[test]
+        fn a_packed_id_is_the_same_id_and_sorts_like_it(a in "[0-9]{1,23}", b in "[0-9]{1,23}") {
+            let ids: [PhoneNumberId; 2] = [a, b].map(|digits| digits.parse().expect("an id"));
+            let packed = ids.map(|id| PackedNumberId::new(&id));
+            prop_assert_eq!(packed.map(|id| id.unpack()), ids);
+            prop_assert_eq!(packed[0].cmp(&packed[1]), ids[0].cmp(&ids[1]));
+        }
+    }
+
+    #[test]
+    fn a_packed_id_keeps_leading_zeros_and_the_last_digit() {
+        for digits in ["0", "00", "007", "7", "99999999999999999999999", "10000000000000000000000"] {
+            let id = digits.parse().expect("an id");
+            assert_eq!(PackedNumberId::new(&id).unpack().as_str(), digits);
+        }
     }
 
     #[test]

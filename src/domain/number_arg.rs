@@ -100,41 +100,61 @@ impl NumberArg {
         self.id() == Some(number.id) || self.display_digits() == Some(&display_digits(number))
     }
 
+    /// True for six digits, which are no number of Meta's.
+    #[must_use]
+    pub fn may_be_pin(&self) -> bool {
+        match self {
+            Self::Id(id) | Self::Digits(id) => id.as_str().len() == PIN_DIGITS,
+            Self::Display(number) => number.digits.len() == PIN_DIGITS,
+        }
+    }
+
     /// The number for a message. Six digits are no number of Meta's, and may be a PIN.
     #[must_use]
     pub fn label(&self) -> String {
         match self {
             Self::Id(id) | Self::Digits(id) => id_label(*id),
-            Self::Display(number) if number.digits.len() == PIN_DIGITS => SIX_DIGITS.to_owned(),
+            Self::Display(_) if self.may_be_pin() => SIX_DIGITS.to_owned(),
             Self::Display(number) => number.written.to_string(),
         }
     }
 
-    /// True if the text may be this number without its country code.
+    /// True if the text may be the end of this number: its last digits, or all but its country code.
     #[must_use]
     pub fn is_end_of(&self, number: &Number) -> bool {
-        let Some(end) = self.local_digits() else { return false };
+        let Some(end) = self.last_digits().or_else(|| self.local_digits()) else { return false };
         let digits = display_digits(number);
         digits.len() > end.len() && digits.ends_with(end)
     }
 
-    /// True if the text may be a number without its country code.
+    /// True if the text may be the end of a number.
     #[must_use]
-    pub fn may_lack_country_code(&self) -> bool {
-        self.local_digits().is_some()
+    pub fn may_be_end(&self) -> bool {
+        self.last_digits().is_some() || self.local_digits().is_some()
     }
 
-    /// What to do about a number that is not known. `similar` are the known numbers that it is the end of.
+    /// What to do about a number that is not known, a line each. `similar` are the known numbers that it is the end of.
     #[must_use]
-    pub fn hint(&self, similar: &[Number]) -> Option<String> {
-        if self.is_part() {
-            return Some("If the number has blanks, put it in quotation marks, as in '+44 7700 900001'.".to_owned());
+    pub fn hint(&self, similar: &[Number]) -> Vec<String> {
+        if self.last_digits().is_some() {
+            return last_digits_hint(similar);
         }
-        self.local_digits()?;
-        Some(match similar {
+        if self.is_part() {
+            return vec!["If the number has blanks, put it in quotation marks, as in '+44 7700 900001'.".to_owned()];
+        }
+        if self.local_digits().is_none() {
+            return Vec::new();
+        }
+        vec![match similar {
             [number] => format!("Did you mean {}?", number.label()),
             _ => "Start a phone number with + and the country code, as in +44 7700 900001.".to_owned(),
-        })
+        }]
+    }
+
+    /// The last digits of a number, as people tell it from others: too few to name one.
+    fn last_digits(&self) -> Option<&str> {
+        let Self::Digits(id) = self else { return None };
+        Some(id.as_str()).filter(|digits| LAST_DIGITS.contains(&digits.len()))
     }
 
     /// True if the text is too short for a number: a shell splits a number at its blanks. Six digits may be a PIN.
@@ -166,6 +186,26 @@ impl NumberArg {
         }
     }
 }
+
+/// What to do about last digits. The next digits of a number decide, so it never picks one.
+fn last_digits_hint(similar: &[Number]) -> Vec<String> {
+    let whole = "Give the whole number, or its ID: its last digits do not name it for sure.";
+    let mut lines = vec![whole.to_owned()];
+    if !similar.is_empty() {
+        lines.push(if similar.len() == 1 { "This one ends so:" } else { "These end so:" }.to_owned());
+    }
+    let listed = similar.iter().take(MAX_LISTED_ENDS);
+    lines.extend(listed.map(|number| format!("  {}  {}", number.label(), number.id)));
+    let rest = similar.len().saturating_sub(MAX_LISTED_ENDS);
+    lines.extend((rest > 0).then(|| format!("  and {rest} more")));
+    lines
+}
+
+/// How many numbers a hint lists before it counts the rest.
+const MAX_LISTED_ENDS: usize = 3;
+
+/// How many digits people give as the end of a number. Six may be a PIN.
+const LAST_DIGITS: RangeInclusive<usize> = 4..=5;
 
 /// How many digits a number without its country code has. Six may be a PIN, and an ID has more.
 const LOCAL_LENGTHS: RangeInclusive<usize> = 7..=12;
@@ -234,13 +274,40 @@ mod tests {
     #[test]
     fn a_part_of_a_number_gets_the_hint_to_quote_it() {
         let hint = |text: &str| text.parse::<NumberArg>().expect("a number").hint(&[]);
-        for part in ["+1", "555", "+44 77"] {
+        for part in ["+1", "555", "+44 77", "44 77"] {
             let expected = "If the number has blanks, put it in quotation marks, as in '+44 7700 900001'.";
-            assert_eq!(hint(part).as_deref(), Some(expected), "{part}");
+            assert_eq!(hint(part), [expected], "{part}");
         }
         for whole in ["409726", "200000000000001", "+44 7700 900001"] {
-            assert_eq!(hint(whole), None, "{whole}");
+            assert_eq!(hint(whole), [""; 0], "{whole}");
         }
+    }
+
+    #[test]
+    fn last_digits_list_the_numbers_that_end_so() {
+        let numbers: Vec<Number> =
+            (1..=5).map(|n| number(&format!("20000000000000{n}"), &format!("+1 201-555-{n}0142"))).collect();
+        let hint = |text: &str, known: &[Number]| {
+            let arg: NumberArg = text.parse().expect("a number");
+            let similar: Vec<Number> = known.iter().filter(|number| arg.is_end_of(number)).cloned().collect();
+            assert!(arg.may_be_end(), "{text}");
+            arg.hint(&similar)
+        };
+        let whole = "Give the whole number, or its ID: its last digits do not name it for sure.";
+        assert_eq!(hint("0143", &numbers), [whole]);
+        let [first, second] = ["+1 201-555-10142  200000000000001", "+1 201-555-20142  200000000000002"];
+        assert_eq!(hint("10142", &numbers), [whole, "This one ends so:", &format!("  {first}")]);
+        assert_eq!(
+            hint("0142", &numbers),
+            [
+                whole,
+                "These end so:",
+                &format!("  {first}"),
+                &format!("  {second}"),
+                "  +1 201-555-30142  200000000000003",
+                "  and 2 more"
+            ]
+        );
     }
 
     #[test]

@@ -93,12 +93,16 @@ impl Outcome {
 pub enum SendFailure {
     /// No connection: refused, unreachable, or the name did not resolve. The text is the cleaned text of the system.
     NoConnection(CleanText),
+    /// No server listens at this address of this machine, the host and port of the config.
+    NothingListens(CleanText),
     /// TLS failed before anything was sent, because the certificate is not trusted: expired, unknown authority.
     Tls(CleanText),
     /// The certificate is for another host.
     CertificateName(CleanText),
     /// The server and pindesk agreed on no version of TLS, or the server did not speak TLS.
     TlsHandshake(CleanText),
+    /// The proxy wants a user and a password (HTTP 407), or refused those that it got.
+    ProxyCredentials(CleanText),
     /// pindesk itself refused the request. The text is the reason.
     #[serde(rename = "RefusedHere")]
     RefusedLocally(CleanText),
@@ -109,7 +113,12 @@ impl SendFailure {
     #[must_use]
     pub const fn is_without_connection(&self) -> bool {
         match self {
-            Self::NoConnection(_) | Self::Tls(_) | Self::CertificateName(_) | Self::TlsHandshake(_) => true,
+            Self::NoConnection(_)
+            | Self::NothingListens(_)
+            | Self::Tls(_)
+            | Self::CertificateName(_)
+            | Self::TlsHandshake(_)
+            | Self::ProxyCredentials(_) => true,
             Self::RefusedLocally(_) => false,
         }
     }
@@ -118,7 +127,8 @@ impl SendFailure {
 impl fmt::Display for SendFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoConnection(reason) => write!(f, "no connection: {reason}"),
+            Self::NoConnection(reason) | Self::ProxyCredentials(reason) => write!(f, "no connection: {reason}"),
+            Self::NothingListens(address) => write!(f, "no connection: no server listens at {address}"),
             Self::Tls(reason) | Self::CertificateName(reason) | Self::TlsHandshake(reason) => {
                 write!(f, "no trusted connection: {reason}")
             }
@@ -164,6 +174,12 @@ impl DoubtReason {
     #[must_use]
     pub const fn api_error(&self) -> Option<&ApiError> {
         if let Self::ServerError(error) = self { Some(error) } else { None }
+    }
+
+    /// The text of an error that is not Graph's, if one came as the answer.
+    #[must_use]
+    pub const fn foreign_text(&self) -> Option<&CleanText> {
+        if let Self::UnexpectedReply { form: ReplyForm::ForeignError(text), .. } = self { text.as_ref() } else { None }
     }
 
     /// The HTTP status of the reply, if one arrived.
@@ -217,12 +233,24 @@ pub enum ReadFailure {
         expected: ObjectKind,
         /// What Graph calls it, if it says so.
         node_type: Option<CleanText>,
+        /// The error that says so.
+        error: Box<ApiError>,
     },
     /// A list was read, but not all of it.
     IncompleteList(ListDefect),
 }
 
 impl ReadFailure {
+    /// The error that Graph reported, if it did.
+    #[must_use]
+    pub const fn api_error(&self) -> Option<&ApiError> {
+        match self {
+            Self::Api(error) => Some(error),
+            Self::WrongKind { error, .. } => Some(error),
+            Self::NotSent(_) | Self::NoAnswer | Self::UnexpectedReply { .. } | Self::IncompleteList(_) => None,
+        }
+    }
+
     /// True if a server other than Graph refused the access, in a form of its own.
     #[must_use]
     pub const fn is_refusal_by_gateway(&self) -> bool {

@@ -14,9 +14,10 @@ use crate::domain::digits::ascii_digits;
 /// Source: developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/two-step-verification.
 pub const PIN_DIGITS: usize = 6;
 
-/// Six ASCII digits; a leading zero is kept.
+/// Six ASCII digits; a leading zero is kept. They are on the heap, because each move of a value leaves a copy of its bytes
+/// behind, which nothing wipes.
 #[derive(PartialEq, Eq)]
-pub struct Pin([u8; PIN_DIGITS]);
+pub struct Pin(Box<[u8; PIN_DIGITS]>);
 
 impl Drop for Pin {
     fn drop(&mut self) {
@@ -40,8 +41,8 @@ impl Pin {
     /// # Errors
     /// If there are other bytes, or more or fewer of them.
     pub fn parse(bytes: &[u8]) -> Result<Self, ParsePinError> {
-        let digits: [u8; PIN_DIGITS] = bytes.try_into().map_err(|_| ParsePinError)?;
-        if digits.iter().all(u8::is_ascii_digit) { Ok(Self(digits)) } else { Err(ParsePinError) }
+        let digits: &[u8; PIN_DIGITS] = bytes.try_into().map_err(|_| ParsePinError)?;
+        if digits.iter().all(u8::is_ascii_digit) { Ok(Self::copy_of(digits)) } else { Err(ParsePinError) }
     }
 
     /// Generates a PIN, all 1,000,000 equally likely, and draws again while [`Pin::weakness`] finds a weakness.
@@ -61,8 +62,8 @@ impl Pin {
         // 250 is the largest multiple of ten in a byte. pindesk discards larger bytes, because low digits would be more
         // likely.
         const BYTE_LIMIT: u8 = 250;
-        let mut digits = [0; PIN_DIGITS];
-        for digit in &mut digits {
+        let mut pin = Self(Box::default());
+        for digit in pin.0.iter_mut() {
             *digit = loop {
                 let mut byte = [0];
                 getrandom::fill(&mut byte).map_err(|_| RandomSourceError)?;
@@ -71,13 +72,20 @@ impl Pin {
                 }
             };
         }
-        Ok(Self(digits))
+        Ok(pin)
+    }
+
+    /// Copies the digits to the heap, and nowhere else.
+    fn copy_of(digits: &[u8; PIN_DIGITS]) -> Self {
+        let mut pin = Self(Box::default());
+        pin.0.copy_from_slice(digits);
+        pin
     }
 
     /// Copies the PIN for another number. [`Pin`] is not `Clone`, so that no code copies one by accident.
     #[must_use]
     pub fn duplicate(&self) -> Self {
-        Self(self.0)
+        Self::copy_of(&self.0)
     }
 
     /// The six digits, for the request body and for a screen that the operator asked to show them. No other method

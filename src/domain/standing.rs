@@ -130,7 +130,9 @@ impl Standing {
 pub enum NotSentReason {
     /// The job was stopped before it sent the PIN.
     Stopped,
-    /// Meta refused the access token in an earlier request of the same job.
+    /// The job sent its first numbers, and the operator left the others.
+    LeftAfterFirst,
+    /// The access token was refused in an earlier request of the same job.
     TokenRefused,
     /// Meta refused another number of the same job for a reason that applies to every request of the app. The text is
     /// the reason in a few words.
@@ -165,6 +167,7 @@ impl NotSentReason {
         match self {
             Self::Throttled(error) => Some(error),
             Self::Stopped
+            | Self::LeftAfterFirst
             | Self::TokenRefused
             | Self::AppRefused(_)
             | Self::WabaRefused(_)
@@ -186,7 +189,8 @@ impl fmt::Display for NotSentReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Stopped => f.write_str("stopped before it was sent"),
-            Self::TokenRefused => f.write_str("Meta refused the access token before this was sent"),
+            Self::LeftAfterFirst => f.write_str("left after the first numbers of the job"),
+            Self::TokenRefused => f.write_str("the access token was refused before this was sent"),
             Self::AppRefused(reason) => write!(f, "Meta refuses all requests of this app: {reason}"),
             Self::WabaRefused(reason) => write!(f, "Meta refused another number of this WABA: {reason}"),
             Self::TooManyInDoubt => f.write_str("too many requests in a row got no sure answer before this was sent"),
@@ -288,6 +292,12 @@ impl Doubt {
     pub fn api_error(&self) -> Option<&ApiError> {
         let refusal = self.last_retry.as_ref().and_then(NotApplied::api_error);
         refusal.or_else(|| self.cause.reason()?.api_error())
+    }
+
+    /// The text of an error that is not Graph's, if one came as the answer and Graph reported none since.
+    #[must_use]
+    pub fn foreign_text(&self) -> Option<&CleanText> {
+        if self.last_retry.is_some() { None } else { self.cause.reason()?.foreign_text() }
     }
 
     /// The HTTP status of the last reply, if one arrived.

@@ -9,6 +9,7 @@ use std::io::Write as _;
 use crate::config::EscrowSettings;
 use crate::domain::change::Change;
 use crate::domain::clock::UtcTime;
+use crate::domain::pin::Pin;
 use crate::domain::redact::redacted_path;
 use crate::domain::text::CleanText;
 use crate::secure_file::{self, FileError};
@@ -121,6 +122,16 @@ impl Recipients {
         let job = Some(change.job);
         let PinContext { change, number, waba, at } = context;
         Ok(EscrowEntry { change, number, waba, at, job, ciphertext })
+    }
+
+    /// Encrypts the PIN of an entry again, to these keys. The new entry names the same in the clear, so that both are of
+    /// one change. Takes as long as [`Self::encrypt`].
+    ///
+    /// # Errors
+    /// The same as [`Self::encrypt`].
+    pub fn re_encrypt(&self, entry: &EscrowEntry, pin: &Pin) -> Result<EscrowEntry, EncryptError> {
+        let ciphertext = Ciphertext(self.encrypt_bytes(&entry.context().plaintext_with(pin))?);
+        Ok(EscrowEntry { ciphertext, ..entry.clone() })
     }
 
     fn encrypt_bytes(&self, plaintext: &[u8]) -> Result<Vec<u8>, EncryptError> {

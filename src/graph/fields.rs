@@ -76,7 +76,10 @@ impl FieldSet {
         let is_foreign_node = match (kind, node_type) {
             (ObjectKind::PhoneNumber, Some(name)) => ObjectKind::of_node_type(name) != Some(ObjectKind::PhoneNumber),
             (ObjectKind::PhoneNumber, None) => refused_name == Some(DISPLAY_NUMBER_FIELD),
-            (ObjectKind::Waba, _) => refused_name == Some(LIST_EDGE),
+            (ObjectKind::Waba, Some(name)) => {
+                refused_name == Some(LIST_EDGE) && ObjectKind::of_node_type(name) != Some(ObjectKind::Waba)
+            }
+            (ObjectKind::Waba, None) => refused_name == Some(LIST_EDGE),
         };
         if is_foreign_node {
             return FieldRefusal::WrongKind(node_type.map(CleanText::new));

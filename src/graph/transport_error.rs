@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use rustls::{AlertDescription, CertificateError, PeerIncompatible};
 
+use crate::config::endpoint::GraphUrl;
 use crate::domain::outcome::{DoubtReason, Outcome, ReadFailure, ReplyForm, SendFailure};
 use crate::domain::text::CleanText;
 use crate::graph::proxy::EnvProxy;
@@ -42,18 +43,19 @@ pub(super) enum TransportError {
 }
 
 impl TransportError {
-    /// Classifies an error of the HTTP client. It happened `after` the start of the exchange. `proxy` is the one that the
-    /// client uses, unless `NO_PROXY` exempts the host.
+    /// Classifies an error of the HTTP client. It happened `after` the start of the exchange with the server of `url`.
+    /// `proxy` is the one that the client uses, unless `NO_PROXY` exempts the host.
     pub(super) fn from_reqwest(
         error: &reqwest::Error,
         after: Duration,
         connect_timeout: Duration,
+        url: &GraphUrl,
         proxy: Option<&EnvProxy>,
     ) -> Self {
         if error.is_builder() {
             Self::NotSent(SendFailure::RefusedLocally(CleanText::new("the request could not be built")))
         } else if error.is_connect() {
-            connect_failure(error, connect_timeout, proxy)
+            connect_failure(error, connect_timeout, url, proxy)
         } else {
             Self::ConnectionLost { after }
         }
@@ -89,7 +91,10 @@ impl From<TransportError> for ReadFailure {
 
 fn refused_tunnel(proxy: &str, status: Option<u16>) -> SendFailure {
     let text = match status {
-        Some(407) => format!("the proxy {proxy} wants a user and a password (HTTP 407)"),
+        Some(407) => {
+            let text = format!("the proxy {proxy} wants a user and a password (HTTP 407)");
+            return SendFailure::ProxyCredentials(CleanText::new(&text));
+        }
         Some(status) => format!("the proxy {proxy} refused it (HTTP {status})"),
         None => format!("the proxy {proxy} refused it"),
     };
@@ -97,7 +102,12 @@ fn refused_tunnel(proxy: &str, status: Option<u16>) -> SendFailure {
 }
 
 /// Why no connection was established: the deepest cause, and the proxy if it was on the way.
-fn connect_failure(error: &reqwest::Error, connect_timeout: Duration, proxy: Option<&EnvProxy>) -> TransportError {
+fn connect_failure(
+    error: &reqwest::Error,
+    connect_timeout: Duration,
+    url: &GraphUrl,
+    proxy: Option<&EnvProxy>,
+) -> TransportError {
     let mut deepest: &(dyn Error + 'static) = error;
     let (mut proxy_failed, mut name_failed) = (false, false);
     loop {
@@ -115,31 +125,38 @@ fn connect_failure(error: &reqwest::Error, connect_timeout: Duration, proxy: Opt
             None => break,
         }
     }
+    let address = url.address();
+    if url.is_on_this_machine() && is_refused(deepest) {
+        return TransportError::NotSent(SendFailure::NothingListens(CleanText::new(&address)));
+    }
     let why = if error.is_timeout() {
         format!("none within {} s", connect_timeout.as_secs())
     } else {
-        plain_text(&deepest.to_string(), name_failed)
+        plain_text(&deepest.to_string())
     };
     let text = match proxy {
+        Some(proxy) if proxy_failed && name_failed => format!("the name of the proxy {proxy} does not resolve ({why})"),
         Some(proxy) if proxy_failed => format!("the proxy {proxy} does not accept one: {why}"),
         // The time may have run out before the proxy or behind it, or `NO_PROXY` may exempt the host.
-        Some(proxy) if error.is_timeout() => format!("{why}; the environment names the proxy {proxy}"),
-        Some(_) | None => why,
+        Some(proxy) if error.is_timeout() => format!("{why} ({address}); the environment names the proxy {proxy}"),
+        Some(_) | None if name_failed => format!("the name {} does not resolve ({why})", url.host()),
+        Some(_) | None => format!("{why} ({address})"),
     };
     TransportError::NotSent(SendFailure::NoConnection(CleanText::new(&text)))
 }
 
+/// True if the other side refused the connection, as a machine does without a server at the port.
+fn is_refused(error: &(dyn Error + 'static)) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+}
+
 /// The text of the system, or plain words instead of those of a library.
-fn plain_text(text: &str, is_of_resolver: bool) -> String {
+fn plain_text(text: &str) -> String {
     let text = text.split(" (os error").next().unwrap_or_default();
     match text {
         "tls handshake eof" => "the server closed it before TLS was established".to_owned(),
         // What the resolver says in front of every cause.
-        _ if is_of_resolver => {
-            let cause = text.strip_prefix("failed to lookup address information: ").unwrap_or(text);
-            format!("the name does not resolve ({cause})")
-        }
-        _ => text.to_owned(),
+        _ => text.strip_prefix("failed to lookup address information: ").unwrap_or(text).to_owned(),
     }
 }
 

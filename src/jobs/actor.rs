@@ -21,8 +21,10 @@ use self::refusal_question::RefusalQuestion;
 use super::in_doubt::{InDoubtChange, InDoubtChanges};
 use super::job_starts::{JobStart, JobStarts};
 use super::open_jobs::OpenJobs;
+use super::pauses::Pauses;
 use super::progress::ProgressSender;
 use super::queue::{NextItem, QueueItem, SendQueue};
+use super::recorder::RecordWriter;
 use super::send_task::{Client, Notice, PendingChange, RunningTask, SendTask, TaskResult};
 use super::{ActorCommand, Recorder, UnknownRefusals};
 use crate::domain::change::{ChangeState, JobId, LATE_ARRIVAL_WINDOW, Resolution, SendHistory};
@@ -54,7 +56,7 @@ pub(super) enum Recording {
 
 pub(super) struct JobsActor {
     client: watch::Sender<Client>,
-    recorder: Recorder,
+    recorder: RecordWriter,
     pub(super) progress: ProgressSender,
     pub(super) permits: Arc<Semaphore>,
     concurrency: u32,
@@ -82,7 +84,7 @@ pub(super) struct JobsActor {
     idle_waiters: Vec<blocking::Sender<()>>,
     /// True if the process ends, so that nothing is sent any longer.
     is_shutting_down: bool,
-    paused: Arc<watch::Sender<bool>>,
+    paused: Arc<watch::Sender<Pauses>>,
     notices: (mpsc::UnboundedSender<Notice>, mpsc::UnboundedReceiver<Notice>),
     /// Why the journal failed, if it has.
     journal_failure: watch::Sender<Option<CleanText>>,
@@ -100,13 +102,13 @@ impl JobsActor {
         concurrency: usize,
         pace: Pace,
         progress: ProgressSender,
-        paused: Arc<watch::Sender<bool>>,
+        paused: Arc<watch::Sender<Pauses>>,
         journal_failure: watch::Sender<Option<CleanText>>,
         uptime: fn() -> Duration,
     ) -> Self {
         Self {
             client: watch::Sender::new(Client { graph, generation: 1 }),
-            recorder,
+            recorder: RecordWriter::new(recorder),
             progress,
             permits: Arc::new(Semaphore::new(concurrency)),
             concurrency: u32::try_from(concurrency).unwrap_or(u32::MAX),
@@ -143,7 +145,7 @@ impl JobsActor {
             self.hold_retries();
             let permits = Arc::clone(&self.permits);
             pace_changes.mark_unchanged();
-            let next = self.next_item(*paused.borrow_and_update());
+            let next = self.next_item(&paused.borrow_and_update());
             tokio::select! {
                 // Commands come first, so that a stop takes effect before anything new is sent.
                 biased;
@@ -179,11 +181,11 @@ impl JobsActor {
     }
 
     /// The next number to send, if one may be sent now.
-    fn next_item(&self, is_paused: bool) -> NextItem {
-        if is_paused || self.question.is_some() {
+    fn next_item(&self, paused: &Pauses) -> NextItem {
+        if paused.are_all || self.question.is_some() {
             return NextItem::None;
         }
-        self.queue.next(|waba| self.pace.refusal(CallTarget { waba, number: None }))
+        self.queue.next(|job| paused.hold(job), |waba| self.pace.refusal(CallTarget { waba, number: None }))
     }
 
     fn handle_command(&mut self, command: ActorCommand) {
@@ -192,6 +194,11 @@ impl JobsActor {
                 .starts
                 .push(JobStart { cancelled: self.is_shutting_down.then_some(NotSentReason::Stopped), ..start }),
             ActorCommand::SendHeld(job) => self.queue.release(job),
+            ActorCommand::LeaveHeld(job) => {
+                for item in self.queue.take_held(job) {
+                    self.drop_queued(item, NotSentReason::LeftAfterFirst);
+                }
+            }
             ActorCommand::Resend(number) => self.enqueue_resend(number),
             ActorCommand::UseGraph(graph) => {
                 self.should_drop_secrets = false;
@@ -262,7 +269,8 @@ impl JobsActor {
     fn send_next(&mut self, waba: Option<WabaId>, permit: OwnedSemaphorePermit) {
         // The WABA may have been paused while this waited for the permit.
         let Ok(call) = self.pace.try_admit(CallTarget { waba, number: None }) else { return };
-        let Some(item) = self.queue.pop(waba) else { return };
+        let paused = &self.paused;
+        let Some(item) = self.queue.pop(waba, |job| paused.borrow().hold(job)) else { return };
         let (job, number) = (item.job(), item.number());
         let call = call.for_number(number);
         let pending = match item.into_pending() {
@@ -328,6 +336,7 @@ impl JobsActor {
         }
         let finished = self.progress.finished_now(total_attempts);
         self.busy.remove(&number);
+        self.end_pause(job);
         if let Some(deadline) = arrival_deadline {
             self.in_doubt.extend_arrival_deadline(number, deadline);
         }

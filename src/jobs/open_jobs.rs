@@ -24,6 +24,11 @@ impl OpenJobs {
         self.0.insert(job, OpenJob { open: count, needs_end: is_resumed });
     }
 
+    /// True while numbers of the job have not ended.
+    pub(super) fn contain(&self, job: JobId) -> bool {
+        self.0.contains_key(&job)
+    }
+
     /// A number of a job ended, and the journal has its outcome or not. True if it was the last one, and the end of the job
     /// must be recorded.
     pub(super) fn end_number(&mut self, job: JobId, has_outcome: bool) -> bool {

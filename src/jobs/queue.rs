@@ -37,7 +37,7 @@ pub(super) struct SendQueue {
 
 /// Which number is next.
 pub(super) enum NextItem {
-    /// None is queued.
+    /// None is queued, or the jobs of all are paused.
     None,
     /// The first of this WABA.
     OfWaba(Option<WabaId>),
@@ -68,24 +68,29 @@ impl SendQueue {
 
     /// Queues the numbers that a job holds back.
     pub(super) fn release(&mut self, job: JobId) {
-        let held = mem::take(&mut self.held);
-        let (released, held): (Vec<_>, Vec<_>) = held.into_iter().partition(|planned| planned.job() == job);
-        self.held = held;
-        for planned in released {
-            self.push(QueueItem::Planned(planned));
+        for item in self.take_held(job) {
+            self.push(item);
         }
     }
 
-    /// The first number in the order whose WABA is not refused now.
-    pub(super) fn next(&self, refusal: impl Fn(Option<WabaId>) -> Option<Refusal>) -> NextItem {
-        if self.by_waba.is_empty() {
-            return NextItem::None;
-        }
-        let (mut first, mut until) = (None, None::<TimePoint>);
+    /// Takes the numbers that a job holds back, in order.
+    pub(super) fn take_held(&mut self, job: JobId) -> Vec<QueueItem> {
+        self.held.extract_if(.., |planned| planned.job() == job).map(QueueItem::Planned).collect()
+    }
+
+    /// The first number in the order whose job is not paused and whose WABA is not refused now.
+    pub(super) fn next(
+        &self,
+        is_paused: impl Fn(JobId) -> bool,
+        refusal: impl Fn(Option<WabaId>) -> Option<Refusal>,
+    ) -> NextItem {
+        let (mut first, mut until, mut has_candidate) = (None, None::<TimePoint>, false);
         for (waba, items) in &self.by_waba {
+            let Some(item) = items.iter().find(|item| !is_paused(item.job())) else { continue };
+            has_candidate = true;
             match refusal(*waba) {
                 None => {
-                    let candidate = items.front().map(|item| (item.place(), *waba));
+                    let candidate = Some((item.place(), *waba));
                     first = [first, candidate].into_iter().flatten().min_by_key(|(place, _)| *place);
                 }
                 Some(Refusal::Paused(pause)) => {
@@ -94,13 +99,24 @@ impl SendQueue {
                 Some(Refusal::Busy) => {}
             }
         }
-        first.map_or(NextItem::Held(until), |(_, waba)| NextItem::OfWaba(waba))
+        match first {
+            Some((_, waba)) => NextItem::OfWaba(waba),
+            None if has_candidate => NextItem::Held(until),
+            None => NextItem::None,
+        }
     }
 
-    /// Takes the first number of a WABA.
-    pub(super) fn pop(&mut self, waba: Option<WabaId>) -> Option<QueueItem> {
+    /// True if numbers of the job are queued or held back.
+    pub(super) fn contain(&self, job: JobId) -> bool {
+        let mut items = self.by_waba.values().flatten().map(QueueItem::job);
+        items.any(|other| other == job) || self.held.iter().any(|planned| planned.job() == job)
+    }
+
+    /// Takes the first number of a WABA whose job is not paused.
+    pub(super) fn pop(&mut self, waba: Option<WabaId>, is_paused: impl Fn(JobId) -> bool) -> Option<QueueItem> {
         let items = self.by_waba.get_mut(&waba)?;
-        let item = items.pop_front();
+        let first = items.iter().position(|item| !is_paused(item.job()))?;
+        let item = items.remove(first);
         if items.is_empty() {
             self.by_waba.remove(&waba);
         }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future;
-use tokio::runtime::Handle;
 
 use super::Recorder;
 use super::job_starts::JobStart;
+use super::recording_thread::RecordingThread;
 use crate::domain::change::{Change, ChangeId, Completion, JobId, Resolution};
 use crate::domain::clock::UtcTime;
 use crate::domain::number::PhoneNumberId;
@@ -50,7 +50,18 @@ pub(super) enum JobRecord {
     Resumed(JobId, Vec<PhoneNumberId>),
 }
 
-impl Recorder {
+/// Writes the records of the actor and of its tasks. A clone writes to the same journal.
+#[derive(Debug, Clone)]
+pub(super) struct RecordWriter {
+    recorder: Recorder,
+    thread: RecordingThread,
+}
+
+impl RecordWriter {
+    pub(super) fn new(recorder: Recorder) -> Self {
+        Self { recorder, thread: RecordingThread::default() }
+    }
+
     /// The record of a job that starts, or of its resumption.
     pub(super) fn job_record(&self, start: &JobStart) -> JobRecord {
         let plan = &start.plan;
@@ -62,69 +73,68 @@ impl Recorder {
             PinChoice::Fixed(_) => PinSource::Given,
             PinChoice::Drawn(_) | PinChoice::Random => PinSource::Random,
         };
+        let (profile, note) = (self.recorder.profile.clone(), start.options.note.clone());
         let numbers = targets.map(|target| (target.id, target.waba_id())).collect();
-        JobRecord::New(JobPlan { profile: self.profile.clone(), pin_source, note: start.options.note.clone(), numbers })
+        JobRecord::New(JobPlan { profile, pin_source, note, numbers })
     }
 
     /// Records durably that these jobs start, and returns their IDs in the same order.
     pub(super) async fn record_jobs(self, records: Vec<JobRecord>) -> Vec<Result<JobId, RecordError>> {
-        let (journal, count) = (self.journal, records.len());
-        let written = on_blocking_thread(move |runtime| {
-            // Together, so that the journal commits them with few syncs.
-            runtime.block_on(future::join_all(records.into_iter().map(async |record| match record {
-                JobRecord::New(plan) => journal.start_job(plan).await,
-                JobRecord::Resumed(job, numbers) => journal.resume_job(job, numbers).await.map(|()| job),
-            })))
-        });
-        written.await.unwrap_or_else(|failure| vec![Err(failure); count])
+        let _thread = self.thread.hold();
+        let journal = &self.recorder.journal;
+        // Together, so that the journal commits them with few syncs.
+        future::join_all(records.into_iter().map(async |record| match record {
+            JobRecord::New(plan) => journal.start_job(plan).await,
+            JobRecord::Resumed(job, numbers) => journal.resume_job(job, numbers).await.map(|()| job),
+        }))
+        .await
     }
 
     /// Records that this process works on a job no longer, without waiting for the write. If the write fails, other
     /// processes may resume the job only when this one has ended.
     pub(super) fn record_job_end(&self, job: JobId) {
-        drop(self.journal.end_job(job));
+        drop(self.recorder.journal.end_job(job));
     }
 
     /// Encrypts the PIN if there are recipients, and records durably that it is about to be sent. Returns true if it
     /// was encrypted.
-    pub(super) async fn record_intent(&self, change: Arc<Change>, at: UtcTime) -> Result<bool, RecordIntentError> {
-        let recorder = self.clone();
-        on_blocking_thread(move |runtime| {
-            let escrow_entry = match &recorder.recipients {
-                Some(recipients) => Some(recipients.encrypt(&change, at).map_err(|error| {
+    pub(super) async fn record_intent(&self, change: &Arc<Change>, at: UtcTime) -> Result<bool, RecordIntentError> {
+        let thread = self.thread.hold();
+        let escrow_entry = match &self.recorder.recipients {
+            Some(recipients) => {
+                let (recipients, change) = (Arc::clone(recipients), Arc::clone(change));
+                let encrypted = thread.run(move || recipients.encrypt(&change, at)).await?;
+                Some(encrypted.map_err(|error| {
                     RecordIntentError::Refused(SendFailure::RefusedLocally(CleanText::new(&error.to_string())).into())
-                })?),
-                None => None,
-            };
-            let is_in_escrow = escrow_entry.is_some();
-            let intent = Intent {
-                change: change.id,
-                job: change.job,
-                number: change.number,
-                waba: change.waba,
-                status_before: change.status_before,
-                escrow_entry,
-                at,
-            };
-            // Otherwise the PIN would stay in memory during the write.
-            drop(change);
-            runtime.block_on(recorder.journal.record_intent(intent))?;
-            Ok(is_in_escrow)
-        })
-        .await?
+                })?)
+            }
+            None => None,
+        };
+        let is_in_escrow = escrow_entry.is_some();
+        let intent = Intent {
+            change: change.id,
+            job: change.job,
+            number: change.number,
+            waba: change.waba,
+            status_before: change.status_before,
+            escrow_entry,
+            at,
+        };
+        self.recorder.journal.record_intent(intent).await?;
+        Ok(is_in_escrow)
     }
 
     /// Records durably that a PIN is about to be sent again.
     pub(super) async fn record_retry(&self, change: &Change, attempt: u8) -> Result<(), RecordIntentError> {
-        let (journal, change_id, number) = (self.journal.clone(), change.id, change.number);
-        on_blocking_thread(move |runtime| runtime.block_on(journal.record_retry(change_id, number, attempt))).await??;
+        let _thread = self.thread.hold();
+        self.recorder.journal.record_retry(change.id, change.number, attempt).await?;
         Ok(())
     }
 
     /// Records why a change was not sent, without waiting for the write. If the write fails, the job reports the number
     /// as never started, and the next record reports what is wrong with the journal.
     pub(super) fn record_refusal(&self, record: OutcomeRecord) {
-        drop(self.journal.record_refusal(record));
+        drop(self.recorder.journal.record_refusal(record));
     }
 
     /// Records the outcome of a change durably. If that fails, only this process knows the outcome; the error says why.
@@ -135,9 +145,9 @@ impl Recorder {
         standing: Standing,
         will_retry: bool,
     ) -> Result<(), CleanText> {
-        let journal = self.journal.clone();
+        let _thread = self.thread.hold();
         let record = OutcomeRecord { will_retry, ..outcome_record(change, finished, standing) };
-        flatten_write_result(on_blocking_thread(move |runtime| runtime.block_on(journal.record_outcome(record))).await)
+        failure_text(self.recorder.journal.record_outcome(record).await)
     }
 
     /// Records durably that the doubt about a number is resolved.
@@ -148,11 +158,8 @@ impl Recorder {
         resolution: Resolution,
         note: Option<CleanText>,
     ) -> Result<(), CleanText> {
-        let journal = self.journal;
-        flatten_write_result(
-            on_blocking_thread(move |runtime| runtime.block_on(journal.resolve(number, changes, resolution, note)))
-                .await,
-        )
+        let _thread = self.thread.hold();
+        failure_text(self.recorder.journal.resolve(number, changes, resolution, note).await)
     }
 }
 
@@ -163,20 +170,7 @@ pub(super) fn outcome_record(change: &Change, finished: Completion, standing: St
     OutcomeRecord { change: id, job: Some(job), number, waba, attempts, standing, will_retry: false, at }
 }
 
-/// Merges the error of the thread with that of the journal.
-fn flatten_write_result(result: Result<Result<(), RecordError>, RecordError>) -> Result<(), CleanText> {
-    result.flatten().map_err(|error| CleanText::new(&error.to_string()))
-}
-
-/// Runs blocking work (encryption, disk) on a separate thread.
-///
-/// The replies of the journal could be awaited without one. But tokio does not advance a paused clock while such a
-/// thread runs (see `tokio::time::advance`). Otherwise the clock of a test would pass every deadline during one real
-/// sync.
-async fn on_blocking_thread<T: Send + 'static>(
-    task: impl FnOnce(&Handle) -> T + Send + 'static,
-) -> Result<T, RecordError> {
-    let runtime = Handle::current();
-    let result = tokio::task::spawn_blocking(move || task(&runtime)).await;
-    result.map_err(|failure| RecordError::JournalFailed(CleanText::new(&format!("the journal failed: {failure}"))))
+/// Why a write failed.
+fn failure_text(result: Result<(), RecordError>) -> Result<(), CleanText> {
+    result.map_err(|error| CleanText::new(&error.to_string()))
 }

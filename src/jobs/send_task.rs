@@ -11,10 +11,10 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::Instant;
 
-use super::Recorder;
+use super::pauses::Pauses;
 use super::progress::ProgressSender;
-use super::recorder::{MAX_RECORD_AGE, RecordIntentError, outcome_record};
-use crate::domain::change::{Change, ChangeState, LATE_ARRIVAL_WINDOW};
+use super::recorder::{MAX_RECORD_AGE, RecordIntentError, RecordWriter, outcome_record};
+use crate::domain::change::{Change, ChangeState, JobId, LATE_ARRIVAL_WINDOW};
 use crate::domain::clock::TimePoint;
 use crate::domain::number::WabaId;
 use crate::domain::outcome::{ApiError, DoubtReason, Outcome, SendFailure};
@@ -124,14 +124,14 @@ pub(super) struct Client {
 /// What the task of one change needs.
 pub(super) struct SendTask {
     pub(super) client: watch::Receiver<Client>,
-    pub(super) recorder: Recorder,
+    pub(super) recorder: RecordWriter,
     pub(super) progress: ProgressSender,
     pub(super) permits: Arc<Semaphore>,
     /// True while an operator is asked whether anything more is sent.
     pub(super) is_asking: watch::Receiver<bool>,
     pub(super) pace: Pace,
     pub(super) cancelled: watch::Receiver<Option<NotSentReason>>,
-    pub(super) paused: watch::Receiver<bool>,
+    pub(super) paused: watch::Receiver<Pauses>,
     pub(super) notices: mpsc::UnboundedSender<Notice>,
     /// Time since the machine started, including its sleep.
     pub(super) uptime: fn() -> Duration,
@@ -233,12 +233,12 @@ impl SendTask {
         is_newly_recorded: &mut bool,
     ) -> Result<(Graph, u32), Unprepared> {
         for _ in 0..MAX_RECORDS_PER_ATTEMPT {
-            self.wait_while_paused().await?;
+            self.wait_while_paused(pending.change.job).await?;
             let since = (self.uptime)();
             self.record_attempt(pending, attempt_number).await?;
             *is_newly_recorded = true;
             // An operator may have stopped or paused the job during the write.
-            let client = self.wait_while_paused().await?;
+            let client = self.wait_while_paused(pending.change.job).await?;
             // So may another request have been throttled.
             if self.pace.is_throttled(pending.call_target()) {
                 return Err(Unprepared::Throttled);
@@ -254,14 +254,14 @@ impl SendTask {
         Err(NotSentReason::from(SendFailure::RefusedLocally(CleanText::new(&why))).into())
     }
 
-    /// Waits while sending is paused. Returns the client to send with, or why nothing may be sent.
-    async fn wait_while_paused(&mut self) -> Result<(Graph, u32), NotSentReason> {
+    /// Waits while the job is paused. Returns the client to send with, or why nothing may be sent.
+    async fn wait_while_paused(&mut self, job: JobId) -> Result<(Graph, u32), NotSentReason> {
         loop {
             // The task may have started just before the job was stopped.
             if let Some(why) = self.cancelled.borrow().clone() {
                 return Err(why);
             }
-            if !*self.paused.borrow_and_update() {
+            if !self.paused.borrow_and_update().hold(job) {
                 let Client { graph, generation } = self.client.borrow().clone();
                 return graph.map(|graph| (graph, generation)).ok_or_else(no_access_token);
             }
@@ -278,7 +278,7 @@ impl SendTask {
             self.recorder.record_retry(&pending.change, attempt_number).await
         } else {
             let at = self.progress.now().utc;
-            self.recorder.record_intent(Arc::clone(&pending.change), at).await.map(|is_in_escrow| {
+            self.recorder.record_intent(&pending.change, at).await.map(|is_in_escrow| {
                 (pending.is_recorded, pending.is_in_escrow) = (true, is_in_escrow);
             })
         };

@@ -50,7 +50,7 @@ fn journal(dir: &TempDir) -> Journal {
 struct ActorFixture {
     actor: JobsActor,
     progress: mpsc::UnboundedReceiver<Progress>,
-    paused: Arc<watch::Sender<bool>>,
+    paused: Arc<watch::Sender<Pauses>>,
     job: JobId,
     _dir: TempDir,
 }
@@ -62,7 +62,7 @@ async fn actor_fixture(uptime: fn() -> Duration) -> ActorFixture {
         JobPlan { profile: CleanText::new("acme"), pin_source: PinSource::Given, note: None, numbers: Vec::new() };
     let job = journal.start_job(plan).await.expect("a job");
     let (sender, progress) = mpsc::unbounded_channel();
-    let paused = Arc::new(watch::Sender::new(false));
+    let paused = Arc::new(watch::Sender::new(Pauses::default()));
     let actor = JobsActor::new(
         Some(graph()),
         Recorder { journal, recipients: None, profile: CleanText::new("acme") },
@@ -189,14 +189,14 @@ async fn a_pause_while_the_record_is_written_delays_sending() {
     let (_cancel, task) = fixture.send_task();
     let paused = Arc::clone(&fixture.paused);
     *PAUSE_DURING_WRITE.lock().expect("no panic inside") = Some(Box::new(move || {
-        paused.send_replace(true);
+        paused.send_modify(|paused| paused.are_all = true);
     }));
     let pending = PendingChange::new(fixture.change("200000000000001"));
     let (permit, call) = fixture.slot().await;
     let mut task = tokio::spawn(task.run(pending, permit, call));
     assert!(tokio::time::timeout(Duration::from_mins(5), &mut task).await.is_err(), "it waits");
     assert!(fixture.progress.try_recv().is_err(), "it is not reported as sending");
-    fixture.paused.send_replace(false);
+    fixture.paused.send_modify(|paused| paused.are_all = false);
     // No server listens, but every attempt was made.
     assert_eq!(task.await.expect("it ends").total_attempts, 4);
 }
@@ -234,7 +234,7 @@ async fn an_old_record_is_repeated_before_the_request_is_sent() {
     // No server listens, but every attempt was made.
     assert!(
         result.total_attempts == 4
-            && matches!(result.standing, Standing::NotSent(NotSentReason::Failure(SendFailure::NoConnection(_))))
+            && matches!(result.standing, Standing::NotSent(NotSentReason::Failure(SendFailure::NothingListens(_))))
     );
     let sending = std::iter::from_fn(|| fixture.progress.try_recv().ok())
         .filter(|progress| matches!(progress.state, ChangeState::Sending { .. }));

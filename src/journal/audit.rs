@@ -55,12 +55,21 @@ pub enum AuditAction {
     /// A PIN was decrypted from the escrow.
     #[serde(rename = "opened")]
     PinDecrypted,
+    /// A PIN of the escrow was encrypted again, to the recipients of that time.
+    #[serde(rename = "re-encrypted")]
+    PinReEncrypted,
+    /// An operator tried whether a private key opens the escrow. No PIN was shown.
+    #[serde(rename = "drill")]
+    EscrowDrill,
     /// The recipients of the escrow were stored for the first time.
     #[serde(rename = "recipients-first")]
     RecipientsStored,
     /// Changed recipients were accepted.
     #[serde(rename = "recipients-acknowledged")]
     RecipientsAccepted,
+    /// The journal and the escrow were copied to another directory.
+    #[serde(rename = "backup")]
+    BackedUp,
     /// The screen was hidden.
     ScreenHidden,
     /// The screen was shown again.
@@ -97,7 +106,8 @@ pub struct AuditRow {
     pub change: Option<CleanText>,
     /// The job of the change, or the job that was started or resumed.
     pub job: Option<u32>,
-    /// `set`, `failed`, `not_sent`, `no_answer`, [`THROTTLED_OUTCOME`], how a doubt was resolved, or `rows_lost`.
+    /// `set`, `failed`, `not_sent`, `no_answer`, [`THROTTLED_OUTCOME`], how a doubt was resolved, how much of a drill was
+    /// opened (`20 of 20`), or `rows_lost`.
     pub outcome: Option<CleanText>,
     /// How many attempts were made.
     #[serde(rename = "tries")]
@@ -260,15 +270,19 @@ impl ChainHead {
         Self { sequence: self.sequence + 1, hash: hash.into() }
     }
 
-    /// The text for the head file. Its length never changes, so that one write replaces it.
-    fn encode(&self) -> String {
-        let mut line = format!("{:020} ", self.sequence);
+    /// The hash in hexadecimal digits.
+    pub(super) fn hash_text(&self) -> String {
+        let mut text = String::with_capacity(2 * self.hash.len());
         for byte in self.hash {
             // Writing to a String cannot fail.
-            write!(line, "{byte:02x}").unwrap_or_default();
+            write!(text, "{byte:02x}").unwrap_or_default();
         }
-        line.push('\n');
-        line
+        text
+    }
+
+    /// The text for the head file. Its length never changes, so that one write replaces it.
+    fn encode(&self) -> String {
+        format!("{:020} {}\n", self.sequence, self.hash_text())
     }
 
     fn parse(line: &str) -> Option<Self> {
@@ -375,7 +389,7 @@ pub struct AuditProblem {
 }
 
 impl AuditProblem {
-    fn new(sequence: i64, description: &str) -> Self {
+    pub(super) fn new(sequence: i64, description: &str) -> Self {
         Self { sequence, description: CleanText::new(description) }
     }
 }

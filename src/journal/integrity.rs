@@ -124,6 +124,14 @@ impl<'a> EscrowComparison<'a> {
         }
     }
 
+    /// Compares a PIN that was encrypted again. The file may have other lines of its change, so that one which is not there
+    /// is missing.
+    pub(super) fn compare_re_encryption(&mut self, entry: EscrowEntry) {
+        if !self.entries.contains(&(entry.change, hash_entry(&self.index.hasher, &entry))) {
+            self.missing.entries.push(entry);
+        }
+    }
+
     /// The entries that the escrow file lacks or has differently.
     pub(super) fn finish(self) -> MissingEntries {
         self.missing

@@ -12,15 +12,16 @@ use crate::domain::change::{ChangeId, Completion, JobId, LATE_ARRIVAL_WINDOW, Se
 use crate::domain::clock::{Clock, TimePoint, UtcTime};
 use crate::domain::number::{PhoneNumberId, TwoStep, WabaId};
 use crate::domain::operator::OperatorName;
+use crate::domain::outcome::ApiError;
 use crate::domain::standing::{Doubt, Standing};
 use crate::domain::text::CleanText;
 use crate::escrow::{EscrowEntry, Fingerprint, Recipients};
 use crate::state_dir::StateDir;
 
-pub(in crate::journal) use job::refusal;
 pub use job::{
     JobDetail, JobNumber, JobOperator, JobSet, JobStatus, JobSummary, JobWorker, LastRequest, RecordedState,
 };
+pub(in crate::journal) use job::{outcome_reason, refusal};
 pub use record::{NumberRecord, NumberUpdate, RecordCursor, RecordedChange};
 
 /// The maximum time from the record of a request until the request can be sent: the record may be 10 s old when the
@@ -215,6 +216,30 @@ pub struct ReplySummary {
     pub trace_id: Option<CleanText>,
 }
 
+impl ReplySummary {
+    /// What a change that is left with this says of its last reply.
+    pub(in crate::journal) fn of(standing: &Standing) -> Self {
+        match standing {
+            Standing::Set => Self { http_status: Some(200), ..Self::default() },
+            Standing::Failed(error) => Self::of_error(error),
+            Standing::NotSent(why) => why.api_error().map_or_else(Self::default, Self::of_error),
+            Standing::InDoubt(doubt) => {
+                let of_status = || Self { http_status: doubt.http_status(), ..Self::default() };
+                doubt.api_error().map_or_else(of_status, Self::of_error)
+            }
+        }
+    }
+
+    fn of_error(error: &ApiError) -> Self {
+        Self {
+            http_status: Some(error.http_status),
+            code: Some(error.code),
+            subcode: error.subcode,
+            trace_id: error.trace_id.clone(),
+        }
+    }
+}
+
 /// An event for the audit log that is not part of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AuditEvent {
@@ -231,6 +256,51 @@ pub enum AuditEvent {
         /// The WABA that listed the number.
         waba: Option<WabaId>,
     },
+    /// An operator tried whether a private key opens encrypted PINs.
+    EscrowDrill {
+        /// How many it opened.
+        opened: usize,
+        /// How many were tried.
+        tried: usize,
+    },
+    /// The journal and the escrow were copied to another directory.
+    BackedUp {
+        /// What was copied, and where to, in a few words.
+        note: CleanText,
+    },
+}
+
+/// The last drill: an operator tried whether a private key opens encrypted PINs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EscrowDrill {
+    /// When it was.
+    pub at: UtcTime,
+    /// How many encrypted PINs the key opened.
+    pub opened: usize,
+    /// How many were tried.
+    pub tried: usize,
+}
+
+impl EscrowDrill {
+    /// `20 of 20`, as the audit log has it.
+    pub(super) fn outcome(opened: usize, tried: usize) -> String {
+        format!("{opened} of {tried}")
+    }
+
+    /// Parses an outcome of the audit log.
+    pub(super) fn from_outcome(at: UtcTime, outcome: &str) -> Option<Self> {
+        let (opened, tried) = outcome.split_once(" of ")?;
+        Some(Self { at, opened: opened.parse().ok()?, tried: tried.parse().ok()? })
+    }
+}
+
+/// To which keys a PIN of the journal was encrypted. A change that was encrypted again has one for each time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PinRecipients {
+    /// The ID of the change.
+    pub change: ChangeId,
+    /// The recipients of that time, sorted; `None` if only the escrow file had the change.
+    pub recipients: Option<Arc<[Fingerprint]>>,
 }
 
 /// An encrypted PIN with the state of its change.

@@ -15,11 +15,13 @@ mod last_requests;
 mod number_records;
 pub(super) mod cache;
 pub(super) mod reader;
+pub(super) mod backup;
 pub(super) mod inspection;
 pub(super) mod transaction;
 mod recipients;
 mod send_facts;
 mod job_start;
+mod re_encryptions;
 pub(super) mod recovery;
 pub(super) mod writer;
 

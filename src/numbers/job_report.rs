@@ -30,8 +30,8 @@ struct ReportedNumber<'a> {
     code: Option<i64>,
     subcode: Option<i64>,
     http_status: Option<u16>,
-    trace_id: Option<&'a str>,
-    reason: Option<&'a str>,
+    trace_id: Option<String>,
+    reason: Option<String>,
 }
 
 /// The names of the columns: the fields of [`ReportedNumber`] without the version.
@@ -54,7 +54,7 @@ const CSV_HEADER: [&str; 13] = [
 impl<'a> ReportedNumber<'a> {
     /// A number of a job. `known` is what is known of its names, and `text_of` gives them as the format needs them.
     fn new(job: &JobDetail, number: &'a JobNumber, known: Option<&'a Number>, text_of: fn(&CleanText) -> &str) -> Self {
-        let reply = &number.reply;
+        let (reply, owned) = (number.reply(), |text: CleanText| text_of(&text).to_owned());
         Self {
             schema: SCHEMA_VERSION,
             job: job.summary.id.get(),
@@ -68,8 +68,8 @@ impl<'a> ReportedNumber<'a> {
             code: reply.code,
             subcode: reply.subcode,
             http_status: reply.http_status,
-            trace_id: reply.trace_id.as_ref().map(text_of),
-            reason: number.reason.as_ref().map(text_of),
+            trace_id: reply.trace_id.map(owned),
+            reason: number.reason().map(owned),
         }
     }
 
@@ -89,8 +89,8 @@ impl<'a> ReportedNumber<'a> {
             owned(self.code.map(|code| code.to_string())),
             owned(self.subcode.map(|code| code.to_string())),
             owned(self.http_status.map(|status| status.to_string())),
-            text(self.trace_id),
-            text(self.reason),
+            owned(self.trace_id),
+            owned(self.reason),
         ]
     }
 }

@@ -3,6 +3,7 @@
 //! It repeats no line that may have a secret, and no digits that could be a PIN: the operator may have named the wrong
 //! file.
 
+mod paste;
 mod reader;
 
 use std::collections::HashMap;
@@ -138,20 +139,22 @@ impl NumberList {
         usable
     }
 
-    /// The same for numbers that are all known.
-    pub fn flag_known<'a>(
+    /// The same for numbers that are all known. It keeps only those that fit a line.
+    pub fn flag_known(
         &mut self,
         profile: &CleanText,
         wabas: &[Arc<Waba>],
-        numbers: impl IntoIterator<Item = &'a Number>,
+        numbers: impl IntoIterator<Item = Number>,
     ) -> Vec<PhoneNumberId> {
         let requests = self.requests();
         let index = RequestIndex::new(&requests);
-        let mut found: Vec<Vec<&Number>> = vec![Vec::new(); requests.len()];
+        let mut found: Vec<Vec<Number>> = vec![Vec::new(); requests.len()];
         for number in numbers {
-            index.of_number(&requests, number).into_iter().for_each(|position| found[position].push(number));
+            for position in index.of_number(&requests, &number) {
+                found[position].push(number.clone());
+            }
         }
-        self.flag(profile, wabas, |position| found[position].clone(), false)
+        self.flag(profile, wabas, |position| found[position].iter().collect(), false)
     }
 }
 

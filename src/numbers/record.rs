@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -187,8 +187,10 @@ pub(super) fn csv_error(error: csv::Error) -> io::Error {
 }
 
 /// What a file has to which numbers were written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExportedNumbers {
+    /// The whole path of the file.
+    pub path: PathBuf,
     /// How many numbers.
     pub count: usize,
     /// False if the journal could not be read, so that what it knows is left out.

@@ -93,9 +93,11 @@ impl Breaker {
             Outcome::NotSent(
                 failure @ (SendFailure::Tls(_) | SendFailure::CertificateName(_) | SendFailure::TlsHandshake(_)),
             ) => reaches_limit(MAX_TLS_FAILURES, &mut self.tls_failures).then(|| failure.clone().into()),
-            Outcome::NotSent(failure @ SendFailure::NoConnection(_)) => {
-                reaches_limit(MAX_UNCONNECTED, &mut self.unconnected).then(|| failure.clone().into())
-            }
+            Outcome::NotSent(
+                failure @ (SendFailure::NoConnection(_)
+                | SendFailure::NothingListens(_)
+                | SendFailure::ProxyCredentials(_)),
+            ) => reaches_limit(MAX_UNCONNECTED, &mut self.unconnected).then(|| failure.clone().into()),
             // The request did not get far enough to test the connection.
             Outcome::NotSent(SendFailure::RefusedLocally(_)) => None,
         }

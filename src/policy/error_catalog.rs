@@ -9,16 +9,18 @@ mod row;
 mod access_rows;
 mod limit_rows;
 mod number_rows;
+mod request_rows;
 mod table;
 mod foreign_words;
 mod explanation;
 mod meta_words;
+pub mod plural;
 
 use crate::domain::outcome::ApiError;
 
 pub use self::entry::{CatalogEntry, Situation, Words};
 pub use self::explanation::{Applied, Explanation};
-pub use self::meta_words::{LabeledWords, meta_lines, meta_texts, meta_words};
+pub use self::meta_words::{LabeledWords, meta_lines, meta_texts, meta_words, server_words};
 
 /// How far a failure reaches: what else will fail for the same reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -96,7 +98,7 @@ pub fn is_cause_outside_number(error: &ApiError) -> bool {
 /// True if the catalog does not have the code of this error, and the HTTP status does not tell its meaning either.
 #[must_use]
 pub fn is_unknown_code(error: &ApiError) -> bool {
-    std::ptr::eq(lookup(error), &raw const number_rows::UNKNOWN_CODE)
+    std::ptr::eq(lookup(error), &raw const request_rows::UNKNOWN_CODE)
 }
 
 /// Looks up the meaning of an error: by its code first, then by its subcode, then by its message. The HTTP status
@@ -107,6 +109,14 @@ pub fn is_unknown_code(error: &ApiError) -> bool {
 #[must_use]
 pub fn lookup(error: &ApiError) -> &'static CatalogEntry {
     table::find(error)
+}
+
+/// Why Meta throttles with this code, as the end of a sentence: `Meta asks to go slower: … (code 4)`.
+#[must_use]
+pub fn throttle_reason(code: i64) -> String {
+    let entry = table::find_code(code).filter(|entry| matches!(entry.scope, ErrorScope::Throttle(_)));
+    let reason = entry.unwrap_or(&limit_rows::THROTTLED).reason();
+    format!("{} (code {code})", reason.trim_end_matches('.'))
 }
 
 /// How the owner of a business portfolio changes a lost PIN without pindesk.
@@ -201,60 +211,64 @@ mod tests {
     #[test]
     fn the_subcode_or_message_decides_an_ambiguous_code() {
         let cases = [
-            (api_error(400, 100, None, "(#100) Param pin must be 6 characters long."), "Meta refused this PIN"),
-            (api_error(400, 100, Some(33), "Unsupported post request."), "ID not found"),
-            (api_error(400, 100, None, "Object with ID '1' does not exist"), "ID not found"),
-            (
-                api_error(400, 100, None, "(#100) Tried accessing nonexisting field (is_pin_enabled)"),
-                "a field is unknown to Meta",
-            ),
-            (api_error(400, 100, None, "The phone number is not registered"), "the number is not registered"),
-            (api_error(400, 100, None, "Invalid opinion"), "Meta did not accept the request"),
-            (
-                api_error(400, 100, None, "API calls from the server require an appsecret_proof argument"),
-                "the app wants signed requests",
-            ),
-            (
-                api_error(400, 100, None, "Invalid appsecret_proof provided in the API argument"),
-                "the app secret does not fit the access token",
-            ),
-            (api_error(401, 190, Some(463), "Session has expired"), "the access token has expired"),
-            (api_error(401, 190, None, "(#190) Access token has expired"), "the access token has expired"),
-            (api_error(401, 190, Some(1), ""), "Meta refused the access token"),
-            (api_error(400, 190, None, "Malformed access token [token]"), "Meta cannot read the access token"),
-            (
-                api_error(401, 190, None, "Invalid OAuth access token - Cannot parse access token"),
-                "Meta cannot read the access token",
-            ),
-            (api_error(401, 190, None, "The access token could not be decrypted"), "Meta cannot read the access token"),
-            (api_error(400, 200, None, "(#200) Provide valid app ID"), "Meta got no access token"),
-            (api_error(403, 200, None, "(#200) Permissions error"), "the access token may not manage this number"),
-            (api_error(400, 200, None, "API access blocked."), "Meta has blocked the app"),
-            (api_error(400, 100, None, "(#100) Missing Permission"), "the access token may not manage this number"),
-            (
-                api_error(400, 100, None, "Object with ID '1' cannot be loaded due to missing permissions"),
-                "Meta did not accept the request",
-            ),
-            (
-                api_error(
-                    400,
-                    100,
-                    None,
-                    "(#100) Tried accessing nonexisting field (display_phone_number) on node type (Business)",
-                ),
-                "the ID is not that of a phone number",
-            ),
-            (api_error(400, 100, Some(2_388_091), "Invalid parameter"), "the number cannot be migrated now"),
-            (
-                api_error(400, 2500, None, "An active access token must be used to query information"),
-                "Meta got no access token",
-            ),
-            (api_error(400, 2500, None, "Unknown path components: /v99.0/1"), "Meta does not know this address"),
-            (api_error(400, 104, None, "(#104) Incorrect signature"), "Meta cannot verify the signature"),
-            (api_error(401, 104, None, "An access token is required"), "Meta got no access token"),
+            (100, Some(33), "Unsupported post request.", "ID not found"),
+            (100, Some(2_388_091), "Invalid parameter", "the number cannot be migrated now"),
+            (190, Some(463), "Session has expired", "the access token has expired"),
+            (190, Some(1), "", "Meta refused the access token"),
+            (190, None, "(#190) Access token has expired", "the access token has expired"),
+            (190, None, "Malformed access token [token]", "Meta cannot read the access token"),
+            (190, None, "Invalid OAuth access token - Cannot parse access token", "Meta cannot read the access token"),
+            (190, None, "The access token could not be decrypted", "Meta cannot read the access token"),
+            (200, None, "(#200) Provide valid app ID", "Meta got no access token"),
+            (200, None, "(#200) Permissions error", "the access token may not manage this number"),
+            (200, None, "API access blocked.", "Meta has blocked the app"),
+            (2500, None, "An active access token must be used to query information", "Meta got no access token"),
+            (2500, None, "Unknown path components: /v99.0/1", "Meta does not know this address"),
+            (104, None, "(#104) Incorrect signature", "Meta cannot verify the signature"),
+            (104, None, "An access token is required", "Meta got no access token"),
+            (131_009, None, "Weak PIN", "Meta finds the PIN too easy to guess"),
         ];
-        for (error, summary) in cases {
-            assert_eq!(lookup(&error).summary(), summary, "{error:?}");
+        for (code, subcode, message, summary) in cases {
+            assert_eq!(lookup(&api_error(400, code, subcode, message)).summary(), summary, "{code} {message}");
+        }
+    }
+
+    #[test]
+    fn only_a_whole_text_decides_what_code_100_means() {
+        const UNKNOWN: &str = "Meta did not accept the request";
+        const FIELD: &str = "(#100) Tried accessing nonexisting field";
+        const NOT_FOUND: &str = "Unsupported get request. Object with ID '1' does not exist, cannot be loaded due to \
+                                 missing permissions, or does not support this operation. Please read the Graph API \
+                                 documentation.";
+        let cases = [
+            ("(#100) Param pin must be 6 characters long.", "Meta did not get 6 digits as the PIN"),
+            ("(#100) The parameter pin is required.", "Meta did not understand the request"),
+            ("Unexpected key \"pin\" on param", "Meta did not understand the request"),
+            ("Parameter pin is not valid", "Meta did not accept the PIN"),
+            ("The pin of the map does not exist", UNKNOWN),
+            ("Invalid opinion", UNKNOWN),
+            (NOT_FOUND, "ID not found"),
+            ("The template does not exist", UNKNOWN),
+            ("Object with ID '1' cannot be loaded due to missing permissions", UNKNOWN),
+            ("(#100) Missing Permission", "the access token may not manage this number"),
+            ("The phone number is not registered", "the number is not registered"),
+            ("The app is not registered for it", UNKNOWN),
+            ("API calls from the server require an appsecret_proof argument", "the app wants signed requests"),
+            ("Invalid appsecret_proof provided in the API argument", "the app secret does not fit the access token"),
+        ];
+        let fields = [
+            ("(is_pin_enabled)", "this version of the API lacks a field"),
+            ("(phone_numbers) on node type (WhatsAppBusinessAccount)", "this version of the API lacks a field"),
+            ("(phone_numbers) on node type (Business)", "the ID is not that of a WABA"),
+            ("(display_phone_number) on node type (Business)", "the ID is not that of a phone number"),
+            ("(display_phone_number) on node type (WhatsAppBusinessAccount)", "the ID is not that of a phone number"),
+            ("(owned_whatsapp_business_accounts)", "the ID is not that of a business portfolio"),
+        ]
+        .map(|(field, summary)| (format!("{FIELD} {field}"), summary));
+        for (message, summary) in
+            cases.map(|(message, summary)| (message.to_owned(), summary)).into_iter().chain(fields)
+        {
+            assert_eq!(lookup(&api_error(400, 100, None, &message)).summary(), summary, "{message}");
         }
     }
 
@@ -262,7 +276,7 @@ mod tests {
     fn the_details_decide_if_the_message_is_only_a_title() {
         let mut error = api_error(400, 100, None, "(#100) Invalid parameter");
         error.details = Some(CleanText::new("PIN is too easy to guess"));
-        assert_eq!(lookup(&error).summary(), "Meta refused this PIN");
+        assert_eq!(lookup(&error).summary(), "Meta finds the PIN too easy to guess");
     }
 
     #[test]
@@ -286,6 +300,20 @@ mod tests {
         for code in (0..1_000).chain(80_000..80_100).chain(130_000..137_000) {
             let error = ApiError { is_transient: true, ..api_error(400, code, None, "") };
             assert_eq!(error.is_throttle(), ThrottleScope::of(&error).is_some(), "{code}");
+        }
+    }
+
+    #[test]
+    fn a_throttle_says_what_is_used_up_if_its_code_tells() {
+        let cases = [
+            (4, "Meta asks to go slower: the app has used up its calls of the last hour (code 4)"),
+            (613, "Meta asks to go slower: the calls came too fast (code 613)"),
+            (80_008, "Meta asks to go slower: the calls for this WABA are used up for the last hour (code 80008)"),
+            (987_654, "Meta asks to go slower (code 987654)"),
+            (100, "Meta asks to go slower (code 100)"),
+        ];
+        for (code, reason) in cases {
+            assert_eq!(throttle_reason(code), reason);
         }
     }
 

@@ -133,31 +133,22 @@ fn min_retry_wait(outcome: &Outcome) -> Option<Duration> {
     match outcome {
         Outcome::Refused(error) => {
             let entry = error_catalog::lookup(error);
-            match entry.scope {
-                ErrorScope::Throttle(_) | ErrorScope::ServerError => Some(min_wait(entry)),
-                ErrorScope::App
-                | ErrorScope::Endpoint
-                | ErrorScope::Token
-                | ErrorScope::Permission
-                | ErrorScope::Waba
-                | ErrorScope::NumberThenWaba
-                | ErrorScope::Number => None,
-            }
+            is_temporary(entry.scope).then(|| min_wait(entry))
         }
-        Outcome::NotSent(SendFailure::NoConnection(_)) => Some(Duration::ZERO),
+        Outcome::NotSent(SendFailure::NoConnection(_) | SendFailure::NothingListens(_)) => Some(Duration::ZERO),
         // A certificate does not become valid in seconds, and a retry would only hide that Meta did not reply.
         Outcome::Confirmed
         | Outcome::NotSent(
             SendFailure::Tls(_)
             | SendFailure::CertificateName(_)
             | SendFailure::TlsHandshake(_)
+            | SendFailure::ProxyCredentials(_)
             | SendFailure::RefusedLocally(_),
         ) => None,
         Outcome::InDoubt(doubt) => match doubt {
             DoubtReason::ServerError(error) => {
                 let entry = error_catalog::lookup(error);
-                // Meta refuses every retry with the same token.
-                (entry.scope != ErrorScope::Token).then(|| min_wait(entry))
+                (is_temporary(entry.scope) || error_catalog::is_unknown_code(error)).then(|| min_wait(entry))
             }
             DoubtReason::UnexpectedReply { http_status: 401 | 403, .. } => None,
             DoubtReason::UnexpectedReply { http_status: 429, .. } => Some(PROXY_THROTTLE_WAIT),
@@ -166,6 +157,22 @@ fn min_retry_wait(outcome: &Outcome) -> Option<Duration> {
             | DoubtReason::UnexpectedReply { .. }
             | DoubtReason::SuccessNotTrue => Some(Duration::ZERO),
         },
+    }
+}
+
+/// True if the cause ends by itself. The others do not, and Meta counts repeats of some of them as guesses.
+///
+/// Source: developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes.
+const fn is_temporary(scope: ErrorScope) -> bool {
+    match scope {
+        ErrorScope::Throttle(_) | ErrorScope::ServerError => true,
+        ErrorScope::App
+        | ErrorScope::Endpoint
+        | ErrorScope::Token
+        | ErrorScope::Permission
+        | ErrorScope::Waba
+        | ErrorScope::NumberThenWaba
+        | ErrorScope::Number => false,
     }
 }
 
@@ -316,6 +323,22 @@ mod tests {
             let outcome = Outcome::NotSent(failure);
             assert_eq!(next_step(outcome.clone(), 1, None, None, 0), finish(outcome, StopScope::Nothing));
         }
+    }
+
+    #[test]
+    fn a_code_that_time_does_not_mend_is_sent_once() {
+        let in_doubt = |code| Outcome::InDoubt(DoubtReason::ServerError(api_error(500, code)));
+        for code in [0, 3, 10, 12, 33, 100, 200, 368, 803, 2500, 131_005, 131_009, 131_031, 133_005, 133_008, 133_010] {
+            let step = next_step(in_doubt(code), 1, None, None, 7);
+            assert!(matches!(step, NextStep::Finish { .. }), "{code}: {step:?}");
+        }
+        for code in [1, 2, 4, 80_008, 131_000, 131_016, 131_057, 133_004, 2_494_100, 987_654] {
+            let step = next_step(in_doubt(code), 1, None, None, 7);
+            assert!(matches!(step, NextStep::Retry { .. }), "{code}: {step:?}");
+        }
+        let transient = ApiError { is_transient: true, ..api_error(400, 987_654) };
+        let step = next_step(Outcome::InDoubt(DoubtReason::ServerError(transient)), 1, None, None, 7);
+        assert_eq!(step, NextStep::Retry { after: full_jitter(SECOND, 7) });
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! What pindesk says of each error of Meta, in each situation.
 
-use pindesk::domain::outcome::ApiError;
+use pindesk::domain::outcome::{ApiError, DoubtReason, Outcome};
 use pindesk::domain::text::{CleanText, width};
-use pindesk::policy::error_catalog::{self, Applied, ErrorScope, Explanation, Situation};
+use pindesk::policy::error_catalog::{Applied, Explanation, Situation, lookup};
+use pindesk::policy::retry::{NextStep, next_step};
 
 const SITUATIONS: [(&str, Situation); 6] = [
     ("waiting", Situation::Waiting),
@@ -28,14 +29,19 @@ const ERRORS: &[(i64, Option<i64>, &str)] = &[
     (33, None, ""),
     (100, None, ""),
     (100, None, "(#100) Param pin must be 6 characters long."),
+    (100, None, "(#100) The parameter pin is required"),
+    (100, None, "(#100) Unexpected key \"pin\" on param \"$\""),
+    (100, None, "(#100) Parameter pin is not valid"),
+    (100, None, "(#100) PIN is too easy to guess"),
     (100, None, "(#100) Missing Permission"),
     (100, None, "The phone number is not registered"),
     (100, None, "(#100) Tried accessing nonexisting field (x)"),
+    (100, None, "(#100) Tried accessing nonexisting field (phone_numbers) on node type (WhatsAppBusinessAccount)"),
     (100, None, "(#100) Tried accessing nonexisting field (display_phone_number) on node type (Business)"),
     (100, None, "(#100) Tried accessing nonexisting field (phone_numbers) on node type (Business)"),
     (100, None, "API calls from the server require an appsecret_proof argument"),
     (100, None, "Invalid appsecret_proof provided in the API argument"),
-    (100, Some(33), "Unsupported post request. Object with ID '1' does not exist"),
+    (100, Some(33), "Unsupported post request. Object with ID '1' does not exist, cannot be loaded"),
     (100, Some(2_388_001), "Invalid parameter"),
     (100, Some(2_388_012), "Invalid parameter"),
     (100, Some(2_388_091), "Invalid parameter"),
@@ -113,30 +119,37 @@ fn api_error(http_status: u16, (code, subcode, message): (i64, Option<i64>, &str
     }
 }
 
-/// The explanation of an error whose HTTP status leads to the situation: most refusals end a change, so that it waits only
-/// if it is in doubt.
-fn explanation(error: &(i64, Option<i64>, &str), situation: Situation) -> Explanation {
-    let refusal = api_error(400, *error);
-    let is_in_doubt = match situation {
-        Situation::Waiting => match error_catalog::lookup(&refusal).scope {
-            ErrorScope::Throttle(_) | ErrorScope::ServerError => false,
-            ErrorScope::App
-            | ErrorScope::Endpoint
-            | ErrorScope::Token
-            | ErrorScope::Permission
-            | ErrorScope::Waba
-            | ErrorScope::NumberThenWaba
-            | ErrorScope::Number => true,
-        },
-        Situation::InDoubt => true,
-        Situation::GaveUp | Situation::ReadingWaba | Situation::ReadingNumber | Situation::Configuring => false,
-    };
-    Explanation::for_error(&if is_in_doubt { api_error(500, *error) } else { refusal }, situation)
+/// The error as a refusal, and as a reply that proves nothing.
+fn refusal_and_doubt(error: &(i64, Option<i64>, &str)) -> [Outcome; 2] {
+    let doubt = DoubtReason::ServerError(api_error(500, *error));
+    [Outcome::Refused(api_error(400, *error)), Outcome::InDoubt(doubt)]
+}
+
+/// The error with the HTTP status with which it leads to the situation; `None` if none does: only what time can mend is
+/// waited for.
+fn api_error_in(error: &(i64, Option<i64>, &str), situation: Situation) -> Option<ApiError> {
+    match situation {
+        Situation::Waiting => {
+            let is_sent_again =
+                |outcome: &Outcome| !matches!(next_step(outcome.clone(), 1, None, None, 0), NextStep::Finish { .. });
+            refusal_and_doubt(error).iter().find(|outcome| is_sent_again(outcome))?.api_error().cloned()
+        }
+        Situation::InDoubt => Some(api_error(500, *error)),
+        Situation::GaveUp | Situation::ReadingWaba | Situation::ReadingNumber | Situation::Configuring => {
+            Some(api_error(400, *error))
+        }
+    }
+}
+
+fn explanation(error: &(i64, Option<i64>, &str), situation: Situation) -> Option<Explanation> {
+    Some(Explanation::for_error(&api_error_in(error, situation)?, situation))
 }
 
 fn explanations() -> impl Iterator<Item = (i64, &'static str, Situation, Explanation)> {
     ERRORS.iter().flat_map(|error| {
-        SITUATIONS.into_iter().map(|(name, situation)| (error.0, name, situation, explanation(error, situation)))
+        SITUATIONS
+            .into_iter()
+            .filter_map(|(name, situation)| Some((error.0, name, situation, explanation(error, situation)?)))
     })
 }
 
@@ -175,7 +188,7 @@ fn without_frame(situation: Situation, advice: &[&'static str]) -> Vec<&'static 
 fn words(error: &(i64, Option<i64>, &str)) -> String {
     let mut situations: Vec<(String, Vec<&str>)> = Vec::new();
     for (name, situation) in SITUATIONS {
-        let Explanation { summary, reason, advice, .. } = explanation(error, situation);
+        let Some(Explanation { summary, reason, advice, .. }) = explanation(error, situation) else { continue };
         let reason = reason.replace(&format!("(code {})", error.0), "(code …)");
         let steps =
             without_frame(situation, &advice).iter().fold(String::new(), |text, step| text + "\n      - " + step);
@@ -229,6 +242,17 @@ fn an_error_in_doubt_is_never_worded_as_a_refusal() {
         assert_eq!((applied, advice[0]), (Applied::Maybe, "Keep the PIN."), "{code}");
         assert!(!cause_steps.is_empty() && advice[1..].starts_with(cause_steps), "{code}: {advice:?}");
         assert!(advice.last().is_some_and(|step| step.starts_with("On now, and not set before")), "{code}: {advice:?}");
+    }
+}
+
+#[test]
+fn no_step_for_a_doubt_replaces_or_guesses_the_pin() {
+    for error in ERRORS {
+        let steps = lookup(&api_error(500, *error)).doubt_steps();
+        for word in ["new PIN", "another PIN", "Set another", "that PIN", "sets its PIN"] {
+            let contradicts = |step: &&&str| step.contains(word) && !step.starts_with("If Meta answers 133005");
+            assert_eq!(steps.iter().find(contradicts), None, "{error:?}");
+        }
     }
 }
 

@@ -118,7 +118,7 @@ fn a_configured_number_without_data_keeps_the_earlier_data() {
     let page = |number: &Number| Msg::PageReceived { refresh_id: 1, numbers: vec![number.clone()] };
     walker.app.update(page(&known), walker.now);
     walker.app.update(page(&Number::from_config(known.id, None)), walker.now);
-    assert_eq!(walker.app.roster().get(&known.id).map(|row| row.number), Some(&known));
+    assert_eq!(walker.app.roster().get(&known.id).map(|row| row.number).as_ref(), Some(&known));
 }
 
 #[test]

@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
 use age::secrecy::ExposeSecret as _;
 use base64::Engine as _;
@@ -23,6 +24,8 @@ pub(crate) struct CrashFixture {
     temp_dir: TempDir,
     key: age::x25519::Identity,
     pub(crate) graph: FaultyGraph,
+    /// The `graph_url` of the config.
+    url: String,
     /// How many lines of the escrow file were read.
     escrow_lines_read: usize,
 }
@@ -38,10 +41,18 @@ impl CrashFixture {
     pub(crate) fn new(options: FaultOptions) -> Self {
         let temp_dir = TempDir::new().expect("a temporary directory");
         let (key, graph) = (age::x25519::Identity::generate(), FaultyGraph::start(options));
-        let fixture = Self { temp_dir, key, graph, escrow_lines_read: 0 };
+        let url = graph.url();
+        let fixture = Self { temp_dir, key, graph, url, escrow_lines_read: 0 };
         fixture.write_file("token", "SIMULATOR", 0o600);
         fixture.write_file("key.txt", fixture.key.to_string().expose_secret(), 0o600);
         fixture
+    }
+
+    /// The same with another server at this URL.
+    pub(crate) fn for_server(url: &str) -> Self {
+        let latency = Duration::ZERO;
+        let options = FaultOptions { min_latency: latency, max_latency: latency, fault_percent: 0, seed: 0 };
+        Self { url: url.to_owned(), ..Self::new(options) }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -72,7 +83,7 @@ impl CrashFixture {
         let config = format!(
             "[profile.acme]\ntoken_file = \"{}\"\ngraph_url = \"{}\"\n{}[escrow]\nrecipients = [\"{}\"]\n",
             self.path("token").display(),
-            self.graph.url(),
+            self.url,
             wabas.collect::<String>(),
             self.key.to_public(),
         );
@@ -81,14 +92,19 @@ impl CrashFixture {
 
     /// Starts the console with the numbers of the first WABAs, and waits until it reads them.
     pub(crate) fn start_console(&self, wabas: usize) -> PtySession {
+        let session = self.spawn_console(wabas);
+        session.wait_for("online");
+        session
+    }
+
+    /// Starts the console with the numbers of the first WABAs.
+    pub(crate) fn spawn_console(&self, wabas: usize) -> PtySession {
         self.write_config(0..wabas);
         let (config, state, home) = (self.path("config.toml"), self.path("state"), self.path(""));
         let [config, state, home] = [&config, &state, &home].map(|path| path.to_str().expect("UTF-8"));
         let env = [("TERM", "xterm-256color"), ("LANG", "C.UTF-8"), ("HOME", home), ("PATH", "/usr/bin:/bin")];
         let program = env!("CARGO_BIN_EXE_pindesk");
-        let session = PtySession::spawn(program, &["--config", config, "--state-dir", state], (100, 24), &env);
-        session.wait_for("online");
-        session
+        PtySession::spawn(program, &["--config", config, "--state-dir", state], (100, 24), &env)
     }
 
     /// The command that sets a random PIN on each of the first `count` numbers of a WABA, with JSON output.
@@ -146,7 +162,16 @@ impl CrashFixture {
             "{arguments:?}: {} {stderr}",
             output.status
         );
-        let lines = String::from_utf8(output.stdout).expect("text");
-        lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+        parse_lines(output.stdout)
     }
+
+    /// Runs a command and parses each line of its output, whatever its exit code says of the numbers.
+    pub(crate) fn json_lines(&self, arguments: &[&str]) -> Vec<Value> {
+        parse_lines(self.command(0, arguments).output().expect("the command runs").stdout)
+    }
+}
+
+fn parse_lines(output: Vec<u8>) -> Vec<Value> {
+    let text = String::from_utf8(output).expect("text");
+    text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
 }

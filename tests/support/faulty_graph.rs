@@ -369,13 +369,13 @@ fn numbers_page_json(shared: &SharedGraphState, waba: &str, head: &str) -> Strin
     format!(r#"{{"data":[{}]}}"#, rows.join(","))
 }
 
-fn parse_pin(body: &str) -> String {
+pub(super) fn parse_pin(body: &str) -> String {
     let (_, rest) = body.split_once("\"pin\"").expect("a PIN");
     rest.chars().filter(char::is_ascii_digit).take(6).collect()
 }
 
 /// The head and the body of a request. `None` if the client closed the connection.
-async fn read_request(stream: &mut TcpStream) -> Option<(String, String)> {
+pub(super) async fn read_request(stream: &mut TcpStream) -> Option<(String, String)> {
     let mut bytes = Vec::new();
     let head_end = loop {
         if let Some(at) = bytes.windows(4).position(|part| part == b"\r\n\r\n") {

@@ -310,6 +310,11 @@ impl PtySession {
         std::fs::read(format!("/proc/{}/{name}", self.pid)).expect("the program exists")
     }
 
+    /// The memory of the program, which only root may read.
+    pub(crate) fn memory(&self) -> std::fs::File {
+        std::fs::File::open(format!("/proc/{}/mem", self.pid)).expect("root may read it")
+    }
+
     /// The name of the program's side of the terminal.
     pub(crate) fn tty_name(&self) -> String {
         let name = self.master.as_ref().and_then(|master| master.tty_name());

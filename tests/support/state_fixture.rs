@@ -62,6 +62,7 @@ impl StateFixture {
             escrow: self.escrow_config(),
             profile: CleanText::new("demo"),
             operator: operator_ana(),
+            syslog: false,
             reads_after_open: false,
             #[cfg(debug_assertions)]
             sync_writes: true,

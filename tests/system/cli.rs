@@ -2,11 +2,13 @@
 
 mod arguments;
 mod audit;
+mod backup;
 mod config;
 mod daily_work;
 mod ends;
 mod dry_run;
 mod escrow;
+mod escrow_keys;
 mod escrow_open;
 mod job_reports;
 mod jobs;
@@ -24,6 +26,7 @@ mod state_dir;
 mod suspend;
 mod terminal;
 mod typed_pins;
+mod typed_secrets;
 mod unsafe_files;
 mod wabas;
 

@@ -6,6 +6,7 @@ mod crash;
 mod escrow;
 mod jobs;
 mod journal;
+mod memory;
 mod process;
 mod screenshots;
 mod ssh;
@@ -20,6 +21,7 @@ mod support {
     pub(crate) mod faulty_graph;
     pub(crate) mod journal_fixture;
     pub(crate) mod pty;
+    pub(crate) mod random_graph;
     #[expect(dead_code, reason = "the other crate of tests uses more of it")]
     pub(crate) mod scripted_server;
     pub(crate) mod signals;

@@ -29,9 +29,10 @@ const SECRET_EXPOSURES: [&str; 8] = [
 ];
 
 /// Tests that let time pass, and why nothing else would do.
-const ALLOWED_SLEEPS: [(&str, &str); 4] = [
+const ALLOWED_SLEEPS: [(&str, &str); 5] = [
     ("src/jobs/tests.rs", "its clock is paused, so that sleeping is how time passes, and takes none"),
     ("tests/support/faulty_graph.rs", "a server that takes its time, for programs in other processes"),
+    ("tests/support/random_graph.rs", "a server that takes its time, too"),
     ("tests/support/scripted_server.rs", "a server that is slow on purpose, on a clock that tests may pause"),
     ("tests/system/jobs.rs", "its clock is paused, too"),
 ];

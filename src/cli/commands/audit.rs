@@ -1,19 +1,22 @@
-//! `pindesk audit`: shows the audit log and verifies its hash chain.
+//! `pindesk audit`: shows the audit log, verifies its hash chain, and exports it.
 //!
 //! It needs the state directory alone, and changes nothing in it.
+
+mod verify;
 
 use std::collections::{BTreeSet, HashMap};
 use std::io::{self, BufWriter, Write};
 
 use clap::{Args, Subcommand};
 
+use crate::cli::arg_parsers;
 use crate::cli::args::GlobalArgs;
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::known_numbers::KnownNumbers;
 use crate::cli::output::audit_row::{AuditTable, AuditTableFacts};
-use crate::cli::output::stdio::{eprint_line, exit_code_after_print};
-use crate::cli::output::table::{self, TableStyle};
+use crate::cli::output::stdio::exit_code_after_print;
+use crate::cli::output::table::TableStyle;
 use crate::cli::records;
 use crate::cli::rerun::RerunOptions;
 use crate::cli::when::{self, When};
@@ -26,12 +29,16 @@ use crate::domain::redact::{redacted_path, redacted_word};
 use crate::domain::text::{CleanText, width};
 use crate::journal::{AuditAction, AuditRow, JournalError, JournalReader, RecordedState, SentChange};
 
+use verify::AuditVerifyArgs;
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuditCommand {
     /// Show the entries, oldest first
     Show(AuditShowArgs),
     /// Verify the hash chain
-    Verify,
+    Verify(AuditVerifyArgs),
+    /// Write every entry with its hash to standard output, to compare later
+    Export,
 }
 
 #[derive(Debug, Args)]
@@ -43,7 +50,7 @@ pub(crate) struct AuditShowArgs {
     #[arg(long, value_name = "WHEN", value_parser = when::parse)]
     until: Option<When>,
     /// Only entries about this number
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = arg_parsers::parse_number)]
     number: Option<NumberArg>,
     /// Only entries of this operator
     #[arg(long, value_name = "NAME")]
@@ -70,8 +77,12 @@ pub(crate) fn run(
         (AuditCommand::Show(AuditShowArgs { json: true, .. }), None) => {
             exit_code_after_print(writeln!(io::stdout(), "{{\"schema\":{SCHEMA_VERSION},\"rows\":[]}}"), ExitCode::Done)
         }
-        (AuditCommand::Verify, Some(journal)) => verify(&journal),
-        (AuditCommand::Show(_) | AuditCommand::Verify, None) => {
+        (AuditCommand::Verify(args), Some(journal)) => verify::verify(args, &journal),
+        (AuditCommand::Export, Some(journal)) => verify::export(&journal),
+        (AuditCommand::Verify(AuditVerifyArgs { against: Some(path) }), None) => {
+            Err(verify::no_journal(&state_dir, path))
+        }
+        (AuditCommand::Show(_) | AuditCommand::Verify(_) | AuditCommand::Export, None) => {
             let place = redacted_path(&state_dir);
             exit_code_after_print(writeln!(io::stdout(), "No audit entries yet in {place}."), ExitCode::Done)
         }
@@ -195,8 +206,11 @@ fn table_facts(journal: &JournalReader, filter: &AuditFilter) -> Result<AuditTab
             | AuditAction::JobEnded
             | AuditAction::Resolved
             | AuditAction::PinDecrypted
+            | AuditAction::PinReEncrypted
+            | AuditAction::EscrowDrill
             | AuditAction::RecipientsStored
             | AuditAction::RecipientsAccepted
+            | AuditAction::BackedUp
             | AuditAction::ScreenHidden
             | AuditAction::ScreenShown
             | AuditAction::Finding => {}
@@ -256,19 +270,4 @@ fn print_json(
         write!(out, "{}{}", std::mem::replace(&mut comma, ","), row.to_json()?)
     })?;
     Ok(printed.and_then(|()| writeln!(out, "]}}")))
-}
-
-fn verify(journal: &JournalReader) -> Result<ExitCode, CliError> {
-    match journal.verify_audit()? {
-        Ok(verified) => {
-            let rows = table::pluralize(usize::try_from(verified.rows).unwrap_or_default(), "row");
-            exit_code_after_print(writeln!(io::stdout(), "Audit log intact ({rows})."), ExitCode::Done)
-        }
-        Err(problems) => {
-            for problem in &problems {
-                eprint_line(&format!("pindesk: audit row {}: {}.", problem.sequence, problem.description));
-            }
-            Ok(ExitCode::NotReady)
-        }
-    }
 }

@@ -26,7 +26,7 @@ use crate::graph::{Graph, ignored_certificates};
 use crate::journal::{JournalKind, Operator};
 use crate::numbers::NumberSources;
 use crate::policy::rotation::Rotation;
-use crate::preflight;
+use crate::preflight::{self, RecordingConfig};
 use crate::process::{self, require_open_files};
 
 /// Runs the console. Returns its exit code; `None` if the operator asked for the demo.
@@ -35,7 +35,7 @@ pub(crate) fn run(overrides: &Overrides, env: &Env, global: &GlobalArgs) -> Resu
         Some(config) => Some(config),
         None if has_terminal() => None,
         None => {
-            return Err(config_not_found(overrides, env).remedy("Without the screen:   pindesk numbers list --json"));
+            return Err(config_not_found(overrides, env));
         }
     };
     require_terminal("pindesk")?;
@@ -108,7 +108,7 @@ fn setup_from_config(
     let keymap = keymap_from_config(&config)?;
     // The screen would open, and could set nothing.
     preflight::load_recipients(&config.escrow)?;
-    let Config { path, mut profile, console, escrow, policy, .. } = config;
+    let Config { path, mut profile, console, escrow, policy, audit, .. } = config;
     require_open_files(profile.concurrency)
         .map_err(|error| CliError::new(ExitCode::MachineFailed, error.to_string()))?;
     // A token command may prompt, so it runs before the screen opens.
@@ -146,7 +146,10 @@ fn setup_from_config(
         endpoint: profile.endpoint.clone(),
         sources: NumberSources { wabas: profile.wabas.clone(), numbers: profile.numbers.clone() },
         concurrency: profile.concurrency,
-        recording: recording_config(state_dir, JournalKind::Real, escrow, profile.name.as_str()),
+        recording: RecordingConfig {
+            syslog: audit.syslog,
+            ..recording_config(state_dir, JournalKind::Real, escrow, profile.name.as_str())
+        },
     };
     let may_prompt = matches!(profile.token, Some(TokenSource::Command(_)));
     Ok(ConsoleSetup {

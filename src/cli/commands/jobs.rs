@@ -42,7 +42,7 @@ use crate::domain::number::PhoneNumberId;
 use crate::domain::number_arg::NumberArg;
 use crate::domain::pin::PinChoice;
 use crate::domain::pin_plan::PinPlan;
-use crate::domain::redact::redacted_path;
+use crate::domain::redact::{redacted_path, redacted_word};
 use crate::domain::standing::ChangeResult;
 use crate::journal::{JobDetail, JobNumber, JobStatus, JobSummary, JournalReader, PinSource, RecordedState};
 
@@ -127,15 +127,16 @@ fn read_job(
     id: JobId,
     rerun: &RerunOptions,
 ) -> Result<(JobDetail, JournalReader), CliError> {
-    let place = redacted_path(state_dir);
+    let (place, name) = (redacted_path(state_dir), id.to_string());
+    let name = redacted_word(&name);
     let Some(journal) = records::open_existing(state_dir, is_explicit)? else {
-        let missing = CliError::usage(format!("no job {id}: there are no jobs yet in {place}"));
+        let missing = CliError::usage(format!("no job {name}: there are no jobs yet in {place}"));
         return Err(missing.remedy("If the jobs are elsewhere, add: --state-dir DIR"));
     };
     match journal.job(id)? {
         Some(job) => Ok((job, journal)),
         None => {
-            Err(CliError::usage(format!("no job {id} in {place}"))
+            Err(CliError::usage(format!("no job {name} in {place}"))
                 .remedy(format!("See {}.", rerun.command("jobs list"))))
         }
     }
@@ -167,7 +168,7 @@ fn check(
     let rerun = RerunOptions::new(global);
     let job = find_job(state_dir, id, &rerun)?;
     if job.summary.status == JobStatus::Running {
-        return Err(CliError::not_ready(format!("another process is working on job {id}")));
+        return Err(running_error(id, &rerun));
     }
     let config = require_config(overrides, env)?;
     require_profile(&job.summary, &config.profile)?;
@@ -181,8 +182,15 @@ fn check(
         check::read_and_resolve(&ids, config.profile.name, &graph, &pace, session, options)?
     };
     let (job, known) = find_job_with_names(state_dir, false, id, &rerun)?;
-    let pin_file = (job.summary.pin_source == PinSource::Given).then(|| Path::new("FILE"));
-    check::print(&ids, checked, &job, &known, &rerun.with_pin_file(pin_file), options)
+    let rerun = record::resume_options(&job, &known, rerun);
+    check::print(&ids, checked, &job, &known, &rerun, options)
+}
+
+/// Refuses a job that another process works on.
+fn running_error(id: JobId, rerun: &RerunOptions) -> CliError {
+    let show = rerun.command(&format!("jobs show {id}"));
+    CliError::not_ready(format!("another process is working on job {id}"))
+        .remedy(format!("Run this command again when that process has ended. How far it is: {show}"))
 }
 
 /// Refuses a job of another profile.
@@ -228,7 +236,7 @@ fn check_rest(
     let rerun = RerunOptions::new(global).with_pin_file(args.pin_file.as_deref()).with_replace(args.replace);
     let JobDetail { summary: job, numbers } = find_job(state_dir, id, &rerun)?;
     if job.status == JobStatus::Running {
-        return Err(CliError::not_ready(format!("another process is working on job {id}")).nothing_sent());
+        return Err(running_error(id, &rerun).nothing_sent());
     }
     if numbers_left(&numbers, args.failed).is_empty() {
         warn_set_since(id, &numbers, args.failed, OutputOptions::new(args.json, global));
@@ -264,7 +272,7 @@ fn check_rest(
         .map_err(|error| CliError::machine("cannot watch for signals", &error).nothing_sent())?;
     let requests = ids.into_iter().map(NumberArg::Id).collect();
     let result = lookup::look_up(&runtime, &graph, &pace, &config.profile, requests);
-    let numbers = result.into_numbers(&config.profile.name, &config.profile.wabas, &rerun)?;
+    let numbers = result.into_numbers(&config.profile, &rerun).map_err(CliError::nothing_sent)?;
     let unconfirmed = if args.dry_run { Unconfirmed::Accept } else { Unconfirmed::for_send(global) };
     let (may_replace, confirm) = (args.replace, args.confirm.as_deref());
     let notes = QuestionNotes {
@@ -294,7 +302,7 @@ fn report_nothing_left(id: JobId, numbers: &[JobNumber], options: OutputOptions,
         results.print_summary(id);
     }
     let show = results.rerun.command(&format!("jobs show {id}"));
-    eprint_line(&format!("pindesk: every number of job {id} was sent already. See {show}."));
+    eprint_line(&format!("pindesk: job {id} has no number left to send. See {show}."));
     let is_in_doubt = |number: &JobNumber| number.state == RecordedState::Ended(ChangeResult::NoAnswer);
     for (has_any, what, words) in [
         (numbers.iter().any(is_in_doubt), "To check those in doubt", format!("jobs check {id}")),

@@ -1,7 +1,7 @@
 //! `pindesk numbers`: the configured numbers, for people and for scripts. It changes nothing.
 
 use std::collections::HashMap;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 use std::slice;
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand, ValueEnum};
 use tokio::runtime::Runtime;
 
+use crate::cli::arg_parsers;
 use crate::cli::args::GlobalArgs;
 use crate::cli::discovery;
 use crate::cli::error::CliError;
@@ -19,7 +20,7 @@ use crate::cli::ordered_reads::OrderedReads;
 use crate::cli::output::number_table::{self, TableOptions};
 use crate::cli::output::numbers::{DueFilter, NumberFilter, NumberPrinter, NumberWriter};
 use crate::cli::output::options::OutputOptions;
-use crate::cli::output::stdio::{eprint_line, exit_code_after_print, print_json};
+use crate::cli::output::stdio::{eprint_line, exit_code_after_print, print_json, write_field};
 use crate::cli::output::table::TableStyle;
 use crate::cli::pauses;
 use crate::cli::read_failure::{self, ReadFailures, waba_label};
@@ -31,7 +32,6 @@ use crate::config::{self, Config, Env, Overrides, Profile};
 use crate::domain::clock::Clock;
 use crate::domain::number::{Number, TwoStep, Waba, WabaId};
 use crate::domain::number_arg::NumberArg;
-use crate::domain::number_arg::id_label;
 use crate::domain::redact::{may_have_secret, redacted_word};
 use crate::domain::text::CleanText;
 use crate::graph::Graph;
@@ -48,7 +48,7 @@ pub(crate) enum NumbersCommand {
     /// One number, listed or not
     Show {
         /// Phone number ID, or the number itself: +44 7700 900001
-        #[arg(value_name = "NUMBER")]
+        #[arg(value_name = "NUMBER", value_parser = arg_parsers::parse_number)]
         number: NumberArg,
         /// One JSON object: docs/json.md has the fields
         #[arg(long)]
@@ -289,17 +289,14 @@ fn read_shown_number(
     let code = read_failure::exit_code(&failure);
     if code == ExitCode::Failed {
         match find(&runtime) {
-            Err(error) if arg.may_lack_country_code() && error.exit_code() == ExitCode::Usage => return Err(error),
+            Err(error) if arg.may_be_end() && error.exit_code() == ExitCode::Usage => return Err(error),
             Err(_) => {}
             found @ Ok(_) => return found,
         }
     }
     let explanation = Explanation::for_unread_number(&failure);
     let what = format!("number {} could not be read. {}", arg.label(), explanation.reason);
-    // Meta repeats what was asked for, and six digits may be a PIN.
-    let lines = read_failure::steps_and_words(&explanation, &failure);
-    let lines = lines.into_iter().map(|line| line.replace(id.as_str(), &id_label(id)));
-    Err(CliError::new(code, what).remedies(lines))
+    Err(CliError::new(code, what).remedies(read_failure::steps_and_words(&explanation, &failure, 1)))
 }
 
 fn print_fields(number: &Number) -> io::Result<()> {
@@ -319,7 +316,7 @@ fn print_fields(number: &Number) -> io::Result<()> {
         ("Name status", record.name_status),
         ("Account mode", record.account_mode),
     ] {
-        writeln!(out, "{label:<16} {}", value.unwrap_or("unknown"))?;
+        write_field(&mut out, &format!("{label:<16} "), value.unwrap_or("unknown"))?;
     }
     Ok(())
 }

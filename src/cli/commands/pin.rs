@@ -63,7 +63,7 @@ pindesk pin set NUMBER (--pin-file FILE | --random) [OPTIONS]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct PinSetArgs {
     /// Phone number ID, or the number itself: +44 7700 900001
-    #[arg(value_name = "NUMBER", group = "numbers")]
+    #[arg(value_name = "NUMBER", value_parser = arg_parsers::parse_number, group = "numbers")]
     number: Option<NumberArg>,
     /// File of phone number IDs or numbers, one a line; - is standard input
     #[arg(long, value_name = "FILE", group = "numbers")]
@@ -131,11 +131,6 @@ fn check(args: &PinSetArgs, overrides: &Overrides, env: &Env, global: &GlobalArg
     let rerun = RerunOptions::new(global).with_pin_file(args.pin_file.as_deref()).with_replace(args.replace);
     let records = records::prepare_to_send(&state_dir, &config, args.dry_run, syncs_writes(args), &rerun)?;
     let unconfirmed = if args.dry_run { Unconfirmed::Accept } else { Unconfirmed::for_send(global) };
-    if let Some(session) =
-        records.session.as_ref().filter(|_| args.confirm.is_some() || unconfirmed != Unconfirmed::Ask)
-    {
-        session.announce_new_state_dir(global.quiet);
-    }
     let selection = requested.selection;
     checks::require_escrow_for_random(&pins, selection, records.has_escrow)?;
     let graph = graph.map_or_else(|| open_graph(&config.profile), Ok)?;
@@ -145,8 +140,10 @@ fn check(args: &PinSetArgs, overrides: &Overrides, env: &Env, global: &GlobalArg
     let pace = pauses::new_pace(&config.profile, concurrency, options);
     let early = EarlyShutdown::listen(None, requested.len(), options)
         .map_err(|error| CliError::machine("cannot watch for signals", &error).nothing_sent())?;
-    let numbers = requested.look_up(&runtime, &graph, &pace, &config.profile, &rerun)?;
-    let is_repeated = is_repeated(args, &state_dir, &numbers, unconfirmed, &rerun)?;
+    let numbers =
+        requested.look_up(&runtime, &graph, &pace, &config.profile, &rerun).map_err(CliError::nothing_sent)?;
+    let has_jobs = records.new_state_dir().is_none();
+    let is_repeated = has_jobs && is_repeated(args, &state_dir, &numbers, unconfirmed, &rerun)?;
     let (may_replace, confirm, send_first) = (args.replace, args.confirm.as_deref(), args.first);
     let notes = QuestionNotes {
         send_first,
@@ -157,11 +154,16 @@ fn check(args: &PinSetArgs, overrides: &Overrides, env: &Env, global: &GlobalArg
     };
     let flags = ConfirmFlags { may_replace, confirm, unconfirmed, notes };
     checks::check_numbers(&config.profile, &pins, &numbers, selection, flags)?;
-    let Some(session) = records.session else {
+    if args.dry_run {
         let confirmation = checks::expected_confirmation(selection, &numbers);
         let repeated: &[_] = if is_repeated { &[again::OPTION] } else { &[] };
         return dry_run::print(&numbers, &confirmation, repeated, options).map(CheckedJob::NothingToSend);
-    };
+    }
+    let session = records.into_session(&state_dir, &config, syncs_writes(args), &rerun)?;
+    // The question names it.
+    if confirm.is_some() {
+        session.announce_new_state_dir(global.quiet);
+    }
     // Later commands name the numbers of this job, without asking Meta.
     session.cache_numbers(&config.profile.name, &numbers);
     records::warn_unresolved(&session.report, &rerun);
@@ -253,7 +255,7 @@ impl RequestedNumbers {
         let result = lookup::look_up(runtime, graph, pace, profile, self.number_list.requests());
         self.flag(profile, &result);
         number_list::check(&self.number_list, &self.source_name)?;
-        result.into_numbers(&profile.name, &profile.wabas, rerun)
+        result.into_numbers(profile, rerun)
     }
 
     /// Refuses a list with errors. Lists unknown numbers as well, if Meta can be asked.

@@ -9,7 +9,7 @@ use crate::cli::args::GlobalArgs;
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::output::options::OutputOptions;
-use crate::cli::output::stdio::{eprint_line, exit_code_after_print, print_json};
+use crate::cli::output::stdio::{eprint_line, exit_code_after_print, print_json, write_line};
 use crate::cli::output::table::{Cell, Column, Table, UNKNOWN, pluralize};
 use crate::cli::pauses;
 use crate::cli::read_failure;
@@ -177,7 +177,8 @@ fn print_table(sight: &TokenSight, profile: &Profile, now: UtcTime, options: Out
     let expiry = token.expiry_label(now).unwrap_or_else(|| "end unknown".to_owned());
     let scopes: Vec<&str> = token.scopes.iter().map(CleanText::as_str).collect();
     writeln!(out, "{}. Access token: {token_type}, {expiry}.", pluralize(sight.wabas.len(), "WABA"))?;
-    writeln!(out, "Permissions: {}", if scopes.is_empty() { "none".to_owned() } else { scopes.join(", ") })
+    let scopes = if scopes.is_empty() { "none".to_owned() } else { scopes.join(", ") };
+    write_line(&mut out, &format!("Permissions: {scopes}"))
 }
 
 fn name_cell(waba: &Waba) -> Cell<'_> {

@@ -96,7 +96,8 @@ impl<'a> AuditTable<'a> {
             Some([display, name]) => {
                 format!("{display}{}  {name}", " ".repeat(NUMBER_COLUMNS.saturating_sub(width(display))))
             }
-            None => note.to_owned(),
+            // A note is not cut.
+            None => return self.layout.row(&[when.into(), who.into(), what], note),
         };
         self.layout.row(&[when.into(), who.into(), what, subject.into()], "")
     }
@@ -122,8 +123,11 @@ fn action_cell(row: &AuditRow) -> Cell<'static> {
         AuditAction::Outcome => outcome_cell(row, outcome),
         AuditAction::Resolved => if outcome == "by_hand" { "resolved" } else { "still not set" }.into(),
         AuditAction::PinDecrypted => "PIN decrypted".into(),
+        AuditAction::PinReEncrypted => "re-encrypted".into(),
+        AuditAction::EscrowDrill => "escrow drill".into(),
         AuditAction::RecipientsStored => "keys stored".into(),
         AuditAction::RecipientsAccepted => "keys accepted".into(),
+        AuditAction::BackedUp => "backup made".into(),
         AuditAction::ScreenHidden => "screen hidden".into(),
         AuditAction::ScreenShown => "screen shown".into(),
         AuditAction::Finding => "problem found".into(),

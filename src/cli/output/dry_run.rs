@@ -3,7 +3,7 @@
 //! It sends nothing.
 
 use std::env;
-use std::io::{self, Write as _};
+use std::io;
 
 use serde::Serialize;
 
@@ -12,7 +12,7 @@ use crate::cli::exit_code::ExitCode;
 use crate::cli::output::job::ResultRecord;
 use crate::cli::output::names::name_cells;
 use crate::cli::output::options::OutputOptions;
-use crate::cli::output::stdio::print_json;
+use crate::cli::output::stdio::{print_json, write_line};
 use crate::cli::output::table::{self, Cell, Column, Table};
 use crate::cli::output::tally::Tally;
 use crate::cli::pauses;
@@ -60,7 +60,7 @@ fn print_table(numbers: &[Number], command: &str, options: OutputOptions) -> io:
     let mut out = io::stdout().lock();
     table.print(options.style, &mut out)?;
     let count = table::numbers_label(numbers.len());
-    writeln!(out, "Dry run: a PIN would be sent to {count}. Nothing was sent.\nTo send it: {command}")
+    write_line(&mut out, &format!("Dry run: a PIN would be sent to {count}. Nothing was sent.\nTo send it: {command}"))
 }
 
 fn print_records(numbers: &[Number], command: &str) -> io::Result<()> {

@@ -2,6 +2,7 @@
 //!
 //! It prints no PIN. A reader that goes away stops only the printing: the work and its counts go on.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, Stdout, Write as _};
 use std::mem;
@@ -29,7 +30,7 @@ use crate::domain::outcome::ApiError;
 use crate::domain::standing::ChangeResult;
 use crate::domain::text::{CleanText, plain_io_error, width};
 use crate::journal::RecordedState;
-use crate::policy::error_catalog::{Applied, Explanation, meta_lines};
+use crate::policy::error_catalog::{Applied, Explanation, meta_lines, plural, server_words};
 
 /// A result as scripts see it, with Meta's texts exactly: for JSON only.
 #[derive(Debug, Serialize)]
@@ -170,7 +171,9 @@ impl ResultPrinter {
         if !explanation.advice.is_empty() {
             let kind = (result.label(), explanation.summary.into_owned(), explanation.advice);
             let refused = refusal.map(|reason| vec![format!("Why it was not sent: {reason}.")]);
-            let said = refused.or_else(|| progress.state.api_error().map(meta_lines)).unwrap_or_default();
+            let said = refused.or_else(|| progress.state.api_error().map(meta_lines));
+            let said =
+                said.or_else(|| Some(vec![server_words(progress.state.foreign_text()?).line()])).unwrap_or_default();
             let group = AdviceGroup { count: 0, said };
             self.advice.entry(kind).or_insert(group).count += 1;
         } else if let Some(reason) = refusal {
@@ -221,15 +224,17 @@ impl ResultPrinter {
         for ((label, summary, steps), AdviceGroup { count, said }) in &self.advice {
             // A summary may begin with the word of the result.
             let what = if summary.starts_with(label) { summary.clone() } else { format!("{label}: {summary}") };
+            let what = plural::of_count(&what, *count);
             eprint_line(&format!("\npindesk: {}: {what}. What to do:", table::numbers_label(*count)));
-            for step in steps.iter().copied().chain(said.iter().map(String::as_str)) {
+            let steps = steps.iter().map(|step| plural::of_count(step, *count));
+            for step in steps.chain(said.iter().map(|words| Cow::Borrowed(words.as_str()))) {
                 eprint_line(&format!("  {step}"));
             }
         }
         for (reason, count) in self.refusals.iter().take(MAX_REFUSAL_REASONS) {
             eprint_line(&format!("\npindesk: {}: not sent: refused here: {reason}.", table::numbers_label(*count)));
         }
-        let (show, resolve) = (self.rerun.command(&format!("jobs show {job}")), self.rerun.resolve_hint("them"));
+        let show = self.rerun.command(&format!("jobs show {job}"));
         let others = self.refusals.values().skip(MAX_REFUSAL_REASONS).sum();
         if others > 0 {
             let others = table::numbers_label(others);
@@ -239,7 +244,11 @@ impl ResultPrinter {
             eprint_line(&format!("\n{hint}"));
         }
         if self.tally.no_answer > 0 {
-            eprint_line(&format!("\npindesk: which numbers are in doubt: {show}. {resolve}"));
+            let (which, them) = match self.tally.no_answer {
+                1 => ("which number is", "it"),
+                _ => ("which numbers are", "them"),
+            };
+            eprint_line(&format!("\npindesk: {which} in doubt: {show}. {}", self.rerun.resolve_hint(them)));
         }
     }
 

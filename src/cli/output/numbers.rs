@@ -35,9 +35,8 @@ struct UnreadWaba<'a> {
 
 impl<'a> UnreadWaba<'a> {
     fn new(waba: &'a Waba, failure: &'a ReadFailure) -> Self {
-        let error = if let ReadFailure::Api(error) = failure { Some(error) } else { None };
         let reason = Explanation::for_unread_waba(failure).reason.into_owned();
-        Self { id: waba.id.as_str(), reason, meta: MetaFields::of(error) }
+        Self { id: waba.id.as_str(), reason, meta: MetaFields::of(failure.api_error()) }
     }
 }
 

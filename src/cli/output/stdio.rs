@@ -1,7 +1,7 @@
 //! Writing to standard output and standard error: a reader that went away is not a failure.
 
 use std::borrow::Cow;
-use std::io::{self, Write as _};
+use std::io::{self, Write};
 
 use serde::Serialize;
 
@@ -23,6 +23,26 @@ pub(crate) fn wrapped_for_stderr(text: &str) -> Cow<'_, str> {
         Some(columns) => Cow::Owned(wrap_message(text, columns)),
         None => Cow::Borrowed(text),
     }
+}
+
+/// Writes a line for people to standard output, wrapped on a terminal: the rows of a table fit it already.
+pub(crate) fn write_line(out: &mut impl Write, text: &str) -> io::Result<()> {
+    match terminal::stdout_columns() {
+        Some(columns) => writeln!(out, "{}", wrap_message(text, columns)),
+        None => writeln!(out, "{text}"),
+    }
+}
+
+/// Writes a value behind its label, which is padded. On a terminal, its further lines stand below its first.
+pub(crate) fn write_field(out: &mut impl Write, label: &str, value: &str) -> io::Result<()> {
+    let value = match terminal::stdout_columns() {
+        Some(columns) => {
+            let line_start = format!("\n{}", " ".repeat(label.len()));
+            Cow::Owned(wrap_message(value, columns.saturating_sub(label.len())).replace('\n', &line_start))
+        }
+        None => Cow::Borrowed(value),
+    };
+    writeln!(out, "{label}{value}")
 }
 
 /// Prints a JSON object on a line of its own.

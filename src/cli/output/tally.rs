@@ -91,7 +91,7 @@ impl Tally {
                 self.add_failure(api_error_exit_code(error));
             }
             ChangeState::NotSent(_, reason) => match reason {
-                NotSentReason::Stopped => self.stopped += 1,
+                NotSentReason::Stopped | NotSentReason::LeftAfterFirst => self.stopped += 1,
                 NotSentReason::AppRefused(_) | NotSentReason::WabaRefused(_) => self.refused_with_another += 1,
                 NotSentReason::TokenRefused
                 | NotSentReason::TooManyInDoubt
@@ -177,6 +177,7 @@ const fn not_sent_exit_code(reason: &NotSentReason) -> ExitCode {
         NotSentReason::TooManyInDoubt => ExitCode::NoConnection,
         NotSentReason::TokenRefused => ExitCode::NoAccess,
         NotSentReason::Stopped
+        | NotSentReason::LeftAfterFirst
         | NotSentReason::AppRefused(_)
         | NotSentReason::UnknownRefusals(_)
         | NotSentReason::Throttled(_)

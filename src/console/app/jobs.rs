@@ -14,6 +14,7 @@ use crate::console::shared::{JobCounts, JobMilestone, JobPhase, RecordingStatus}
 use crate::domain::change::{ChangeState, JobId};
 use crate::domain::clock::TimePoint;
 use crate::domain::number::PhoneNumberId;
+use crate::domain::standing::NotSentReason;
 use crate::domain::text::format_count;
 use crate::journal::{JobDetail, JobSummary};
 
@@ -40,40 +41,56 @@ impl App {
         state: &ChangeState,
         now: TimePoint,
     ) -> Vec<Effect> {
+        let mut effects = self.tell_of_refused_waba(job, number, state, now);
         let milestone = self.shared.jobs.own.update(job, number, state, now.instant);
         let shared = &mut self.shared;
         // After its end, what is reported of a job is still newer than what was read.
         let stored = shared.jobs.own.get(job).and_then(|job| job.state(&number)).cloned();
         shared.jobs.open.update(job, &number, &stored.unwrap_or_else(|| Arc::new(state.clone())));
-        milestone.map(|milestone| self.milestone_reached(milestone, now)).unwrap_or_default()
+        effects.extend(milestone.into_iter().flat_map(|milestone| self.milestone_reached(milestone, now)));
+        effects
+    }
+
+    /// Tells once that a job of many numbers does not send the rest of a WABA: the list would show it only number by
+    /// number, while the job goes on with the others.
+    fn tell_of_refused_waba(
+        &mut self,
+        job: JobId,
+        number: PhoneNumberId,
+        state: &ChangeState,
+        now: TimePoint,
+    ) -> Vec<Effect> {
+        let ChangeState::NotSent(_, NotSentReason::WabaRefused(reason)) = state else { return Vec::new() };
+        let waba = self.shared.roster.get(&number).and_then(|row| row.number.waba);
+        let Some(waba) = waba.filter(|waba| self.shared.started_jobs.note_refused_waba(job, waba.id)) else {
+            return Vec::new();
+        };
+        let text = format!("Job {job}: WABA {} is not sent further: {reason}.", waba.label());
+        self.announce(text, now)
     }
 
     fn milestone_reached(&mut self, milestone: JobMilestone, now: TimePoint) -> Vec<Effect> {
         // The journal knows what a resumed job would send.
         self.shared.jobs.open.mark_stale();
-        let text = match milestone {
+        match milestone {
             // A single number has a message of its own.
-            JobMilestone::Ended(_, counts) if counts.total() == 1 => return Vec::new(),
-            JobMilestone::Ended(job, counts) => format!("Job {job} ended: {}.", results_label(&counts)),
-            JobMilestone::Held(job, counts) => format!(
-                "Job {job} waits: {}. {}, Enter, then {} sends the other {}.",
-                results_label(&counts),
-                self.keymap().key_label(&table::LIST, &ListAction::ShowJobs),
-                self.keymap().key_label(&table::JOB, &JobAction::PauseOrContinue),
-                format_count(counts.open())
-            ),
-        };
-        self.announce(text, now)
-    }
-
-    /// Ends the pause of the operator when nothing is left that it holds back: a later change must not wait.
-    pub(super) fn end_pause_when_idle(&mut self) -> Option<Effect> {
-        let own = &self.shared.jobs.own;
-        let is_over = own.is_paused() && !own.is_any_worked_on() && self.running_count() == 0;
-        is_over.then(|| {
-            self.shared.jobs.own.set_paused(false);
-            WorkCommand::ContinueSending.into()
-        })
+            JobMilestone::Ended(_, counts) if counts.total() == 1 => Vec::new(),
+            JobMilestone::Ended(job, counts) => {
+                let text = format!("Job {job} ended: {}.", results_label(&counts));
+                self.shared.messages.push_end_of_job(job, now.utc, text);
+                self.ring()
+            }
+            JobMilestone::Held(job, counts) => {
+                let text = format!(
+                    "Job {job} waits: {}. {}, Enter, then {} sends the other {}.",
+                    results_label(&counts),
+                    self.keymap().key_label(&table::LIST, &ListAction::ShowJobs),
+                    self.keymap().key_label(&table::JOB, &JobAction::PauseOrContinue),
+                    format_count(counts.open())
+                );
+                self.announce(text, now)
+            }
+        }
     }
 
     /// Tells of a pause. If a job of many numbers is running, it is about that job, and rings the bell.
@@ -87,6 +104,10 @@ impl App {
 
     fn announce(&mut self, text: String, now: TimePoint) -> Vec<Effect> {
         self.shared.messages.push(now.utc, text);
+        self.ring()
+    }
+
+    fn ring(&self) -> Vec<Effect> {
         self.session.bell.then(|| ScreenCommand::Bell.into()).into_iter().collect()
     }
 

@@ -13,7 +13,7 @@ use crate::domain::outcome::ReadFailure;
 use crate::domain::pin::Pin;
 use crate::domain::text::CleanText;
 use crate::domain::token_info::TokenInfo;
-use crate::journal::{HistoryEntry, JobDetail, JobSummary, NumberRecord, RecentSets};
+use crate::journal::{EscrowDrill, HistoryEntry, JobDetail, JobSummary, NumberRecord, RecentSets};
 use crate::numbers::list::NumberList;
 use crate::numbers::record::ExportedNumbers;
 use crate::pace::Pause;
@@ -117,6 +117,8 @@ pub enum Msg {
     },
     /// The journal has new rows of these jobs. If there are none, a process ended, and any job may have changed.
     JobsChanged(BTreeSet<JobId>),
+    /// The last drill of the escrow was read; `None` if there was none.
+    LastDrillRead(Option<EscrowDrill>),
     /// The jobs of the journal were read, newest first; `None` if they could not be read.
     JobsRead(Option<Vec<JobSummary>>),
     /// A job was read number by number; `None` if it could not be read.

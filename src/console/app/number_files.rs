@@ -50,7 +50,8 @@ impl App {
         match (result, &mut self.page) {
             (Err(why), Page::Path(page)) if waits => page.refuse(why.to_string()),
             (Err(why), _) => self.shared.messages.push(now.utc, format!("{label} was not exported. {why}")),
-            (Ok(ExportedNumbers { count, has_history }), _) => {
+            (Ok(ExportedNumbers { path, count, has_history }), _) => {
+                let label = CleanText::new(&path.display().to_string());
                 let without = if has_history { "" } else { NO_HISTORY };
                 let text = format!("Exported {} to {label}{without}.", count_numbers(count));
                 self.shared.messages.push(now.utc, text);

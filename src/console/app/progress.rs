@@ -17,6 +17,9 @@ impl App {
         let mut effects = Vec::new();
         for Progress { job, number, state, source, .. } in progress {
             if let ProgressSource::Journal(last_set) = source {
+                if let Some(job) = job.filter(|_| self.is_sent_elsewhere(&number, &state)) {
+                    self.shared.messages.note_continued(job);
+                }
                 effects.extend(self.change_recorded(number, state, last_set));
                 continue;
             }
@@ -36,9 +39,14 @@ impl App {
             }
             self.shared.roster.set_change(number, state);
         }
-        effects.extend(self.end_pause_when_idle());
         effects.extend(self.quit_when_idle(now));
         effects
+    }
+
+    /// True if the journal has a request of the number that this process did not send.
+    fn is_sent_elsewhere(&self, id: &PhoneNumberId, state: &ChangeState) -> bool {
+        let is_set = |state: &ChangeState| matches!(state, ChangeState::Set(_));
+        state.is_running() || is_set(state) && !self.shared.roster.change(id).is_some_and(is_set)
     }
 
     /// True if the same doubt was already reported, and only the possible actions have changed.

@@ -13,8 +13,18 @@ use crate::domain::number::{Number, PhoneNumberId, Waba};
 use crate::domain::outcome::ReadFailure;
 use crate::domain::text::format_count;
 use crate::pace::Pause;
-use crate::policy::error_catalog::Explanation;
+use crate::policy::error_catalog::{Explanation, meta_lines};
 use crate::policy::quota::QuotaScope;
+
+/// Why something could not be read, what to do, and what Meta said: the only place for it beside what was read.
+fn unread_reason(explanation: &Explanation, failure: &ReadFailure) -> String {
+    let mut parts = vec![format!("{}.", explanation.summary)];
+    parts.extend(explanation.advice.iter().map(|step| (*step).to_owned()));
+    if let Some(error) = failure.api_error() {
+        parts.push(meta_lines(error).join("; "));
+    }
+    parts.join(" ")
+}
 
 impl App {
     pub(super) fn page_received(&mut self, refresh_id: u32, numbers: &[Number]) {
@@ -65,8 +75,8 @@ impl App {
         match result {
             Ok(()) => self.shared.connection = Connection::Online,
             Err(failure) => {
-                let summary = Explanation::for_unread_waba(&failure).summary;
-                self.shared.messages.push(now.utc, format!("WABA {} could not be read: {summary}.", waba.label()));
+                let why = unread_reason(&Explanation::for_unread_waba(&failure), &failure);
+                self.shared.messages.push(now.utc, format!("WABA {} could not be read: {why}", waba.label()));
                 self.shared.note_read_failure(&failure, now);
                 self.shared.refresh.unread_wabas.push((waba, failure));
             }
@@ -136,7 +146,7 @@ impl App {
                 Vec::new()
             }
             Err(failure) => {
-                let summary = Explanation::for_unread_number(&failure).summary;
+                let why = unread_reason(&Explanation::for_unread_number(&failure), &failure);
                 let label = self.label(&id);
                 self.shared.messages.forget_status(id);
                 // The read after a PIN was set must not look like the end of that change.
@@ -144,7 +154,7 @@ impl App {
                     Some(ChangeState::Set(completion)) => format!("{label} was set at {}. ", completion.at),
                     Some(_) | None => String::new(),
                 };
-                self.shared.messages.push(now.utc, format!("{set}{label} could not be read: {summary}."));
+                self.shared.messages.push(now.utc, format!("{set}{label} could not be read: {why}"));
                 self.shared.note_read_failure(&failure, now);
                 Vec::new()
             }
@@ -154,8 +164,8 @@ impl App {
     fn number_refreshed(&mut self, mut number: Number, now: TimePoint) {
         if let Some(known) = self.shared.roster.get(&number.id).map(|row| row.number) {
             // A reply for one number does not name the WABA that lists it.
-            number.waba = number.waba.or_else(|| known.waba.clone());
-            number.name = number.name.or_else(|| known.name.clone());
+            number.waba = number.waba.or(known.waba);
+            number.name = number.name.or(known.name);
         }
         let (label, two_step) = (number.label(), number.two_step.label());
         // Only the refresh that the change caused joins its message. A later one gets a message of its own.

@@ -214,7 +214,17 @@ impl Keymap {
     /// The key that opens the help of a mode; `None` if the mode has no help.
     #[must_use]
     pub fn help_key(&self, mode: Mode) -> Option<Key> {
-        let row = table::all_rows(mode).find(|row| row.name == table::HELP_ACTION)?;
+        self.key_of(mode, table::HELP_ACTION)
+    }
+
+    /// The key that shows the whole list of a form or question; `None` in a mode without it.
+    #[must_use]
+    pub fn whole_list_key(&self, mode: Mode) -> Option<Key> {
+        self.key_of(mode, table::WHOLE_LIST_ACTION)
+    }
+
+    fn key_of(&self, mode: Mode, action: &str) -> Option<Key> {
+        let row = table::all_rows(mode).find(|row| row.name == action)?;
         self.keys(mode, row).first().copied()
     }
 

@@ -244,7 +244,7 @@ impl ConfirmPage {
             Question::Set(_) | Question::Replace { .. } | Question::ResendPin => "sent",
             Question::ResolveManually(_) => "recorded",
         };
-        shared.messages.push(now.utc, format!("Canceled. Nothing was {nothing}."));
+        shared.messages.push_brief(now.utc, format!("Canceled. Nothing was {nothing}."));
         Step::back()
     }
 
@@ -349,6 +349,10 @@ impl PageBehavior for ConfirmPage {
         let result = match action {
             ConfirmAction::Cancel => return self.cancel(shared, now),
             ConfirmAction::Back => return self.go_back(shared, now),
+            ConfirmAction::Help => {
+                self.on_covered();
+                return Step::open(self, Destination::Help);
+            }
             ConfirmAction::Yes => self.press_yes(now.instant),
             ConfirmAction::Submit => self.press_enter(now.instant),
             ConfirmAction::DeleteDigit | ConfirmAction::ClearField => {

@@ -180,6 +180,10 @@ impl PageBehavior for ConfirmManyPage {
                 let frozen = self.request.frozen.clone();
                 return Step::open(self, Destination::ManyPinsList(frozen));
             }
+            ConfirmManyAction::Help => {
+                self.on_covered();
+                return Step::open(self, Destination::Help);
+            }
             ConfirmManyAction::DeleteDigit | ConfirmManyAction::ClearField => {
                 if self.accepts_key(now.instant) {
                     self.typed.delete(action == ConfirmManyAction::ClearField);

@@ -13,6 +13,9 @@ use crate::domain::number::{Number, PhoneNumberId};
 use crate::domain::text::CleanText;
 use crate::policy::error_catalog::{Explanation, meta_lines};
 
+/// A command that finds nothing would look like a lost PIN.
+const NOTHING_RECORDED: &str = "No PIN of this number was set here so far: the command may find none.";
+
 /// The copy menu.
 #[derive(Debug)]
 pub struct CopyPage {
@@ -34,7 +37,7 @@ impl PageBehavior for CopyPage {
             CopyAction::HideScreen => return Step::reset(Destination::Hidden(None)),
             CopyAction::Number | CopyAction::Id | CopyAction::Waba | CopyAction::All | CopyAction::EscrowCommand => {}
         }
-        let value = |text| CopiedText { text, is_command: false, note: None };
+        let value = |text| CopiedText { text, is_command: false, notes: Vec::new() };
         let number = shared.number(&self.id);
         let copied = number.and_then(|number| match action {
             CopyAction::Number => number.display_number.as_ref().map(|display| value(display.as_str().to_owned())),
@@ -64,7 +67,11 @@ impl PageBehavior for CopyPage {
 /// The command that decrypts the PINs of a number.
 fn escrow_command(number: &Number, shared: &Shared) -> CopiedText {
     let command = &shared.session.escrow_command;
-    CopiedText { text: command.line(&number.id), is_command: true, note: command.placeholder_note() }
+    let has_record = shared.roster.change(&number.id).is_some()
+        || shared.roster.get(&number.id).is_some_and(|row| row.last_set.is_some());
+    let nothing_note = (!has_record).then_some(NOTHING_RECORDED);
+    let notes = nothing_note.into_iter().chain(command.placeholder_note()).collect();
+    CopiedText { text: command.line(&number.id), is_command: true, notes }
 }
 
 /// The text for a support ticket about a number. It never contains a PIN or the access token.

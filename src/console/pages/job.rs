@@ -47,7 +47,7 @@ impl JobPage {
 
     /// The number under the cursor.
     #[must_use]
-    pub fn selected<'a>(&self, shared: &'a Shared) -> Option<&'a JobRow> {
+    pub fn selected<'a>(&self, shared: &'a Shared) -> Option<JobRow<'a>> {
         shared.jobs.open.numbers()?.rows(self.shows_all, self.cursor_index(shared)?).next()
     }
 
@@ -69,19 +69,24 @@ impl JobPage {
         Step::stay(self)
     }
 
-    fn pause_or_continue(self, shared: &mut Shared) -> Step<Self> {
+    fn pause_or_continue(self, shared: &mut Shared, now: TimePoint) -> Step<Self> {
         if let Some(hint) = self.own_job_hint(shared) {
             return self.refuse(hint, shared);
         }
-        let own = &mut shared.jobs.own;
-        if own.get(self.id).is_some_and(OwnJob::is_held) {
-            own.release(self.id);
-            let release = WorkCommand::SendHeld(self.id);
-            return Step::stay(self).with(release);
+        let (own, id) = (&mut shared.jobs.own, self.id);
+        let was_paused = own.get(id).is_some_and(OwnJob::is_paused);
+        let is_held = own.get(id).is_some_and(OwnJob::is_held);
+        let mut step = Step::stay(self);
+        if is_held {
+            own.release(id, now.instant);
+            step = step.with(WorkCommand::SendHeld(id));
         }
-        let is_paused = !own.is_paused();
-        own.set_paused(is_paused);
-        Step::stay(self).with(if is_paused { WorkCommand::PauseSending } else { WorkCommand::ContinueSending })
+        own.set_paused(id, !was_paused && !is_held, now.instant);
+        match (was_paused, is_held) {
+            (true, _) => step.with(WorkCommand::ContinueJob(id)),
+            (false, true) => step,
+            (false, false) => step.with(WorkCommand::PauseJob(id)),
+        }
     }
 
     /// Asks before what is left is sent, or if nothing is left, what Meta refused.
@@ -92,7 +97,7 @@ impl JobPage {
         let (began, pin_source) = (summary.at, summary.pin_source);
         let (newer, left): (Vec<_>, Vec<_>) =
             numbers.left(have_failed).partition(|number| shared.is_set_since(&number.number, began));
-        let set_since = newer.len() + numbers.set_since();
+        let set_since = newer.len() + numbers.set_since(have_failed);
         let left: Vec<_> = left.into_iter().map(|number| shared.job_target(number)).collect();
         let is_of_profile = shared.session.profile.as_deref() == Some(summary.profile.as_str());
         let hint = if numbers.is_running() {
@@ -148,7 +153,7 @@ impl JobPage {
     /// What some keys do now, for the footer.
     fn footer_labels(&self, shared: &Shared) -> Vec<(JobAction, String)> {
         let mut labels = Vec::new();
-        if shared.jobs.own.is_paused() || shared.jobs.own.get(self.id).is_some_and(OwnJob::is_held) {
+        if shared.jobs.own.get(self.id).is_some_and(|job| job.is_held() || job.is_paused()) {
             labels.push((JobAction::PauseOrContinue, "go on".to_owned()));
         }
         if let Some(numbers) = shared.jobs.open.numbers() {
@@ -197,7 +202,7 @@ impl PageBehavior for JobPage {
                 self.shows_all = !self.shows_all;
                 Step::stay(self)
             }
-            JobAction::PauseOrContinue => self.pause_or_continue(shared),
+            JobAction::PauseOrContinue => self.pause_or_continue(shared, now),
             JobAction::Stop => match self.own_job_hint(shared) {
                 None => {
                     let id = self.id;

@@ -57,12 +57,17 @@ impl PageBehavior for JobPinPage {
         match action {
             JobPinAction::Continue => return self.submit(shared),
             JobPinAction::Cancel => {
-                shared.messages.push(now.utc, "Canceled. Nothing was sent.");
+                shared.messages.push_brief(now.utc, "Canceled. Nothing was sent.");
                 return Step::back();
             }
             JobPinAction::Help => {
                 self.form.hide();
                 return Step::open(self, Destination::Help);
+            }
+            JobPinAction::ShowList => {
+                self.form.hide();
+                let frozen = self.remainder.frozen().clone();
+                return Step::open(self, Destination::ManyPinsList(frozen));
             }
             JobPinAction::NextField => self.form.focus(PinField::Repeat),
             JobPinAction::PreviousField => self.form.focus(PinField::New),

@@ -2,6 +2,7 @@
 //!
 //! It sends nothing itself. The journal checks again that the numbers are left.
 
+use std::collections::HashSet;
 use std::time::Instant;
 
 use super::batch_event::update_remainder;
@@ -9,7 +10,7 @@ use super::guard::{Guard, TYPED_AHEAD};
 use super::typed_digits::{Submission, TypedDigits};
 use super::{PageBehavior, PageEvent};
 use crate::console::effect::WorkCommand;
-use crate::console::go::Step;
+use crate::console::go::{Destination, Step};
 use crate::console::input::key::Key;
 use crate::console::input::keymap::{JobResumeAction, KeyTable, table};
 use crate::console::job_remainder::ResumeRequest;
@@ -104,7 +105,9 @@ impl JobResumePage {
             shared.messages.push(now.utc, format!("Nothing was sent. {}", reason.text()));
             return Step::closed_by(reason, shared);
         }
-        shared.jobs.own.prepare_resumption(job);
+        let sent: HashSet<_> = targets.iter().map(|target| target.id).collect();
+        let others = shared.jobs.open.numbers().map(|numbers| numbers.counts_without(&sent)).unwrap_or_default();
+        shared.jobs.own.prepare_resumption(job, others, now.instant);
         shared.started_jobs.start(targets.iter().map(|target| target.id));
         for target in targets.iter() {
             shared.roster.set_change(target.id, ChangeState::Queued);
@@ -115,7 +118,7 @@ impl JobResumePage {
 }
 
 fn cancel<P>(shared: &mut Shared, now: TimePoint) -> Step<P> {
-    shared.messages.push(now.utc, "Canceled. Nothing was sent.");
+    shared.messages.push_brief(now.utc, "Canceled. Nothing was sent.");
     Step::back()
 }
 
@@ -131,6 +134,11 @@ impl PageBehavior for JobResumePage {
         match action {
             JobResumeAction::Cancel => return cancel(shared, now),
             JobResumeAction::Submit => return self.submit(shared, now),
+            JobResumeAction::ShowList => {
+                self.restart(None);
+                let frozen = self.request.remainder.frozen().clone();
+                return Step::open(self, Destination::ManyPinsList(frozen));
+            }
             JobResumeAction::DeleteDigit | JobResumeAction::ClearField => {
                 if self.accepts_key(now.instant) {
                     self.typed.delete(action == JobResumeAction::ClearField);

@@ -85,9 +85,14 @@ impl PageBehavior for ListPage {
             }
             ListAction::ShowInDoubt => {
                 shared.in_doubt_list.is_due = shared.in_doubt_list.has_items();
-                if !shared.in_doubt_list.is_due {
-                    shared.messages.set_hint("No number is in doubt.");
+                if shared.in_doubt_list.is_due {
+                    return Step::stay(self);
                 }
+                if shared.has_escrow() {
+                    // The page says when the last drill was.
+                    return Step::open(self, Destination::Unresolved);
+                }
+                shared.messages.set_hint("No number is in doubt.");
                 Step::stay(self)
             }
             ListAction::ShowJobs => Step::open(self, Destination::Jobs),
@@ -121,7 +126,13 @@ impl PageBehavior for ListPage {
             shared.messages.set_hint("Paste ignored.");
         } else if has_several_lines(text) {
             return self.ask_about_lines(text, shared);
-        } else if extract_number_digits(text).is_none_or(|digits| shared.set_filter(&digits).is_err()) {
+        } else if let Some(digits) = extract_number_digits(text) {
+            if shared.set_filter(&digits).is_err() {
+                shared.messages.set_hint(PASTE_IGNORED);
+            }
+        } else if NumberList::has_columns(text) {
+            return self.ask_about_lines(text, shared);
+        } else {
             shared.messages.set_hint(PASTE_IGNORED);
         }
         Step::stay(self)
@@ -202,7 +213,7 @@ impl ListPage {
             shared.messages.set_hint(hint);
             return Step::stay(self);
         }
-        let list = NumberList::parse(unix_lines(text).as_bytes());
+        let list = NumberList::parse_paste(&unix_lines(text), shared.roster.numbers());
         let has_numbers = !list.requests().is_empty();
         match shared.find_listed(ListSource::Paste, list) {
             Ok(list) if !list.ids.is_empty() => return Step::open(self, Destination::ListedNumbers(list)),

@@ -17,6 +17,7 @@ use crate::console::pin_form::PinField;
 use crate::console::shared::{Environment, Shared};
 use crate::domain::batch_plan::{FrozenBatch, LeftOutReason};
 use crate::domain::clock::TimePoint;
+use crate::domain::note::{PIN_IN_NOTE, check_note};
 use crate::domain::number::PhoneNumberId;
 use crate::domain::pin::PinChoice;
 
@@ -95,6 +96,12 @@ impl ManyPinsPage {
         if let Some(reason) = shared.sending_block_reason() {
             return Step::blocked(self, reason, shared);
         }
+        if self.draft.note_text().is_some_and(|note| check_note(note.as_str()).is_err()) {
+            self.draft.pin_form.hide();
+            self.draft.row = FormRow::Note;
+            self.answer = Some(PIN_IN_NOTE);
+            return Step::stay(self);
+        }
         self.refresh_batch(shared);
         let frozen = self.draft.frozen().clone();
         if frozen.plan().count() == 0 {
@@ -149,10 +156,15 @@ impl PageBehavior for ManyPinsPage {
         match action {
             ManyPinsAction::Continue => return self.submit(shared),
             ManyPinsAction::Cancel => {
-                shared.messages.push(now.utc, "Canceled. Nothing was sent.");
+                shared.messages.push_brief(now.utc, "Canceled. Nothing was sent.");
                 return Step::back();
             }
+            ManyPinsAction::HideScreen => {
+                self.on_hide(shared, now);
+                return Step::reset(Destination::Hidden(None));
+            }
             ManyPinsAction::ShowList => {
+                self.draft.pin_form.hide();
                 let frozen = self.draft.frozen().clone();
                 return Step::open(self, Destination::ManyPinsList(frozen));
             }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use tui_input::Input;
 
 use super::PageBehavior;
-use super::text_field::{edit_text, insert_text};
+use super::text_field::{PASTED_LINE_END, edit_text, insert_text};
 use crate::console::effect::WorkCommand;
 use crate::console::go::{PathPurpose, Step};
 use crate::console::input::key::Key;
@@ -118,7 +118,9 @@ impl PageBehavior for PathPage {
 
     fn on_paste(mut self, text: &str, _shared: &mut Shared, _now: TimePoint) -> Step<Self> {
         self.edited();
-        insert_text(&mut self.input, text);
+        if insert_text(&mut self.input, text) {
+            self.note = Some(PASTED_LINE_END.to_owned());
+        }
         Step::stay(self)
     }
 

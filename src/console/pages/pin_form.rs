@@ -105,8 +105,12 @@ impl PageBehavior for PinFormPage {
             PinFormAction::Continue => return self.submit(),
             PinFormAction::RandomPin => return self.generate(shared),
             PinFormAction::Cancel => {
-                shared.messages.push(now.utc, "Canceled. Nothing was sent.");
+                shared.messages.push_brief(now.utc, "Canceled. Nothing was sent.");
                 return Step::back();
+            }
+            PinFormAction::HideScreen => {
+                self.on_hide(shared, now);
+                return Step::reset(Destination::Hidden(None));
             }
             PinFormAction::Help => {
                 self.form.hide();
@@ -181,6 +185,7 @@ impl PageBehavior for PinFormPage {
             PinFormAction::RandomPin
             | PinFormAction::ShowPin
             | PinFormAction::DeleteDigit
+            | PinFormAction::HideScreen
             | PinFormAction::Cancel
             | PinFormAction::Help => true,
         }

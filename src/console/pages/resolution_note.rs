@@ -11,8 +11,8 @@ use crate::console::input::key::Key;
 use crate::console::input::keymap::{KeyTable, ResolutionNoteAction, table};
 use crate::console::shared::Shared;
 use crate::domain::clock::TimePoint;
+use crate::domain::note::{PIN_IN_NOTE, check_note};
 use crate::domain::number::PhoneNumberId;
-use crate::domain::pin::PIN_DIGITS;
 use crate::domain::text::CleanText;
 
 /// The minimum length of a note: a shorter one explains nothing.
@@ -104,12 +104,6 @@ fn validate_note(text: &str) -> Result<CleanText, &'static str> {
     if text.chars().count() < MIN_NOTE_CHARS {
         return Err("Write what you found, in 3 letters or more.");
     }
-    let digits = |part: &str| part.chars().filter(|c| c.is_numeric()).count();
-    // A run of digits may contain separators, because people write a PIN with them. A phone number or an id is a longer
-    // run. The second split still finds a PIN in one piece after a date or another number.
-    let mut runs = text.split(char::is_alphabetic).chain(text.split(|c: char| !c.is_numeric()));
-    if runs.any(|run| digits(run) == PIN_DIGITS) {
-        return Err("Leave out the PIN (6 digits in a row): notes are not encrypted.");
-    }
+    check_note(text).map_err(|_| PIN_IN_NOTE)?;
     Ok(CleanText::new(text))
 }

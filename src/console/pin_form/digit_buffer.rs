@@ -1,6 +1,6 @@
 //! The digits of one field of the PIN form: a fixed buffer that is wiped on drop and when cleared.
 //!
-//! It never reallocates, so no copy of a digit stays behind. It does not rate the PIN.
+//! It is on the heap and never reallocates, so that no copy of a digit stays behind when the form moves. It does not rate the PIN.
 
 use zeroize::Zeroize;
 
@@ -10,7 +10,7 @@ use crate::domain::pin::{PIN_DIGITS, Pin};
 #[derive(Default)]
 pub(super) struct DigitBuffer {
     /// ASCII digits; zero after [`DigitBuffer::len`].
-    pub(super) bytes: [u8; PIN_DIGITS],
+    pub(super) bytes: Box<[u8; PIN_DIGITS]>,
     /// How many digits were typed.
     pub(super) len: usize,
 }
@@ -44,7 +44,7 @@ impl DigitBuffer {
 
     /// Replaces all digits.
     pub(super) fn set(&mut self, bytes: &[u8; PIN_DIGITS]) {
-        self.bytes = *bytes;
+        self.bytes.copy_from_slice(bytes);
         self.len = PIN_DIGITS;
     }
 

@@ -4,8 +4,7 @@
 
 use std::sync::Arc;
 
-use hashbrown::HashMap;
-
+use super::row_values::RowValues;
 use crate::domain::change::ChangeState;
 use crate::domain::number::PhoneNumberId;
 
@@ -13,32 +12,61 @@ use crate::domain::number::PhoneNumberId;
 /// or were set within the same second.
 #[derive(Debug, Default)]
 pub(super) struct ChangeStates {
-    states: HashMap<PhoneNumberId, Arc<ChangeState>>,
+    states: RowValues<Arc<ChangeState>>,
     /// The newest state of each priority. The next one is probably equal.
     newest_by_priority: [Option<Arc<ChangeState>>; PRIORITIES],
 }
 
 impl ChangeStates {
-    pub(super) fn get(&self, id: &PhoneNumberId) -> Option<&ChangeState> {
-        self.states.get(id).map(Arc::as_ref)
+    /// The state of a row.
+    pub(super) fn of_row(&self, slot: u32) -> Option<&ChangeState> {
+        self.states.of_row(slot).map(Arc::as_ref)
     }
 
-    /// Sets the state of a number and returns the previous one.
-    pub(super) fn insert(&mut self, id: PhoneNumberId, state: ChangeState) -> Option<Arc<ChangeState>> {
+    /// The state of a number, which has this slot if it has a row.
+    pub(super) fn of_number(&self, id: &PhoneNumberId, slot: Option<u32>) -> Option<&ChangeState> {
+        self.states.of_number(id, slot).map(Arc::as_ref)
+    }
+
+    /// Sets the state of a number, which has this slot if it has a row, and returns the previous one.
+    pub(super) fn insert(
+        &mut self,
+        id: PhoneNumberId,
+        slot: Option<u32>,
+        state: ChangeState,
+    ) -> Option<Arc<ChangeState>> {
         let newest = &mut self.newest_by_priority[priority(Some(&state))];
         let shared = match newest {
             Some(known) if **known == state => Arc::clone(known),
             Some(_) | None => Arc::clone(newest.insert(Arc::new(state))),
         };
-        self.states.insert(id, shared)
+        self.states.insert(id, slot, shared)
     }
 
-    pub(super) fn remove(&mut self, id: &PhoneNumberId) -> Option<Arc<ChangeState>> {
-        self.states.remove(id)
+    /// The number has a row now. Returns its state.
+    pub(super) fn add_row(&mut self, id: &PhoneNumberId, slot: u32) -> Option<&ChangeState> {
+        self.states.add_row(id, slot).map(Arc::as_ref)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&PhoneNumberId, &ChangeState)> {
-        self.states.iter().map(|(id, state)| (id, state.as_ref()))
+    /// Removes rows, and returns their states. The slot of each later row decreases by the number of removed rows before
+    /// it.
+    pub(super) fn remove(&mut self, sorted_slots: &[u32]) -> Vec<Arc<ChangeState>> {
+        self.states.remove(sorted_slots)
+    }
+
+    /// The states of rows, by their slots.
+    pub(super) fn rows(&self) -> impl Iterator<Item = (u32, &ChangeState)> {
+        self.states.rows().map(|(slot, state)| (slot, state.as_ref()))
+    }
+
+    /// The states of the numbers that have no row, in no order.
+    pub(super) fn without_row(&self) -> impl Iterator<Item = (PhoneNumberId, &ChangeState)> {
+        self.states.without_row().map(|(id, state)| (id, state.as_ref()))
+    }
+
+    /// Releases unused capacity.
+    pub(super) fn shrink(&mut self) {
+        self.states.shrink();
     }
 }
 

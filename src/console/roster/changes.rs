@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::Roster;
 use crate::domain::change::ChangeState;
 use crate::domain::clock::TimePoint;
-use crate::domain::number::{Number, PhoneNumberId};
+use crate::domain::number::PhoneNumberId;
 use crate::policy::quota::QuotaScope;
 
 impl Roster {
@@ -31,23 +31,24 @@ impl Roster {
 
     /// The scope of the WABA in which a listed number is queued; `None` if it is not.
     pub(super) fn queued_in(&self, id: &PhoneNumberId) -> Option<QuotaScope> {
-        let is_queued = self.changes.get(id) == Some(&ChangeState::Queued);
-        self.listed(id).filter(|_| is_queued).map(|number| QuotaScope::Waba(number.waba_id()))
-    }
-
-    pub(super) fn listed(&self, id: &PhoneNumberId) -> Option<&Number> {
-        self.store.slot(id).map(|slot| self.store.row(slot))
+        let slot = self.store.slot(id)?;
+        let is_queued = self.changes.of_row(slot) == Some(&ChangeState::Queued);
+        let [waba, _] = self.store.quota_scopes(slot);
+        is_queued.then_some(waba)
     }
 
     /// The state of the last change of a number, listed or not.
     #[must_use]
     pub fn change(&self, id: &PhoneNumberId) -> Option<&ChangeState> {
-        self.changes.get(id).map(|state| self.pauses.shown(state, || self.listed(id)))
+        let slot = self.store.slot(id);
+        let scopes = || slot.map(|slot| self.store.quota_scopes(slot));
+        self.changes.of_number(id, slot).map(|state| self.pauses.shown(state, scopes))
     }
 
     /// The last change of every number that had one, in no order.
-    pub fn changes(&self) -> impl Iterator<Item = (&PhoneNumberId, &ChangeState)> {
-        self.changes.iter()
+    pub fn changes(&self) -> impl Iterator<Item = (PhoneNumberId, &ChangeState)> {
+        let listed = self.changes.rows().map(|(slot, state)| (self.store.id(slot), state));
+        listed.chain(self.changes.without_row())
     }
 
     /// How many changes are in progress.

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::filter::FilterError;
 use super::filter_words::{FilterKey, STATES, SplitWord, split_word, state_of_word, strip_negation};
-use super::row_store::to_lower;
+use super::row_texts::to_lower;
 use crate::domain::number::Waba;
 
 /// What the word at the cursor can become.

@@ -4,8 +4,6 @@
 //! before a word negates it. The start of a key and of a value is enough. A filter with one invalid word is refused
 //! completely, because operators act on the rows they see. This module does not sort rows.
 
-use std::sync::Arc;
-
 use hashbrown::HashSet;
 use memchr::memmem;
 
@@ -16,7 +14,8 @@ use super::filter_words::{
     state_of_word, strip_negation,
 };
 use super::pauses::ScopePauses;
-use super::row_store::{RowStore, to_lower};
+use super::row_store::RowStore;
+use super::row_texts::to_lower;
 use crate::domain::change::ChangeState;
 use crate::domain::number::{PhoneNumberId, TwoStep, Waba};
 use crate::domain::text::CleanText;
@@ -107,11 +106,9 @@ pub(super) struct FilterContext<'a> {
 
 impl FilterContext<'_> {
     /// The changes, as their rows show them.
-    fn shown_changes(&self) -> impl Iterator<Item = (&PhoneNumberId, &ChangeState)> {
-        self.changes.iter().map(|(id, state)| {
-            let number = || self.store.slot(id).map(|slot| self.store.row(slot));
-            (id, self.pauses.shown(state, number))
-        })
+    fn shown_changes(&self) -> impl Iterator<Item = (u32, &ChangeState)> {
+        let shown = |slot, state| self.pauses.shown(state, || Some(self.store.quota_scopes(slot)));
+        self.changes.rows().map(move |(slot, state)| (slot, shown(slot, state)))
     }
 }
 
@@ -249,7 +246,7 @@ impl Filter {
         }
         let first = self.number_digits().map(|digits| {
             let slots = matches.iter().zip(0..);
-            slots.map(|(is_match, slot)| *is_match && context.store.number_ends_with(slot, &digits)).collect()
+            slots.map(|(is_match, slot)| *is_match && context.store.texts().has_last_digits(slot, &digits)).collect()
         });
         FilterMatches { matches, first }
     }
@@ -334,7 +331,7 @@ impl Predicate {
             Self::State(state) => mark_state(context, *state, hits),
             Self::NumberStart(digits) => {
                 for (hit, slot) in hits.iter_mut().zip(0..) {
-                    *hit = store.number_starts_with(slot, digits);
+                    *hit = store.texts().digits(slot).starts_with(digits);
                 }
             }
             Self::Waba(part) => {
@@ -342,10 +339,8 @@ impl Predicate {
             }
             Self::Requests(keywords) => {
                 hits.fill(keywords.contains(&None));
-                for (id, state) in context.shown_changes() {
-                    if let Some(slot) = store.slot(id) {
-                        hits[slot as usize] = keywords.contains(&Some(state.keyword()));
-                    }
+                for (slot, state) in context.shown_changes() {
+                    hits[slot as usize] = keywords.contains(&Some(state.keyword()));
                 }
             }
             Self::SetToday => {
@@ -365,8 +360,8 @@ impl Predicate {
             }
             Self::Id(part) => {
                 let finder = memmem::Finder::new(part);
-                for (hit, row) in hits.iter_mut().zip(store.rows()) {
-                    *hit = finder.find(row.id.as_str().as_bytes()).is_some();
+                for (hit, slot) in hits.iter_mut().zip(0..) {
+                    *hit = finder.find(store.id(slot).as_str().as_bytes()).is_some();
                 }
             }
         }
@@ -385,20 +380,19 @@ fn mark_state(context: &FilterContext<'_>, state: NumberState, hits: &mut [bool]
 }
 
 fn mark_changes(context: &FilterContext<'_>, hits: &mut [bool], is_match: impl Fn(&ChangeState) -> bool) {
-    for (id, _) in context.shown_changes().filter(|(_, state)| is_match(state)) {
-        if let Some(slot) = context.store.slot(id) {
-            hits[slot as usize] = true;
-        }
+    for (slot, _) in context.shown_changes().filter(|(_, state)| is_match(state)) {
+        hits[slot as usize] = true;
     }
 }
 
 /// Searches the text of all rows in one pass, and skips the rest of a row that matches.
 fn mark_text(store: &RowStore, needle: &str, hits: &mut [bool]) {
     let finder = memmem::Finder::new(needle);
-    let text = store.search_text().as_bytes();
+    let texts = store.texts();
+    let text = texts.search_text().as_bytes();
     let (mut offset, mut slot) = (0, 0);
     while let Some(distance) = finder.find(&text[offset..]) {
-        let Some((hit, end)) = store.slot_at_offset(offset + distance, slot) else { return };
+        let Some((hit, end)) = texts.slot_at_offset(offset + distance, slot) else { return };
         hits[hit] = true;
         (offset, slot) = (end, hit + 1);
     }
@@ -408,14 +402,12 @@ fn has_part(waba: &Waba, part: &str) -> bool {
     to_lower(waba.label()).contains(part) || waba.id.as_str().contains(part)
 }
 
-/// Tests each WABA once, not each row.
 fn mark_wabas(store: &RowStore, hits: &mut [bool], is_match: impl Fn(&Waba) -> bool) {
-    let matching: HashSet<*const Waba> = store.wabas().filter(|waba| is_match(waba)).map(Arc::as_ptr).collect();
-    if matching.is_empty() {
+    if !store.wabas().any(|waba| is_match(waba)) {
         return;
     }
-    for (hit, row) in hits.iter_mut().zip(store.rows()) {
-        *hit |= row.waba.as_ref().is_some_and(|waba| matching.contains(&Arc::as_ptr(waba)));
+    for (hit, has_waba) in hits.iter_mut().zip(store.has_waba(is_match)) {
+        *hit |= has_waba;
     }
 }
 

@@ -13,8 +13,9 @@ use hashbrown::HashSet;
 
 use super::change_states::{ChangeStates, priority};
 use super::gallop::gallop;
-use super::row_store::{RowStore, to_lower};
-use crate::domain::number::{Number, PhoneNumberId, Waba};
+use super::row_store::RowStore;
+use super::row_texts::to_lower;
+use crate::domain::number::Waba;
 
 /// The column that rows are sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -156,31 +157,29 @@ const LAST_KEY: u64 = u64::MAX;
 
 impl SortContext<'_> {
     fn entry(&self, slot: u32) -> SortEntry {
-        let row = self.store.row(slot);
+        let (store, texts) = (self.store, self.store.texts());
         let column = match self.column {
             SortColumn::Number => 0,
-            SortColumn::Name if row.name.is_none() => LAST_KEY,
-            SortColumn::Name => prefix_key(self.store.lower_name(slot).bytes()),
-            SortColumn::Waba => row.waba.as_ref().map_or(LAST_KEY, |waba| prefix_key(to_lower(waba.label()).bytes())),
-            SortColumn::TwoStep => self.store.two_step(slot) as u64,
-            SortColumn::Request => priority(self.changes.get(&row.id)) as u64,
+            SortColumn::Name if !texts.has_name(slot) => LAST_KEY,
+            SortColumn::Name => prefix_key(texts.lower_name(slot).bytes()),
+            SortColumn::Waba => store.waba(slot).map_or(LAST_KEY, |waba| prefix_key(to_lower(waba.label()).bytes())),
+            SortColumn::TwoStep => store.two_step(slot) as u64,
+            SortColumn::Request => priority(self.changes.of_row(slot)) as u64,
         };
-        SortEntry { column, number: packed_digits(row), slot }
+        SortEntry { column, number: packed_digits(texts.digits(slot)), slot }
     }
 
     fn compare(&self, a: &SortEntry, b: &SortEntry) -> Ordering {
-        let id = |entry: &SortEntry| -> PhoneNumberId { self.store.row(entry.slot).id };
+        let (store, texts) = (self.store, self.store.texts());
         a.column
             .cmp(&b.column)
             .then_with(|| match self.column {
-                SortColumn::Name => self.store.lower_name(a.slot).cmp(self.store.lower_name(b.slot)),
-                SortColumn::Waba => {
-                    compare_wabas(self.store.row(a.slot).waba.as_ref(), self.store.row(b.slot).waba.as_ref())
-                }
+                SortColumn::Name => texts.lower_name(a.slot).cmp(texts.lower_name(b.slot)),
+                SortColumn::Waba => compare_wabas(store.waba(a.slot), store.waba(b.slot)),
                 SortColumn::Number | SortColumn::TwoStep | SortColumn::Request => Ordering::Equal,
             })
             .then(a.number.cmp(&b.number))
-            .then_with(|| id(a).cmp(&id(b)))
+            .then_with(|| store.packed_id(a.slot).cmp(&store.packed_id(b.slot)))
     }
 
     fn sorted_entries(&self, slots: impl Iterator<Item = u32>) -> Vec<SortEntry> {
@@ -245,9 +244,9 @@ fn prefix_key(text: impl Iterator<Item = u8>) -> u64 {
     u64::from_be_bytes(bytes)
 }
 
-/// The first 16 digits of the number's label, packed so that they sort like their text. A phone number has at most 15.
-fn packed_digits(row: &Number) -> u64 {
-    let digits = row.label().bytes().filter(u8::is_ascii_digit).take(16);
+/// The first 16 digits of a number, packed so that they sort like their text. A phone number has at most 15.
+fn packed_digits(digits: &str) -> u64 {
+    let digits = digits.bytes().take(16);
     let (packed, count) =
         digits.fold((0, 0), |(packed, count), digit| (packed << 4 | u64::from(digit - b'0' + 1), count + 1));
     // Shifted to the highest bits, so that a number sorts before longer ones that start with it. Without digits the

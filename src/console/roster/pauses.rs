@@ -9,7 +9,7 @@ use hashbrown::HashMap;
 
 use crate::domain::change::ChangeState;
 use crate::domain::clock::TimePoint;
-use crate::domain::number::{Number, PhoneNumberId};
+use crate::domain::number::PhoneNumberId;
 use crate::policy::quota::QuotaScope;
 
 /// The scopes that are paused, with the state that their queued numbers show.
@@ -58,21 +58,21 @@ impl ScopePauses {
         scopes.iter().filter_map(|scope| self.0.get(scope)).map(|(until, _)| *until).max()
     }
 
-    /// The state that the row of a number shows. `number` is called only for a number that is queued.
+    /// The state that the row of a number shows. `scopes` is called only for a number that is queued: it returns the
+    /// scopes of its WABA and of the number itself.
     pub(super) fn shown<'a>(
         &'a self,
         state: &'a ChangeState,
-        number: impl FnOnce() -> Option<&'a Number>,
+        scopes: impl FnOnce() -> Option<[QuotaScope; 2]>,
     ) -> &'a ChangeState {
         if self.0.is_empty() || *state != ChangeState::Queued {
             return state;
         }
-        number().and_then(|number| self.longest_of(number)).map_or(state, |(_, paused)| paused)
+        scopes().and_then(|scopes| self.longest_of(scopes)).map_or(state, |(_, paused)| paused)
     }
 
-    fn longest_of(&self, number: &Number) -> Option<&(Instant, ChangeState)> {
-        let scopes =
-            [QuotaScope::App, QuotaScope::Token, QuotaScope::Waba(number.waba_id()), QuotaScope::Number(number.id)];
-        scopes.iter().filter_map(|scope| self.0.get(scope)).max_by_key(|(until, _)| *until)
+    fn longest_of(&self, scopes: [QuotaScope; 2]) -> Option<&(Instant, ChangeState)> {
+        let scopes = [QuotaScope::App, QuotaScope::Token].into_iter().chain(scopes);
+        scopes.filter_map(|scope| self.0.get(&scope)).max_by_key(|(until, _)| *until)
     }
 }

@@ -1,8 +1,8 @@
 //! Stores the numbers compactly and finds them by ID.
 //!
-//! The index of a row, its *slot*, changes only in [`RowStore::remove`]. Data that many of 100,000 rows share is stored
-//! once, and the text that a filter searches is one string, so that a search is one pass. This module does not know the
-//! sort order or the cursor.
+//! The index of a row, its *slot*, changes only in [`RowStore::remove`]. A row takes 28 bytes and its texts, because there
+//! may be 100,000 of them: a [`Number`] is made from it when a page needs one. This module does not know the sort order
+//! or the cursor.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -11,15 +11,16 @@ use std::hash::BuildHasher;
 use std::mem;
 use std::sync::Arc;
 
-use hashbrown::{DefaultHashBuilder, HashSet, HashTable};
+use hashbrown::{DefaultHashBuilder, HashTable};
 
-use super::gallop::gallop;
-use super::last_sets::{LastSets, remove_slots};
+use super::last_sets::LastSets;
+use super::row_texts::{RowTexts, to_u32};
+use super::row_values::remove_slots;
+use super::value_table::ValueTable;
 use crate::domain::change::LastSet;
 use crate::domain::clock::UtcTime;
-use crate::domain::digits::ascii_digit;
-use crate::domain::number::{Number, NumberDetails, PhoneNumberId, TwoStep, Waba};
-use crate::domain::text::CleanText;
+use crate::domain::number::{Number, NumberDetails, PackedNumberId, PhoneNumberId, TwoStep, Waba};
+use crate::policy::quota::QuotaScope;
 use crate::policy::rotation::Rotation;
 
 /// How many numbers have which two-step status.
@@ -71,26 +72,34 @@ pub(super) struct RowDiff {
     pub(super) two_step: bool,
 }
 
+/// What is stored of a number, but for its texts.
+#[derive(Debug)]
+struct Row {
+    id: PackedNumberId,
+    read_at: Option<UtcTime>,
+    /// The index of its WABA.
+    waba: u32,
+    /// The index of its details.
+    details: u32,
+    two_step: TwoStep,
+    /// True if the row was added or updated since [`RowStore::clear_seen`].
+    is_seen: bool,
+    /// True if only an earlier run has read the number.
+    is_stale: bool,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct RowStore {
-    rows: Vec<Number>,
+    rows: Vec<Row>,
+    texts: RowTexts,
     /// Slots by the ID of their row. A map would store every ID twice.
     index: HashTable<u32>,
     hasher: DefaultHashBuilder,
-    /// For each row, in the order of the slots: name, line break, digits of the number, line break; all in lower case.
-    /// A cleaned text contains no line break, so nothing matches across two of them.
-    search_text: String,
-    /// The end of each row's text, as a byte offset.
-    text_ends: Vec<u32>,
-    is_text_stale: bool,
-    /// For each row, true if it was added or updated since [`RowStore::clear_seen`].
-    seen: Vec<bool>,
-    /// For each row, true if only an earlier run has read it.
-    stale: Vec<bool>,
     /// How many stale rows have which read time. Many were read in the same second.
     stale_read_times: BTreeMap<UtcTime, usize>,
-    wabas: HashSet<Arc<Waba>>,
-    details: HashSet<Arc<NumberDetails>>,
+    /// `None` for the numbers that no WABA lists.
+    wabas: ValueTable<Option<Arc<Waba>>>,
+    details: ValueTable<Arc<NumberDetails>>,
     last_sets: LastSets,
     rotation: Option<Rotation>,
     /// As in [`UtcTime::day`].
@@ -105,12 +114,51 @@ impl RowStore {
         self.rows.len()
     }
 
-    pub(super) fn rows(&self) -> &[Number] {
-        &self.rows
+    fn row(&self, slot: u32) -> &Row {
+        &self.rows[slot as usize]
     }
 
-    pub(super) fn row(&self, slot: u32) -> &Number {
-        &self.rows[slot as usize]
+    /// The number of a row, as it was read.
+    pub(super) fn number(&self, slot: u32) -> Number {
+        let row = self.row(slot);
+        Number {
+            id: row.id.unpack(),
+            waba: self.waba(slot).cloned(),
+            display_number: self.texts.display_number(slot),
+            name: self.texts.name(slot),
+            two_step: row.two_step,
+            details: Arc::clone(self.details.get(row.details)),
+            read_at: row.read_at,
+        }
+    }
+
+    /// All numbers, by their slots.
+    pub(super) fn numbers(&self) -> impl Iterator<Item = Number> {
+        (0..to_u32(self.rows.len())).map(|slot| self.number(slot))
+    }
+
+    pub(super) fn id(&self, slot: u32) -> PhoneNumberId {
+        self.row(slot).id.unpack()
+    }
+
+    /// As [`RowStore::id`], and sorted like it.
+    pub(super) fn packed_id(&self, slot: u32) -> PackedNumberId {
+        self.row(slot).id
+    }
+
+    /// The WABA that lists a number.
+    pub(super) fn waba(&self, slot: u32) -> Option<&Arc<Waba>> {
+        self.wabas.get(self.row(slot).waba).as_ref()
+    }
+
+    /// The scopes of limits that are those of this row: its WABA and its number.
+    pub(super) fn quota_scopes(&self, slot: u32) -> [QuotaScope; 2] {
+        [QuotaScope::Waba(self.waba(slot).map(|waba| waba.id)), QuotaScope::Number(self.id(slot))]
+    }
+
+    /// The texts of the rows.
+    pub(super) fn texts(&self) -> &RowTexts {
+        &self.texts
     }
 
     pub(super) fn counts(&self) -> TwoStepCounts {
@@ -118,11 +166,20 @@ impl RowStore {
     }
 
     pub(super) fn wabas(&self) -> impl Iterator<Item = &Arc<Waba>> {
-        self.wabas.iter()
+        self.wabas.values().iter().flatten()
+    }
+
+    /// For each row, by its slot, whether its WABA is one of these.
+    pub(super) fn has_waba(&self, is_wanted: impl Fn(&Waba) -> bool) -> impl Iterator<Item = bool> {
+        // Each WABA is tested once, not each row.
+        let wanted: Vec<bool> =
+            self.wabas.values().iter().map(|waba| waba.as_deref().is_some_and(&is_wanted)).collect();
+        self.rows.iter().map(move |row| wanted[row.waba as usize])
     }
 
     pub(super) fn slot(&self, id: &PhoneNumberId) -> Option<u32> {
-        self.index.find(self.hasher.hash_one(id), |slot| self.row(*slot).id == *id).copied()
+        let id = PackedNumberId::new(id);
+        self.index.find(self.hasher.hash_one(id), |slot| self.row(*slot).id == id).copied()
     }
 
     /// Sets how old a PIN may get; `None` if no PIN is ever due.
@@ -165,7 +222,7 @@ impl RowStore {
         let slot = self.slot(&number.id);
         if let (None, Some(slot)) = (number.read_at, slot) {
             // A failed read keeps the data of an earlier one.
-            self.seen[slot as usize] = true;
+            self.rows[slot as usize].is_seen = true;
             return UpsertResult::Existing { slot, changed: RowDiff::default() };
         }
         *self.counts.count_mut(number.two_step) += 1;
@@ -175,20 +232,19 @@ impl RowStore {
         let old_two_step = self.two_step(slot);
         *self.counts.count_mut(old_two_step) -= 1;
         self.mark_fresh(slot);
-        let (waba, details) = (self.intern_waba(number), self.intern_details(number));
+        let (name, display) = (self.texts.name(slot), self.texts.display_number(slot));
+        let (waba, details) = (self.wabas.insert(&number.waba), self.details.insert(&number.details));
         let row = &mut self.rows[slot as usize];
         let changed = RowDiff {
-            text: row.name != number.name || row.display_number != number.display_number,
+            text: name != number.name || display != number.display_number,
             waba: row.waba != waba,
             two_step: old_two_step != number.two_step,
         };
-        if changed.text {
-            row.name.clone_from(&number.name);
-            row.display_number.clone_from(&number.display_number);
-        }
         (row.waba, row.details, row.two_step, row.read_at) = (waba, details, number.two_step, number.read_at);
-        self.seen[slot as usize] = true;
-        self.is_text_stale |= changed.text;
+        row.is_seen = true;
+        if changed.text {
+            self.texts.replace(slot, number);
+        }
         UpsertResult::Existing { slot, changed }
     }
 
@@ -201,8 +257,8 @@ impl RowStore {
         }
         self.counts.unknown += 1;
         let slot = self.push_row(number);
-        self.seen[slot as usize] = false;
-        self.stale[slot as usize] = true;
+        let row = &mut self.rows[slot as usize];
+        (row.is_seen, row.is_stale) = (false, true);
         if let Some(at) = number.read_at {
             *self.stale_read_times.entry(at).or_default() += 1;
         }
@@ -223,7 +279,7 @@ impl RowStore {
 
     /// True if the PIN of a row was set here, and two-step verification was turned off elsewhere after that.
     pub(super) fn is_turned_off(&self, slot: u32) -> bool {
-        let (two_step, read_at) = (self.two_step(slot), self.rows[slot as usize].read_at);
+        let (two_step, read_at) = (self.two_step(slot), self.row(slot).read_at);
         self.last_set(slot).is_some_and(|last_set| last_set.was_turned_off(two_step, read_at))
     }
 
@@ -239,22 +295,15 @@ impl RowStore {
 
     /// Marks a row as read by this run.
     fn mark_fresh(&mut self, slot: u32) {
-        let was_stale = mem::replace(&mut self.stale[slot as usize], false);
-        let Some(at) = self.row(slot).read_at.filter(|_| was_stale) else { return };
+        let row = &mut self.rows[slot as usize];
+        let was_stale = mem::replace(&mut row.is_stale, false);
+        let Some(at) = row.read_at.filter(|_| was_stale) else { return };
         if let Entry::Occupied(mut rows) = self.stale_read_times.entry(at) {
             *rows.get_mut() -= 1;
             if *rows.get() == 0 {
                 rows.remove();
             }
         }
-    }
-
-    fn intern_waba(&mut self, number: &Number) -> Option<Arc<Waba>> {
-        number.waba.as_ref().map(|waba| Arc::clone(self.wabas.get_or_insert_with(waba, Arc::clone)))
-    }
-
-    fn intern_details(&mut self, number: &Number) -> Arc<NumberDetails> {
-        Arc::clone(self.details.get_or_insert_with(&number.details, Arc::clone))
     }
 
     pub(super) fn stale_summary(&self) -> Option<StaleSummary> {
@@ -264,7 +313,7 @@ impl RowStore {
 
     /// True if only an earlier run has read the row.
     pub(super) fn is_stale(&self, slot: u32) -> bool {
-        self.stale[slot as usize]
+        self.row(slot).is_stale
     }
 
     /// The current two-step status: unknown if only an earlier run has read it.
@@ -272,16 +321,19 @@ impl RowStore {
         if self.is_stale(slot) { TwoStep::Unknown } else { self.row(slot).two_step }
     }
 
-    /// Appends a row. It copies the texts, because shared ones would keep the memory of the received page alive.
     fn push_row(&mut self, number: &Number) -> u32 {
         let slot = to_u32(self.rows.len());
-        let (waba, details) = (self.intern_waba(number), self.intern_details(number));
-        push_search_text(&mut self.search_text, number);
-        self.text_ends.push(to_u32(self.search_text.len()));
-        self.seen.push(true);
-        self.stale.push(false);
+        self.texts.push(number);
         self.last_sets.add_row(&number.id, slot);
-        self.rows.push(Number { waba, details, ..number.clone() });
+        self.rows.push(Row {
+            id: PackedNumberId::new(&number.id),
+            read_at: number.read_at,
+            waba: self.wabas.insert(&number.waba),
+            details: self.details.insert(&number.details),
+            two_step: number.two_step,
+            is_seen: true,
+            is_stale: false,
+        });
         self.index_row(slot);
         slot
     }
@@ -293,17 +345,17 @@ impl RowStore {
     }
 
     pub(super) fn clear_seen(&mut self) {
-        self.seen.fill(false);
+        self.rows.iter_mut().for_each(|row| row.is_seen = false);
     }
 
     /// True if the row was added or updated since [`RowStore::clear_seen`].
     pub(super) fn is_seen(&self, slot: u32) -> bool {
-        self.seen[slot as usize]
+        self.row(slot).is_seen
     }
 
     /// The slots that were not added or updated since [`RowStore::clear_seen`].
     pub(super) fn unseen(&self) -> impl Iterator<Item = u32> {
-        self.seen.iter().enumerate().filter(|(_, is_seen)| !**is_seen).map(|(slot, _)| to_u32(slot))
+        (0..).zip(&self.rows).filter(|(_, row)| !row.is_seen).map(|(slot, _)| slot)
     }
 
     /// Removes rows. The slot of each later row decreases by the number of removed rows before it.
@@ -315,96 +367,36 @@ impl RowStore {
             self.mark_fresh(*slot);
         }
         remove_slots(&mut self.rows, sorted_slots);
-        remove_slots(&mut self.seen, sorted_slots);
-        remove_slots(&mut self.stale, sorted_slots);
+        self.texts.remove(sorted_slots);
         self.last_sets.remove(sorted_slots);
-        self.wabas.retain(|waba| Arc::strong_count(waba) > 1);
-        self.details.retain(|details| Arc::strong_count(details) > 1);
-        self.is_text_stale = true;
+        self.wabas.keep_used(self.rows.iter_mut().map(|row| &mut row.waba));
+        self.details.keep_used(self.rows.iter_mut().map(|row| &mut row.details));
         self.index.clear();
         for slot in 0..to_u32(self.rows.len()) {
             self.index_row(slot);
         }
     }
 
-    /// Rebuilds the search text if a name or number has changed.
+    /// Brings the text that a filter searches up to date.
     pub(super) fn rebuild_text(&mut self) {
-        if !self.is_text_stale {
-            return;
-        }
-        self.is_text_stale = false;
-        self.search_text.clear();
-        self.text_ends.clear();
-        for row in &self.rows {
-            push_search_text(&mut self.search_text, row);
-            self.text_ends.push(to_u32(self.search_text.len()));
-        }
+        let rows = &self.rows;
+        self.texts.rebuild(|slot| rows[slot as usize].id.unpack());
     }
 
-    /// Releases unused capacity.
+    /// Releases unused capacity, but not that of large arrays: it takes no memory before it is used, and the allocator, which
+    /// wipes what it frees, would copy the array.
     pub(super) fn shrink(&mut self) {
-        self.rows.shrink_to_fit();
-        self.search_text.shrink_to_fit();
-        self.text_ends.shrink_to_fit();
+        self.texts.shrink();
         self.last_sets.shrink();
     }
-
-    pub(super) fn search_text(&self) -> &str {
-        &self.search_text
-    }
-
-    /// The search text of a row: the name in lower case, and the digits of the number.
-    fn row_text(&self, slot: u32) -> (&str, &str) {
-        let slot = slot as usize;
-        let from = if slot == 0 { 0 } else { self.text_ends[slot - 1] as usize };
-        let text = self.search_text.get(from..self.text_ends[slot] as usize);
-        text.and_then(|text| text.strip_suffix('\n')?.split_once('\n')).unwrap_or_default()
-    }
-
-    /// The name in lower case.
-    pub(super) fn lower_name(&self, slot: u32) -> &str {
-        self.row_text(slot).0
-    }
-
-    /// True if the digits of the row's number end with these.
-    pub(super) fn number_ends_with(&self, slot: u32, digits: &str) -> bool {
-        self.row_text(slot).1.ends_with(digits)
-    }
-
-    /// True if the digits of the row's number start with these.
-    pub(super) fn number_starts_with(&self, slot: u32, digits: &str) -> bool {
-        self.row_text(slot).1.starts_with(digits)
-    }
-
-    /// The slot whose text contains a byte offset, and the end of that text. The search starts at the slot `from`.
-    pub(super) fn slot_at_offset(&self, offset: usize, from: usize) -> Option<(usize, usize)> {
-        let slot = from + gallop(&self.text_ends[from..], |end| *end as usize <= offset);
-        self.text_ends.get(slot).map(|end| (slot, *end as usize))
-    }
 }
 
-/// Slots and text offsets fit in 32 bits up to 4 GB of names. A larger roster does not fit in memory; if it did, a
-/// filter would not find the rows after that.
-fn to_u32(n: usize) -> u32 {
-    u32::try_from(n).unwrap_or(u32::MAX)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn push_search_text(text: &mut String, number: &Number) {
-    push_lower(text, number.name.as_ref().map_or("", CleanText::as_str));
-    text.push('\n');
-    text.extend(number.label().chars().filter_map(ascii_digit));
-    text.push('\n');
-}
-
-/// Appends a text in lower case, letter by letter. The result for a letter must not depend on its neighbors (as for a
-/// Greek sigma at the end of a word), otherwise a filter would not find part of a word.
-pub(super) fn push_lower(out: &mut String, text: &str) {
-    out.extend(text.chars().flat_map(char::to_lowercase));
-}
-
-/// The text in lower case, as [`push_lower`] writes it.
-pub(super) fn to_lower(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    push_lower(&mut out, text);
-    out
+    #[test]
+    fn a_row_takes_28_bytes() {
+        assert_eq!(size_of::<Row>(), 28, "there are 100,000 of them");
+    }
 }

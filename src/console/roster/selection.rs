@@ -97,7 +97,7 @@ impl<'a> SelectedNumbers<'a> {
     #[must_use]
     pub fn ids(&self) -> Vec<PhoneNumberId> {
         let Roster { store, order, selection, .. } = self.roster;
-        order.iter_from_top().filter(|slot| selection.contains(*slot)).map(|slot| store.row(slot).id).collect()
+        order.iter_from_top().filter(|slot| selection.contains(*slot)).map(|slot| store.id(slot)).collect()
     }
 
     /// How many selected numbers the filter hides.
@@ -157,14 +157,14 @@ impl Roster {
     }
 
     /// All numbers, in no order.
-    pub fn numbers(&self) -> impl Iterator<Item = &Number> {
-        self.store.rows().iter()
+    pub fn numbers(&self) -> impl Iterator<Item = Number> {
+        self.store.numbers()
     }
 
     /// The numbers that rows show, from the top.
     #[must_use]
     pub fn shown_ids(&self) -> Vec<PhoneNumberId> {
-        self.visible.iter().map(|slot| self.store.row(slot).id).collect()
+        self.visible.iter().map(|slot| self.store.id(slot)).collect()
     }
 
     /// Adds these numbers to the selection, shown or not. A number that is not listed is left out. Applies the updates.

@@ -10,10 +10,10 @@ use crate::domain::change::{ChangeState, LastSet};
 use crate::domain::number::Number;
 
 /// One row of the list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RosterRow<'a> {
     /// The number.
-    pub number: &'a Number,
+    pub number: Number,
     /// The state of its last change, if there was one.
     pub change: Option<&'a ChangeState>,
     /// Its last change that Meta confirmed, if the journal has one.

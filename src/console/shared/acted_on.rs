@@ -32,9 +32,10 @@ impl Shared {
             | WorkCommand::RecordScreenShown
             | WorkCommand::StopSending
             | WorkCommand::ReadJobs
+            | WorkCommand::ReadLastDrill
             | WorkCommand::ReadJob(_)
-            | WorkCommand::PauseSending
-            | WorkCommand::ContinueSending
+            | WorkCommand::PauseJob(_)
+            | WorkCommand::ContinueJob(_)
             | WorkCommand::SendHeld(_)
             | WorkCommand::StopJob(_) => {}
         }

@@ -13,9 +13,9 @@ use crate::domain::number::{Number, PhoneNumberId, TwoStep};
 impl Shared {
     /// The batch of these numbers, in the order of the list. Those that are not listed come last.
     pub(in crate::console) fn batch(&self, ids: &[PhoneNumberId]) -> Batch {
-        let rows = self.roster.rows_of(ids);
-        let listed: HashSet<PhoneNumberId> = rows.iter().map(|(row, _)| row.number.id).collect();
-        let shown = rows.iter().map(|(row, is_shown)| self.candidate(self.known(row.number), !is_shown));
+        let rows = self.roster.in_list_order(ids);
+        let listed: HashSet<PhoneNumberId> = rows.iter().map(|(id, _)| *id).collect();
+        let shown = rows.iter().filter_map(|(id, is_shown)| Some(self.candidate(self.number(id)?, !is_shown)));
         let missing = ids.iter().filter(|id| !listed.contains(*id));
         let unlisted = missing.map(|id| self.candidate(Number::from_config(*id, None), false));
         Batch::new(shown.chain(unlisted).collect())
@@ -83,10 +83,6 @@ impl Shared {
         let arrived = self.in_doubt_list.late_arrival(&number.id).map(|allowed_from| allowed_from.utc);
         let ended = arrived.map_or(*at, |arrived| arrived.max(*at));
         number.read_at.is_none_or(|read_at| read_at <= ended)
-    }
-
-    fn known(&self, number: &Number) -> Number {
-        self.number(&number.id).unwrap_or_else(|| number.clone())
     }
 
     /// True if Meta confirmed a PIN after it reported the status that the list shows.

@@ -2,19 +2,22 @@
 //!
 //! It shows nothing: the page that asks does.
 
+use std::time::Duration;
+
 use super::{Connection, RecordingStatus, Shared, TokenProblem};
 use crate::console::input::keymap::{ListAction, NumberAction, table};
 use crate::domain::change::ChangeState;
 use crate::domain::clock::TimePoint;
 use crate::domain::number::PhoneNumberId;
 use crate::domain::pin_plan::Targets;
-use crate::domain::text::format_duration;
 
 const READ_ONLY: &str = "pindesk is read-only here: nothing can be changed.";
 const JOURNAL_OPENING: &str = "The journal is still being opened. Try again in a moment.";
 const IN_PROGRESS: &str = "A request for this number is already in progress.";
 const NOT_LISTED: &str = "This number is no longer listed.";
 const NOT_IN_DOUBT: &str = "This number is no longer in doubt.";
+
+const ONE_SECOND: Duration = Duration::from_secs(1);
 
 /// Why pindesk sends nothing now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,12 +111,13 @@ impl Shared {
         if left.is_zero() {
             return None;
         }
-        let left = format_duration(left);
-        // The time comes first, because a narrow window cuts the end.
+        // Whole seconds round down: at the next one it is never too early. The time comes first, because a narrow window
+        // cuts the end.
+        let from = allowed_from.utc.plus(ONE_SECOND);
         Some(BlockReason::Message(if details.is_some_and(|details| details.is_pin_in_memory) {
-            format!("New PIN in {left}. To send the same PIN: {resend_keys}.")
+            format!("New PIN from {from}. To send the same PIN: {resend_keys}.")
         } else {
-            format!("New PIN in {left}. Until then the last request may still arrive.")
+            format!("New PIN from {from}. Until then the last request may still arrive.")
         }))
     }
 

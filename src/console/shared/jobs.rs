@@ -84,9 +84,11 @@ impl Shared {
 
     /// How many numbers of a job the window shows at most, for the keys that move by a page.
     #[must_use]
-    pub const fn job_rows(&self) -> u16 {
+    pub fn job_rows(&self) -> u16 {
         // Title, heading, bar, counts, times, filter, columns; rule, two lines about the number, keys.
-        self.size.height.saturating_sub(if self.is_compact() { 7 } else { 11 })
+        let has_note = self.jobs.open.numbers().is_some_and(|job| job.summary().note.is_some());
+        let frame = if self.is_compact() { 7 } else { 11 + u16::from(has_note) };
+        self.size.height.saturating_sub(frame)
     }
 
     /// How many jobs the window shows.

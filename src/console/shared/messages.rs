@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 
+use crate::domain::change::JobId;
 use crate::domain::clock::UtcTime;
 use crate::domain::number::PhoneNumberId;
 
@@ -29,6 +30,11 @@ enum Pending {
     Change(PhoneNumberId),
     /// The PIN of this number was set, and the refresh that follows adds the status.
     Refresh(PhoneNumberId),
+    /// It tells the end of this job, which another process may continue.
+    Job(JobId),
+    /// Nothing, and the message line shows it only until the next key: it answers a key, and what the operator does next
+    /// would make it look like the answer to that.
+    Brief,
 }
 
 #[derive(Debug)]
@@ -59,6 +65,24 @@ impl Messages {
     /// Adds a message that stays on the messages page.
     pub fn push(&mut self, at: UtcTime, text: impl Into<String>) {
         self.add(at, text.into(), Pending::No);
+    }
+
+    /// Adds the message that a job has ended.
+    pub fn push_end_of_job(&mut self, id: JobId, at: UtcTime, text: impl Into<String>) {
+        self.add(at, text.into(), Pending::Job(id));
+    }
+
+    /// Another process continues a job: the message that it has ended is no longer the whole truth.
+    pub fn note_continued(&mut self, id: JobId) {
+        for entry in self.entries.iter_mut().filter(|entry| entry.pending == Pending::Job(id)) {
+            entry.pending = Pending::No;
+            entry.message.text.push_str(" Another process has continued it since.");
+        }
+    }
+
+    /// Adds a message that the message line shows until the next key, and the messages page from then on.
+    pub fn push_brief(&mut self, at: UtcTime, text: impl Into<String>) {
+        self.add(at, text.into(), Pending::Brief);
     }
 
     /// Adds a message that is new in this session.
@@ -114,9 +138,9 @@ impl Messages {
     /// The number whose change in progress is the newest message.
     #[must_use]
     pub fn counted_change(&self) -> Option<PhoneNumberId> {
-        match self.entries.back()?.pending {
+        match self.newest()?.pending {
             Pending::Change(id) => Some(id),
-            Pending::No | Pending::Refresh(_) => None,
+            Pending::No | Pending::Refresh(_) | Pending::Brief | Pending::Job(_) => None,
         }
     }
 
@@ -152,8 +176,13 @@ impl Messages {
     /// The text of the message line: the response to the last key, or the newest message.
     #[must_use]
     pub fn line(&self) -> Option<&str> {
-        let newest = || self.entries.back().map(|entry| entry.message.text.as_str());
+        let newest = || self.newest().map(|entry| entry.message.text.as_str());
         self.hint.as_deref().or(self.counter.as_deref()).or_else(newest)
+    }
+
+    /// The newest message, but for brief ones that a key has ended.
+    fn newest(&self) -> Option<&Entry> {
+        self.entries.iter().rev().find(|entry| self.has_news || entry.pending != Pending::Brief)
     }
 
     /// The response to the last key, if there is one.

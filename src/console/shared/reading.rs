@@ -63,13 +63,21 @@ impl Shared {
     /// Updates the connection after a failed read.
     pub(in crate::console) fn note_read_failure(&mut self, failure: &ReadFailure, now: TimePoint) {
         match failure {
-            ReadFailure::Api(error) => self.note_api_error(error),
+            ReadFailure::Api(error) => {
+                self.note_reply();
+                self.note_api_error(error);
+            }
+            ReadFailure::WrongKind { .. } | ReadFailure::IncompleteList(_) => self.note_reply(),
             ReadFailure::NotSent(failure) if failure.is_without_connection() => self.set_offline(now),
             ReadFailure::NoAnswer => self.set_offline(now),
-            ReadFailure::NotSent(_)
-            | ReadFailure::UnexpectedReply { .. }
-            | ReadFailure::WrongKind { .. }
-            | ReadFailure::IncompleteList(_) => {}
+            ReadFailure::NotSent(_) | ReadFailure::UnexpectedReply { .. } => {}
+        }
+    }
+
+    /// Meta answered, whatever it said.
+    fn note_reply(&mut self) {
+        if self.connection == Connection::Unknown {
+            self.connection = Connection::Online;
         }
     }
 

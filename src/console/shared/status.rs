@@ -13,6 +13,7 @@ use crate::domain::number::{Number, PhoneNumberId, Waba};
 use crate::domain::operator::OperatorName;
 use crate::domain::outcome::{ApiError, ReadFailure};
 use crate::domain::text::CleanText;
+use crate::journal::EscrowDrill;
 use crate::policy::rotation::Rotation;
 
 use super::escrow_command::EscrowCommand;
@@ -152,6 +153,18 @@ impl RecordingStatus {
             | Self::JournalFailed(_) => None,
         }
     }
+}
+
+/// The last drill: when an operator tried whether a key opens the escrow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LastDrill {
+    /// It was not read yet.
+    #[default]
+    NotRead,
+    /// There was none.
+    Never,
+    /// When it was, and what the key opened.
+    Done(EscrowDrill),
 }
 
 /// The progress of a refresh.

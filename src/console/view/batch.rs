@@ -7,7 +7,6 @@ use super::canvas::Canvas;
 use super::details::paint_beside_page;
 use super::sheet::Sheet;
 use crate::console::app::App;
-use crate::console::input::keymap::{ManyPinsAction, table};
 use crate::console::theme::Role;
 use crate::domain::batch_plan::{BatchPlan, Candidate, FrozenBatch, LeftOutReason, Obstacle, TwoStepTally, WabaShare};
 use crate::domain::number::Waba;
@@ -78,13 +77,12 @@ pub(super) fn row_text(candidate: &Candidate) -> String {
 /// Draws the list beside the form or the question: the numbers in the order in which they are sent, and the others.
 pub(super) fn paint_pane(app: &App, frozen: &FrozenBatch, canvas: &mut Canvas<'_>) {
     paint_beside_page(canvas, |sheet, rows| {
-        let key = app.keymap().key_label(&table::MANY_PINS, &ManyPinsAction::ShowList);
-        sheet.push_line(vec![
-            ("As it will be sent".to_owned(), Role::Strong),
-            ("   ".to_owned(), Role::Plain),
-            (key, Role::Strong),
-            (" whole list".to_owned(), Role::Plain),
-        ]);
+        let mut heading = vec![("As it will be sent".to_owned(), Role::Strong)];
+        if let Some(key) = app.keymap().whole_list_key(app.mode()) {
+            let (gap, label) = ("   ".to_owned(), " whole list".to_owned());
+            heading.extend([(gap, Role::Plain), (key.to_string(), Role::Strong), (label, Role::Plain)]);
+        }
+        sheet.push_line(heading);
         sheet.push_blank_line();
         let left_out = left_out_lines(frozen);
         let room = rows.saturating_sub(left_out.len() + PANE_FRAME_LINES).max(1);

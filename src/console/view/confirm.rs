@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use super::in_doubt::{pin_location, pin_location_short};
 use super::question::{
-    add_environment, add_last_set, add_replace_warning, add_target_notice, add_two_step, escrow_keys, sheet_about,
+    add_doubt, add_environment, add_last_set, add_replace_warning, add_target_notice, add_two_step, escrow_keys,
+    sheet_about,
 };
 use super::sheet::Sheet;
 use crate::console::app::App;
@@ -25,6 +26,11 @@ pub(super) fn sheet(app: &App, page: &ConfirmPage, theme: Theme, now: Instant) -
         Question::Set(_) | Question::ResendPin | Question::ResolveManually(_) => {
             add_two_step(&mut sheet, app, target, theme);
         }
+    }
+    match &page.question {
+        Question::Set(_) | Question::Replace { .. } => add_doubt(&mut sheet, app, &target.id),
+        // They are about the doubt.
+        Question::ResendPin | Question::ResolveManually(_) => {}
     }
     add_last_set(&mut sheet, app, &target.id);
     sheet.optional_blank_line();

@@ -13,7 +13,7 @@ use crate::domain::text;
 
 pub(super) fn menu(app: &App, page: &CopyPage) -> Sheet {
     let mut sheet = match app.roster().get(&page.id) {
-        Some(row) => sheet_about(app, row.number, format!("Copy a value of {}", row.number.label())),
+        Some(row) => sheet_about(app, &row.number, format!("Copy a value of {}", row.number.label())),
         None => Sheet::new(app, "Copy a value"),
     };
     let is_shown = |action| match action {
@@ -42,7 +42,7 @@ pub(super) fn copied(app: &App, page: &CopiedPage) -> Sheet {
             sheet.text(line);
         }
     }
-    if let Some(note) = page.copied.note {
+    for note in &page.copied.notes {
         sheet.blank_line();
         sheet.text(note);
     }

@@ -42,7 +42,10 @@ pub(super) fn paint_list_pane(
     add_last_set(&mut sheet, app, &number.id);
     add_due(&mut sheet, app, &number);
     add_pin_location(&mut sheet, app, &number);
-    add_history(&mut sheet, app, number.id);
+    // The line above says that it was never set here.
+    if app.history(&number.id).is_some_and(|history| !history.is_empty()) || app.roster().change(&number.id).is_some() {
+        add_history(&mut sheet, app, number.id);
+    }
     add_whatsapp(&mut sheet, &number);
     sheet.blank_line();
     sheet.field("phone number ID", number.id.as_str());

@@ -8,7 +8,7 @@ use crate::console::app::App;
 use crate::console::input::keymap::{ListAction, TokenAction, WelcomeAction, table};
 use crate::console::shared::TokenProblem;
 use crate::console::theme::Role;
-use crate::domain::outcome::{ApiError, ReadFailure};
+use crate::domain::outcome::ApiError;
 use crate::policy::error_catalog::{self, Explanation, Situation};
 
 pub(super) fn welcome(app: &App) -> Sheet {
@@ -146,12 +146,16 @@ pub(super) fn no_numbers(app: &App) -> Sheet {
         sheet.field(waba.label(), &explanation.reason);
         sheet.optional_blank_line();
         sheet.numbered_steps("To do", explanation.advice.iter().copied());
-        if let ReadFailure::Api(error) = failure {
+        if let Some(error) = failure.api_error() {
             sheet.optional_blank_line();
             add_meta_words(&mut sheet, error);
         }
         sheet.optional_blank_line();
     }
     sheet.key_hint(&retry, "try again");
+    // The key reads the lists again, and not the config.
+    if progress.unread_wabas.iter().any(|(_, failure)| failure.api_error().is_some()) {
+        sheet.text("After a change of the config, restart pindesk instead.");
+    }
     sheet
 }

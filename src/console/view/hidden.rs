@@ -4,7 +4,7 @@ use super::quit::{WorkCounts, requests_label};
 use super::sheet::Sheet;
 use crate::console::app::App;
 use crate::console::pages::hidden::HiddenPage;
-use crate::console::shared::OwnJob;
+use crate::console::shared::{JobPhase, OwnJob};
 use crate::console::theme::Role;
 use crate::domain::text::{format_count, format_duration};
 
@@ -52,26 +52,23 @@ fn add_work(sheet: &mut Sheet, app: &App) -> bool {
     if all.running == 0 {
         return false;
     }
-    if app.own_jobs().is_paused() {
-        sheet.text(&format!("You paused sending: {} Nothing more is sent until you continue.", requests_label(all)));
-        return true;
-    }
-    let held: Vec<_> = app.own_jobs().worked_on().filter(|job| job.is_held()).collect();
-    let held_count = held.iter().map(|job| job.counts().open()).sum::<usize>().min(all.queued);
+    let held: Vec<_> = app.own_jobs().worked_on().filter(|job| job.is_held() || job.is_paused()).collect();
+    let held_count = held.iter().map(|job| job.counts().get(JobPhase::Queued)).sum::<usize>().min(all.queued);
     let others = WorkCounts { running: all.running - held_count, queued: all.queued - held_count };
     if others.running > 0 {
         sheet.text(&format!("Work continues: {}", requests_label(others)));
     }
     if held_count > 0 {
         let requests = requests_label(WorkCounts { running: held_count, queued: held_count });
-        sheet.text(&format!("{} for you: {requests} Nothing of this is sent until you continue.", who_waits(&held)));
+        sheet.text(&format!("{}: {requests} Nothing of this is sent until you continue.", who_waits(&held)));
     }
     held_count > 0
 }
 
 fn who_waits(held: &[&OwnJob]) -> String {
     match held {
-        [job] => format!("Job {} waits", job.id),
-        jobs => format!("{} jobs wait", format_count(jobs.len())),
+        [job] if job.is_held() => format!("Job {} waits for you", job.id),
+        [job] => format!("Job {} is paused", job.id),
+        jobs => format!("{} jobs wait for you", format_count(jobs.len())),
     }
 }

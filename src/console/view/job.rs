@@ -57,7 +57,7 @@ pub(super) fn paint(
     let cursor = paint_rows(app, job, page, now, canvas, top..end, scroll);
     let selected = page.selected(app);
     if has_pane {
-        job_pane::paint(app, selected, job.is_running(), canvas, pane_top..end);
+        job_pane::paint(app, job, selected, canvas, pane_top..end);
     }
     canvas.draw_rule(end, &[], &position_label(page.cursor_index(app), job.len(page.shows_all)));
     if !has_pane && !app.is_compact() {
@@ -127,7 +127,14 @@ fn paint_rows(
     cursor
 }
 
-fn paint_row(app: &App, row: &JobRow, is_running: bool, now: Instant, canvas: &mut Canvas<'_>, (y, width): (u16, u16)) {
+fn paint_row(
+    app: &App,
+    row: JobRow<'_>,
+    is_running: bool,
+    now: Instant,
+    canvas: &mut Canvas<'_>,
+    (y, width): (u16, u16),
+) {
     canvas.put_within(NUMBER.0, y, NUMBER.1, &app.label(&row.record.number), Role::Plain);
     let (symbol, text, role) = job_row::request_cell(row, is_running, now, app.utc_now());
     // The words of a PIN that was set stay plain.
@@ -141,7 +148,7 @@ fn paint_row(app: &App, row: &JobRow, is_running: bool, now: Instant, canvas: &m
 }
 
 /// Draws the name of the number under the cursor, and the first thing to do.
-fn paint_selected(app: &App, row: Option<&JobRow>, canvas: &mut Canvas<'_>, y: u16) {
+fn paint_selected(app: &App, row: Option<JobRow<'_>>, canvas: &mut Canvas<'_>, y: u16) {
     let Some(row) = row else { return };
     let name = job_pane::name(app, row).unwrap_or_else(|| app.label(&row.record.number));
     let advice = job_row::explanation(row).and_then(|explanation| explanation.advice.first().copied());
@@ -150,7 +157,7 @@ fn paint_selected(app: &App, row: Option<&JobRow>, canvas: &mut Canvas<'_>, y: u
 }
 
 /// Draws what is new, or what happens to the job by itself and what does not.
-fn paint_message(app: &App, job: &JobNumbers, row: Option<&JobRow>, activity: JobActivity, canvas: &mut Canvas<'_>) {
+fn paint_message(app: &App, job: &JobNumbers, row: Option<JobRow<'_>>, activity: JobActivity, canvas: &mut Canvas<'_>) {
     let y = canvas.height().saturating_sub(2);
     let warning = app.hide_warning();
     let role = if warning.is_some() { Role::Strong } else { Role::Plain };
@@ -171,7 +178,7 @@ fn activity_label(app: &App, job: &JobNumbers, activity: JobActivity) -> String 
         }
         JobActivity::PausedByOperator => {
             let key = key(JobAction::PauseOrContinue);
-            return format!("You paused sending: every job of this console waits. {key} continues.");
+            return format!("You paused this job. {key} continues.");
         }
         JobActivity::Held => {
             let others = format_count(job.counts().open());

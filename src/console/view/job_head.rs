@@ -44,7 +44,7 @@ impl JobActivity {
     pub(super) fn of(app: &App, job: &JobNumbers) -> Self {
         let counts = counts(app, job);
         let all_wait = counts.waiting() > 0 && counts.open() == counts.waiting();
-        match app.own_jobs().get(job.summary().id).map(|own| Self::of_own(app, own)) {
+        match app.own_jobs().get(job.summary().id).map(Self::of_own) {
             Some(Self::Running) if all_wait && !app.own_jobs().limits().is_empty() => Self::Limited,
             Some(activity) => activity,
             None => match job.summary().status {
@@ -58,10 +58,10 @@ impl JobActivity {
     }
 
     /// The state of a job of this process, as far as it can be told without its numbers: the limits of Meta are left out.
-    pub(super) fn of_own(app: &App, own: &OwnJob) -> Self {
+    pub(super) fn of_own(own: &OwnJob) -> Self {
         if own.is_held() {
             Self::Held
-        } else if app.own_jobs().is_paused() {
+        } else if own.is_paused() {
             Self::PausedByOperator
         } else {
             Self::Running
@@ -128,6 +128,10 @@ pub(super) fn paint(app: &App, job: &JobNumbers, now: Instant, canvas: &mut Canv
         let times = times_label(app, job, own, activity, now);
         canvas.put_within(0, y, canvas.width().into(), &times, Role::Plain);
         y += 1;
+        if let Some(note) = job.note_line() {
+            canvas.put_within(0, y, canvas.width().into(), &note, Role::Plain);
+            y += 1;
+        }
     }
     if own.is_some() {
         let max = if app.is_compact() { 1 } else { MAX_PAUSES };
@@ -160,7 +164,7 @@ fn paint_bar(
     let x = canvas.put(x + 2, y, &format!("{} %", counts.percent()), Role::Strong);
     let pace = own.and_then(|own| own.pace(now));
     let text = if app.is_narrow() {
-        own.and_then(|own| time_left(own, activity, now)).unwrap_or_default()
+        own.and_then(|own| TimeLeft::of(app, own, activity, now)).map_or(String::new(), TimeLeft::short_text)
     } else {
         let pace = pace.map(|pace| if activity == JobActivity::Running { pace } else { 0.0 });
         let pace = pace.map_or(String::new(), |pace| format!("   {pace:.1}/s"));
@@ -169,17 +173,46 @@ fn paint_bar(
     canvas.put(x + 2, y, &text, Role::Plain);
 }
 
-/// How long the job takes from now on, unless it does not go on by itself.
-fn time_left(own: &OwnJob, activity: JobActivity, now: Instant) -> Option<String> {
-    /// A shorter time is told in steps of ten seconds.
-    const MINUTES_FROM: Duration = Duration::from_mins(2);
-    let left = own.time_left(now).filter(|_| activity == JobActivity::Running)?;
-    let text = if left < MINUTES_FROM {
-        format!("{} s left", left.as_secs().div_ceil(10).max(1) * 10)
-    } else {
-        format!("{} min left", left.as_secs().div_ceil(60))
-    };
-    Some(text)
+/// How long a job takes from now on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TimeLeft {
+    /// At most ten seconds.
+    Seconds,
+    /// So many times ten seconds.
+    TensOfSeconds(u64),
+    Minutes(u64),
+}
+
+impl TimeLeft {
+    /// `None` if it is not known: the job does not go on by itself, or some of its numbers wait for limits of Meta.
+    fn of(app: &App, own: &OwnJob, activity: JobActivity, now: Instant) -> Option<Self> {
+        /// A shorter time is told in steps of ten seconds.
+        const MINUTES_FROM: Duration = Duration::from_mins(2);
+        let holds_numbers = |pause: &Pause| !matches!(pause.scope, QuotaScope::Number(_));
+        let is_limited = app.own_jobs().limits().iter().any(holds_numbers);
+        let left = own.time_left(now).filter(|_| activity == JobActivity::Running && !is_limited)?;
+        Some(match left.as_secs().div_ceil(10) {
+            0 | 1 => Self::Seconds,
+            tens if left < MINUTES_FROM => Self::TensOfSeconds(tens),
+            _ => Self::Minutes(left.as_secs().div_ceil(60)),
+        })
+    }
+
+    fn short_text(self) -> String {
+        match self {
+            Self::Seconds => "seconds left".to_owned(),
+            Self::TensOfSeconds(tens) => format!("{} s left", tens * 10),
+            Self::Minutes(minutes) => format!("{minutes} min left"),
+        }
+    }
+
+    /// The same as a sentence.
+    fn sentence(self) -> String {
+        match self {
+            Self::Seconds => "A few seconds left. ".to_owned(),
+            Self::TensOfSeconds(_) | Self::Minutes(_) => format!("About {}. ", self.short_text()),
+        }
+    }
 }
 
 fn paint_counts(app: &App, counts: &JobCounts, activity: JobActivity, canvas: &mut Canvas<'_>, y: u16) {
@@ -230,8 +263,7 @@ fn times_label(app: &App, job: &JobNumbers, own: Option<&OwnJob>, activity: JobA
             format_count(total)
         );
     }
-    let left =
-        own.and_then(|own| time_left(own, activity, now)).map_or(String::new(), |left| format!("About {left}. "));
+    let left = own.and_then(|own| TimeLeft::of(app, own, activity, now)).map_or(String::new(), TimeLeft::sentence);
     let is_elsewhere = activity == JobActivity::RunningElsewhere;
     let elsewhere = if is_elsewhere { format!(" {} works on it.", job.worker_label()) } else { String::new() };
     let goes_on = app.own_jobs().limits().iter().map(|pause| pause.until.utc).min();

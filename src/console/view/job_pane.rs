@@ -9,7 +9,7 @@ use super::meta_words::add_meta_words;
 use super::sheet::Sheet;
 use super::{details, job_row};
 use crate::console::app::App;
-use crate::console::shared::{JobPhase, JobRow, PAGE_WIDTH_BESIDE_PANE};
+use crate::console::shared::{JobNumbers, JobPhase, JobRow, PAGE_WIDTH_BESIDE_PANE};
 use crate::console::theme::{Role, StatusSymbol};
 use crate::domain::number::WabaId;
 
@@ -17,7 +17,7 @@ use crate::domain::number::WabaId;
 const INDENT: u16 = 2;
 
 /// Draws the pane into these rows.
-pub(super) fn paint(app: &App, row: Option<&JobRow>, is_running: bool, canvas: &mut Canvas<'_>, rows: Range<u16>) {
+pub(super) fn paint(app: &App, job: &JobNumbers, row: Option<JobRow<'_>>, canvas: &mut Canvas<'_>, rows: Range<u16>) {
     let left = PAGE_WIDTH_BESIDE_PANE;
     details::draw_separator(canvas, left, rows.clone());
     let Some(row) = row else { return };
@@ -27,26 +27,30 @@ pub(super) fn paint(app: &App, row: Option<&JobRow>, is_running: bool, canvas: &
     sheet.styled_text(&app.label(&id), Role::Strong);
     sheet.styled_text(name(app, row).as_deref().unwrap_or_default(), Role::Strong);
     sheet.push_blank_line();
-    add_outcome(&mut sheet, row, is_running, canvas);
+    add_outcome(&mut sheet, row, job.is_running(), canvas);
     if let Some(error) = job_row::api_error(row) {
         add_meta_words(&mut sheet, error);
     }
-    if let (None, Some(at)) = (&row.live, row.record.at) {
+    if let (None, Some(at)) = (row.live, row.record.at) {
         sheet.field("Tries", &format!("{}, last {at}", row.record.attempts));
     }
     sheet.field("phone number ID", id.as_str());
     let listed = number.filter(|number| number.waba.is_some()).map(|number| details::waba_label(&number));
     let waba = listed.or_else(|| row.record.waba.as_ref().map(|waba: &WabaId| waba.to_string()));
     sheet.field("WABA", waba.as_deref().unwrap_or("unknown"));
+    // The line above the rows may be too short for it.
+    if let Some(note) = &job.summary().note {
+        sheet.field("Note of the job", note.as_str());
+    }
     sheet.paint_lines(canvas, left + INDENT, rows, 0);
 }
 
 /// The name of a number, if it is known.
-pub(super) fn name(app: &App, row: &JobRow) -> Option<String> {
-    app.roster().get(&row.record.number)?.number.name.as_ref().map(ToString::to_string)
+pub(super) fn name(app: &App, row: JobRow<'_>) -> Option<String> {
+    app.roster().get(&row.record.number)?.number.name.map(|name| name.to_string())
 }
 
-fn add_outcome(sheet: &mut Sheet, row: &JobRow, is_running: bool, canvas: &Canvas<'_>) {
+fn add_outcome(sheet: &mut Sheet, row: JobRow<'_>, is_running: bool, canvas: &Canvas<'_>) {
     let Some(explanation) = job_row::explanation(row) else {
         let reason = job_row::reason(row);
         if !reason.is_empty() {

@@ -17,12 +17,12 @@ use crate::policy::error_catalog::Explanation;
 
 /// The cell of the column REQUEST. `is_running` tells whether a process works on the job.
 pub(super) fn request_cell(
-    row: &JobRow,
+    row: JobRow<'_>,
     is_running: bool,
     now: Instant,
     utc_now: UtcTime,
 ) -> (StatusSymbol, String, Role) {
-    if let Some(state) = &row.live {
+    if let Some(state) = row.live {
         return status::request_cell(state, now, utc_now);
     }
     let not_sent = || (StatusSymbol::NotSent, ChangeResult::NotSent.label().to_owned(), Role::Plain);
@@ -47,28 +47,28 @@ pub(super) fn request_cell(
 }
 
 /// Why a number has its state; `None` if there is nothing to explain.
-pub(super) fn explanation(row: &JobRow) -> Option<Explanation> {
-    match row.live.as_deref() {
+pub(super) fn explanation(row: JobRow<'_>) -> Option<Explanation> {
+    match row.live {
         Some(ChangeState::Set(_)) => None,
         Some(state) => Explanation::for_change(state),
         None => row.record.explanation(),
     }
 }
 
-/// The same in a few words for a table; empty if there is nothing to say.
-pub(super) fn reason(row: &JobRow) -> Cow<'_, str> {
-    match row.live.as_deref() {
+/// The same in a few words for a table; empty if there is nothing to say. The words stay when the job has ended: those of
+/// Meta are beside them.
+pub(super) fn reason(row: JobRow<'_>) -> Cow<'_, str> {
+    match row.live {
         Some(ChangeState::Paused { until, .. }) => format!("Meta's limit, until {}", until.utc).into(),
         Some(ChangeState::Waiting { in_doubt: true, .. }) => "no answer so far".into(),
-        Some(_) => explanation(row).map(|explanation| explanation.summary).unwrap_or_default(),
-        None if row.record.state == RecordedState::Ended(ChangeResult::Set) => "".into(),
-        None => row.record.short_reason().into(),
+        None if row.record.state == RecordedState::NotApplied => row.record.short_reason().to_string().into(),
+        Some(_) | None => explanation(row).map(|explanation| explanation.summary).unwrap_or_default(),
     }
 }
 
 /// The error that Meta reported last, if it did.
-pub(super) fn api_error(row: &JobRow) -> Option<&ApiError> {
-    match row.live.as_deref() {
+pub(super) fn api_error(row: JobRow<'_>) -> Option<&ApiError> {
+    match row.live {
         Some(state) => state.api_error(),
         None => row.record.api_error(),
     }

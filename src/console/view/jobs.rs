@@ -163,7 +163,7 @@ fn cell(app: &App, canvas: &Canvas<'_>, job: &JobSummary, column: Column) -> (St
     match column {
         Column::Job => plain(job.id.to_string()),
         Column::State => match (own, job.status) {
-            (Some(own), _) => plain(JobActivity::of_own(app, own).label().to_owned()),
+            (Some(own), _) => plain(JobActivity::of_own(own).label().to_owned()),
             (None, JobStatus::Running) => plain("running".to_owned()),
             (None, JobStatus::Finished) => plain("finished".to_owned()),
             (None, JobStatus::Interrupted) => {
@@ -272,7 +272,7 @@ fn own_state_label(app: &App, own: &OwnJob) -> String {
         [JobAction::PauseOrContinue, JobAction::Stop].map(|action| app.keymap().key_label(&table::JOB, &action));
     if own.is_held() {
         format!("waits for you ({open}, then {go_on} goes on, {stop} stops)")
-    } else if app.own_jobs().is_paused() {
+    } else if own.is_paused() {
         format!("is paused ({open}, then {go_on} continues)")
     } else {
         "is running here".to_owned()

@@ -11,7 +11,7 @@ use super::canvas::Canvas;
 use super::list_columns::{Column, Columns, GUTTER_WIDTH};
 use super::{PaintResult, details, list_columns, list_head, selection_pane, status};
 use crate::console::app::App;
-use crate::console::roster::{Rearrangement, RosterRow, RowMark, SortDirection, WindowStart};
+use crate::console::roster::{Rearrangement, RosterRow, RowMark, WindowStart};
 use crate::console::theme::{Role, StatusSymbol};
 use crate::domain::change::ChangeState;
 use crate::domain::clock::UtcTime;
@@ -91,14 +91,7 @@ fn hidden_sort_label(app: &App, canvas: &Canvas<'_>, columns: &Columns) -> Strin
     if columns.iter().any(|(column, ..)| column.sort_column() == Some(sort.column)) {
         return String::new();
     }
-    format!("sorted by {} {}", list_columns::column_of(sort.column).heading(), sort_mark(canvas, sort.direction))
-}
-
-fn sort_mark(canvas: &Canvas<'_>, direction: SortDirection) -> &'static str {
-    match direction {
-        SortDirection::Ascending => canvas.theme.up_mark(),
-        SortDirection::Descending => canvas.theme.down_mark(),
-    }
+    format!("sorted by {}", list_columns::sort_label(sort, canvas.theme))
 }
 
 /// Which of the shown rows has the cursor.
@@ -114,7 +107,7 @@ fn paint_name_and_position(app: &App, canvas: &mut Canvas<'_>) {
     let y = canvas.height().saturating_sub(2);
     let position = position_label(app);
     let columns = usize::from(canvas.width()).saturating_sub(width(&position) + 1);
-    if let Some(name) = app.roster().cursor_row().and_then(|row| row.number.name.as_ref()) {
+    if let Some(name) = app.roster().cursor_row().and_then(|row| row.number.name) {
         canvas.put_within(0, y, columns, name.as_str(), Role::Plain);
     }
     canvas.put_right(y, &position, Role::Plain);
@@ -123,10 +116,8 @@ fn paint_name_and_position(app: &App, canvas: &mut Canvas<'_>) {
 fn paint_heading(app: &App, canvas: &mut Canvas<'_>, y: u16, columns: &Columns) {
     let sort = app.roster().sort();
     for (column, x, columns) in columns.iter() {
-        let heading = column.heading();
-        let mark = sort_mark(canvas, sort.direction);
         let is_sorted = column.sort_column() == Some(sort.column);
-        let text = if is_sorted { format!("{heading} {mark}") } else { heading.to_owned() };
+        let text = if is_sorted { list_columns::sort_label(sort, canvas.theme) } else { column.heading().to_owned() };
         // The mark of a narrow column takes a blank after it.
         canvas.put_within(x, y, columns.max(width(&text)), &text, Role::Strong);
     }
@@ -185,7 +176,7 @@ fn paint_rows(
 }
 
 fn paint_row(canvas: &mut Canvas<'_>, y: u16, row: &RosterRow<'_>, columns: &Columns, times: (Instant, UtcTime)) {
-    let number = row.number;
+    let number = &row.number;
     let text = |value: Option<&CleanText>| value.map_or(String::new(), |value| value.as_str().to_owned());
     for (column, x, columns) in columns.iter() {
         match column {
@@ -263,5 +254,5 @@ fn paint_request(
 
 fn paint_ids(app: &App, canvas: &mut Canvas<'_>, y: u16) {
     let Some(number) = app.roster().cursor_row().map(|row| row.number) else { return };
-    canvas.put(0, y, &status::ids_label(number), Role::Plain);
+    canvas.put(0, y, &status::ids_label(&number), Role::Plain);
 }

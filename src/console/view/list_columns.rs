@@ -3,7 +3,8 @@
 //! Number and state are never more than 60 columns apart. The name is next to the state and the WABA behind it, because
 //! the names of a chain differ at their ends: a truncated name is a wrong PIN.
 
-use crate::console::roster::SortColumn;
+use crate::console::roster::{SortColumn, SortDirection, SortOrder};
+use crate::console::theme::Theme;
 
 /// The width of the cursor and the mark before the number, with their blanks.
 pub(super) const GUTTER_WIDTH: u16 = 4;
@@ -86,7 +87,7 @@ impl Column {
 }
 
 /// The column that a sort order is about.
-pub(super) const fn column_of(sort: SortColumn) -> Column {
+const fn column_of(sort: SortColumn) -> Column {
     match sort {
         SortColumn::Number => Column::Number,
         SortColumn::Name => Column::Name,
@@ -94,6 +95,15 @@ pub(super) const fn column_of(sort: SortColumn) -> Column {
         SortColumn::TwoStep => Column::TwoStep,
         SortColumn::Request => Column::Request,
     }
+}
+
+/// The sort order, as the heading of its column shows it.
+pub(super) fn sort_label(sort: SortOrder, theme: Theme) -> String {
+    let mark = match sort.direction {
+        SortDirection::Ascending => theme.up_mark(),
+        SortDirection::Descending => theme.down_mark(),
+    };
+    format!("{} {mark}", column_of(sort.column).heading())
 }
 
 /// The columns for a width, each with its first column on the screen and its width.

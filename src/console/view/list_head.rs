@@ -6,7 +6,7 @@ use ratatui::layout::Position;
 use tui_input::Input;
 
 use super::canvas::{Canvas, skip_columns};
-use super::status;
+use super::{list_columns, status};
 use crate::console::app::App;
 use crate::console::pages::Page;
 use crate::console::pages::filter::{FilterMessage, FilterPage};
@@ -148,16 +148,22 @@ fn paint_progress(app: &App, canvas: &mut Canvas<'_>, y: u16, columns: usize) {
     canvas.put_within(x, y, columns.saturating_sub(usize::from(x)), &status::refresh_label(app), Role::Plain);
 }
 
-/// Draws the message line: while a filter is typed what the word at the cursor can become or what is wrong with it, else
-/// the newest message.
+/// Draws the message line: while a filter is typed what the word at the cursor can become or what is wrong with it, while
+/// the sort column is picked which one it is now, else the newest message.
 pub(super) fn paint_message(app: &App, canvas: &mut Canvas<'_>) {
     let y = canvas.height().saturating_sub(2);
-    let Page::Filter(page) = app.page() else { return canvas.draw_message_line(app) };
     // A hint answers the last key: an Enter of a paste, for example, was not taken.
     if app.hide_warning().is_some() || app.messages().current_hint().is_some() {
         return canvas.draw_message_line(app);
     }
-    paint_filter_message(&page.message(app.roster()), canvas, y);
+    if let Page::Filter(page) = app.page() {
+        paint_filter_message(&page.message(app.roster()), canvas, y);
+    } else if let Page::Sort(_) = app.page() {
+        let sort = list_columns::sort_label(app.roster().sort(), canvas.theme);
+        canvas.put(0, y, &format!("Sorted by {sort}. The key of the same column again reverses it."), Role::Plain);
+    } else {
+        canvas.draw_message_line(app);
+    }
 }
 
 /// Draws why the typed filter is not applied, in a compact window, which has no message line. False if it is.

@@ -45,11 +45,16 @@ pub(super) fn paint(app: &App, page: &ManyPinsListPage, canvas: &mut Canvas<'_>)
     PaintResult { cursor: Some(text_cursor.unwrap_or(Position { x: 0, y: top })), max_scroll: 0 }
 }
 
-/// Draws the filter, and how many numbers it shows. Returns where the text cursor is while it is typed.
+/// Draws the filter, and how many of the numbers that will be sent it shows: those that are left out are counted apart.
+/// Returns where the text cursor is while it is typed.
 fn paint_filter(page: &ManyPinsListPage, canvas: &mut Canvas<'_>) -> Position {
     let plan = page.frozen().plan();
     let (targets, left_out) = page.shown();
-    let shown = format!("{} of {}", format_count(targets + left_out), format_count(plan.count() + plan.left_out()));
+    let part = |shown: usize, all: usize| format!("{} of {}", format_count(shown), format_count(all));
+    let shown = match plan.left_out() {
+        0 => part(targets, plan.count()),
+        all => format!("{}, left out {}", part(targets, plan.count()), part(left_out, all)),
+    };
     canvas.put_right(2, &shown, Role::Plain);
     let columns = usize::from(canvas.width()).saturating_sub(width(&shown) + 2);
     if page.is_typing {

@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use super::question::{add_last_set, add_target_notice, add_two_step, escrow_keys, sheet_about};
+use super::question::{add_doubt, add_last_set, add_target_notice, add_two_step, escrow_keys, sheet_about};
 use super::sheet::Sheet;
 use crate::console::app::App;
 use crate::console::pages::pin_form::PinFormPage;
@@ -18,6 +18,7 @@ pub(super) fn sheet(app: &App, page: &PinFormPage, theme: Theme, now: Instant) -
     let verb = if target.two_step == TwoStep::On { "Replace" } else { "Set" };
     let mut sheet = sheet_about(app, target, format!("{verb} the PIN of {}", target.label()));
     add_two_step(&mut sheet, app, target, theme);
+    add_doubt(&mut sheet, app, &target.id);
     add_last_set(&mut sheet, app, &target.id);
     sheet.optional_blank_line();
     add_pin_fields(&mut sheet, &page.form, true, now);

@@ -7,7 +7,7 @@ use super::status;
 use crate::console::app::App;
 use crate::console::shared::{Environment, TargetNotice};
 use crate::console::theme::{Role, Theme};
-use crate::domain::change::LastSet;
+use crate::domain::change::{ChangeState, LastSet};
 use crate::domain::number::{Number, PhoneNumberId, TwoStep};
 use crate::domain::text::{self, CleanText, format_count};
 
@@ -44,6 +44,18 @@ pub(super) fn add_two_step(sheet: &mut Sheet, app: &App, number: &Number, theme:
     let start = if sheet.is_compact() { String::new() } else { format!("{:<LABEL_WIDTH$}", "Two-step now") };
     let end = if sheet.is_compact() && !is_unlisted { String::new() } else { when };
     sheet.push_line(vec![(start, Role::Plain), state, (end, Role::Plain)]);
+}
+
+/// Adds that the last request is in doubt: what Meta said before it may no longer hold.
+pub(super) fn add_doubt(sheet: &mut Sheet, app: &App, id: &PhoneNumberId) {
+    if let Some(ChangeState::InDoubt(details)) = app.roster().change(id) {
+        let which = if details.newer_pin.is_some() { "older" } else { "last" };
+        if sheet.is_compact() {
+            sheet.styled_text(&format!("The {which} PIN sent may be in force."), Role::Uncertain);
+        } else {
+            sheet.styled_field("In doubt", &format!("the {which} PIN sent may be in force"), Role::Uncertain);
+        }
+    }
 }
 
 /// Adds the warning that a PIN is replaced.

@@ -69,12 +69,11 @@ pub(super) fn recording_label(app: &App) -> Option<&'static str> {
 /// a narrow window.
 pub(super) fn job_label(app: &App) -> Option<String> {
     let job = app.own_jobs().newest_of_many().filter(|_| !app.is_narrow())?;
-    let counts = job.counts();
-    let percent = counts.percent();
+    let percent = job.all_counts().percent();
     let paused = app.own_jobs().limits().len();
     let pause = if job.is_held() {
         ", waits for you".to_owned()
-    } else if app.own_jobs().is_paused() {
+    } else if job.is_paused() {
         ", paused".to_owned()
     } else if paused > 0 {
         format!(", {paused} paused")
@@ -97,6 +96,8 @@ pub(super) fn connection_label(app: &App, theme: &Theme) -> (String, Role) {
     match app.connection() {
         Connection::Unknown if app.mode() == Mode::NothingNamed => plain("nothing asked"),
         Connection::Unknown if app.refresh_progress().id == 0 => wrong("no access token"),
+        // Something answered, but not Meta.
+        Connection::Unknown if app.refresh_progress().finished_at.is_some() => wrong("unexpected reply"),
         Connection::Unknown => plain("connecting"),
         Connection::Online => plain("online"),
         Connection::Offline { since, .. } => wrong(&format!("OFFLINE since {}", since.format_hour_minute())),

@@ -7,11 +7,12 @@ use super::sheet::Sheet;
 use super::status;
 use crate::console::app::App;
 use crate::console::input::keymap::{ListAction, table};
-use crate::console::shared::InDoubtItem;
+use crate::console::shared::{InDoubtItem, LastDrill};
 use crate::console::theme::{Role, StatusSymbol, Theme};
 use crate::domain::change::{InDoubtDetails, SendHistory};
 use crate::domain::number::{PhoneNumberId, TwoStep};
 use crate::domain::text::{format_count, truncate, width};
+use crate::journal::EscrowDrill;
 
 use std::time::Instant;
 
@@ -53,7 +54,29 @@ pub(super) fn sheet(app: &App, theme: Theme, now: Instant) -> Sheet {
             }
         }
     }
+    add_last_drill(&mut sheet, app);
     sheet
+}
+
+/// Says when an operator last tried whether a key opens the escrow.
+fn add_last_drill(sheet: &mut Sheet, app: &App) {
+    if app.recording_status().escrow_keys().is_none() {
+        return;
+    }
+    let (text, role) = match app.last_drill() {
+        LastDrill::NotRead => return,
+        LastDrill::Never if sheet.is_compact() => ("Last drill: never.".to_owned(), Role::Plain),
+        LastDrill::Never => {
+            let advice = "pindesk escrow drill --identity FILE tries whether a key opens the escrow.";
+            (format!("Last drill: never. {advice}"), Role::Plain)
+        }
+        LastDrill::Done(EscrowDrill { at, opened, tried }) => {
+            let role = if opened == tried { Role::Plain } else { Role::Uncertain };
+            (format!("Last drill: {}, {opened} of {tried} PINs could be decrypted.", at.format_short_date()), role)
+        }
+    };
+    sheet.blank_line();
+    sheet.styled_text(&text, role);
 }
 
 fn add_header(sheet: &mut Sheet, app: &App) {

@@ -46,8 +46,6 @@ pub(super) struct Worker<R> {
     /// What was read before the journal opened.
     waiting_reads: Option<WaitingReads>,
     has_reported_failure: bool,
-    /// The operator paused sending.
-    is_sending_paused: bool,
     /// The task that follows the journal, while it is open.
     follower: Option<AbortHandle>,
     /// The task that reads jobs, while the journal is open.
@@ -110,7 +108,6 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
             number_cache,
             waiting_reads: Some(waiting_reads),
             has_reported_failure: false,
-            is_sending_paused: false,
             follower: None,
             job_reader: None,
             wanted_jobs: Arc::default(),
@@ -148,10 +145,7 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
                 if let RecordsState::Opening { pending_pauses, .. } = &mut self.records_state {
                     pending_pauses.clear();
                 }
-                // The operator's own pause is longer than that of the shell.
-                if !self.is_sending_paused {
-                    self.with_jobs(JobsHandle::resume);
-                }
+                self.with_jobs(JobsHandle::resume);
             }
             WorkerInput::Close(closed) => self.close(closed),
         }
@@ -185,11 +179,12 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
             WorkCommand::RecordScreenShown => self.record_event(AuditEvent::ScreenShown),
             WorkCommand::ResendPin(number) => self.with_jobs(|jobs| jobs.resend(number)),
             WorkCommand::StopSending => self.with_jobs(|jobs| drop(jobs.stop())),
-            WorkCommand::PauseSending => self.set_sending_paused(true),
-            WorkCommand::ContinueSending => self.set_sending_paused(false),
+            WorkCommand::PauseJob(job) => self.with_jobs(|jobs| jobs.pause_job(job)),
+            WorkCommand::ContinueJob(job) => self.with_jobs(|jobs| jobs.continue_job(job)),
             WorkCommand::SendHeld(job) => self.with_jobs(|jobs| jobs.send_held(job)),
             WorkCommand::StopJob(job) => self.with_jobs(|jobs| jobs.stop_job(job)),
             WorkCommand::ReadJobs => self.wanted_jobs.want_list(),
+            WorkCommand::ReadLastDrill => self.read_last_drill(),
             WorkCommand::ReadJob(job) => self.wanted_jobs.want_job(job),
             WorkCommand::ReadNumberList(path) => self.read_number_list(path),
             WorkCommand::ExportNumbers { path, format, numbers } => self.export_numbers(path, format, numbers),
@@ -346,11 +341,6 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
         if let RecordsState::Open { jobs, .. } = &self.records_state {
             act(jobs);
         }
-    }
-
-    fn set_sending_paused(&mut self, is_paused: bool) {
-        self.is_sending_paused = is_paused;
-        self.with_jobs(if is_paused { JobsHandle::pause } else { JobsHandle::resume });
     }
 
     fn accept_recipients(&self) {

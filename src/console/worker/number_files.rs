@@ -48,8 +48,8 @@ pub(super) fn export(
     history: Option<&NumberHistory>,
 ) -> Result<ExportedNumbers, CleanText> {
     let nothing = NumberHistory::default();
-    write_new_file(path, |out| format.write(out, numbers, history.unwrap_or(&nothing)))?;
-    Ok(ExportedNumbers { count: numbers.len(), has_history: history.is_some() })
+    let path = write_new_file(path, |out| format.write(out, numbers, history.unwrap_or(&nothing)))?;
+    Ok(ExportedNumbers { path, count: numbers.len(), has_history: history.is_some() })
 }
 
 /// Writes what became of the numbers of a job to such a file. `known` are the numbers whose names are known, sorted by ID.
@@ -61,12 +61,13 @@ pub(super) fn report_job(
     known: &[Number],
 ) -> Result<ExportedNumbers, CleanText> {
     let find = |id| known.binary_search_by_key(&id, |number| number.id).ok().map(|position| &known[position]);
-    write_new_file(path, |out| format.write_job(out, job, find))?;
-    Ok(ExportedNumbers { count: job.numbers.len(), has_history: true })
+    let path = write_new_file(path, |out| format.write_job(out, job, find))?;
+    Ok(ExportedNumbers { path, count: job.numbers.len(), has_history: true })
 }
 
-/// Writes to a new file that only its owner can read, and removes it if that fails.
-fn write_new_file(path: &Path, write: impl FnOnce(BufWriter<&File>) -> io::Result<()>) -> Result<(), CleanText> {
+/// Writes to a new file that only its owner can read, and removes it if that fails. Returns its whole path: an operator
+/// of a console that was started elsewhere would look for it in another directory.
+fn write_new_file(path: &Path, write: impl FnOnce(BufWriter<&File>) -> io::Result<()>) -> Result<PathBuf, CleanText> {
     let path = expand_home(path);
     let refuse = |error: &io::Error| {
         CleanText::new(&if error.kind() == io::ErrorKind::AlreadyExists {
@@ -80,7 +81,8 @@ fn write_new_file(path: &Path, write: impl FnOnce(BufWriter<&File>) -> io::Resul
         // Half of the numbers would look like all of them.
         std::fs::remove_file(&path).ok();
         refuse(&error)
-    })
+    })?;
+    Ok(std::path::absolute(&path).unwrap_or(path))
 }
 
 /// The path with the home directory in place of `~`, as operators type it for a shell.
@@ -130,8 +132,8 @@ mod tests {
             let format = ExportFormat::of_path(&path).expect("a format");
             export(&path, format, std::slice::from_ref(&number), Some(&history)).map_err(|error| error.to_string())
         };
-        let exported = ExportedNumbers { count: 1, has_history: true };
-        assert_eq!((export("a.csv"), export("a.JSON")), (Ok(exported), Ok(exported)));
+        let exported = |name| Ok(ExportedNumbers { path: dir.path().join(name), count: 1, has_history: true });
+        assert_eq!((export("a.csv"), export("a.JSON")), (exported("a.csv"), exported("a.JSON")));
         assert_eq!(
             read("a.csv"),
             "schema,phone_number_id,waba_id,waba_name,display_phone_number,verified_name,two_step,status,\

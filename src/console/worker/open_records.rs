@@ -21,9 +21,10 @@ pub(super) struct OpenedRecords {
 
 /// Opens everything, or says why it cannot be used and what to do. Blocks.
 pub(super) fn open(config: &RecordingConfig, clock: Clock) -> Result<OpenedRecords, CleanText> {
-    let Records { journal, report, recipients } =
+    let Records { journal, report, recipients, syslog_problem } =
         preflight::open_records(config, clock).map_err(|error| error_chain(&error))?;
-    let RecoveryReport { unresolved, findings, recipients: recipients_status } = report;
+    let RecoveryReport { unresolved, mut findings, recipients: recipients_status } = report;
+    findings.extend(syslog_problem);
     let status = match recipients_status {
         RecipientsStatus::Known => ready_status(recipients.as_deref()),
         RecipientsStatus::Changed { previous, current } => {

@@ -51,6 +51,7 @@ fn start_worker_at(
         escrow,
         profile: CleanText::new("acme"),
         operator: Operator::from_process(),
+        syslog: false,
         reads_after_open: false,
         #[cfg(debug_assertions)]
         sync_writes: true,
@@ -201,7 +202,7 @@ fn a_pause_and_a_close_are_reported_when_they_are_done() {
     work.resume();
     let outcome = outcome(&work, &reports);
     assert!(
-        matches!(outcome, ChangeState::NotSent(_, NotSentReason::Failure(SendFailure::NoConnection(_)))),
+        matches!(outcome, ChangeState::NotSent(_, NotSentReason::Failure(SendFailure::NothingListens(_)))),
         "{outcome:?}"
     );
     work.close().recv_timeout(PATIENCE).expect("it is closed");
@@ -297,7 +298,10 @@ fn requests_made_before_hiding_keep_their_access_token() {
     work.send(set_pin());
     work.send(WorkCommand::DropSecrets);
     let sent = outcome(&work, &reports);
-    assert!(matches!(sent, ChangeState::NotSent(_, NotSentReason::Failure(SendFailure::NoConnection(_)))), "{sent:?}");
+    assert!(
+        matches!(sent, ChangeState::NotSent(_, NotSentReason::Failure(SendFailure::NothingListens(_)))),
+        "{sent:?}"
+    );
     // Nothing needs it.
     work.send(set_pin());
     let unsent = outcome(&work, &reports);

@@ -66,6 +66,7 @@ impl JobsActor {
     pub(super) fn report_unstarted(&mut self, job: JobId, number: PhoneNumberId, why: NotSentReason) {
         self.busy.remove(&number);
         self.end_number(job, false);
+        self.end_pause(job);
         let state = self.not_sent_state(number, self.progress.finished_now(0), why);
         self.progress.send_state(job, None, number, state);
     }

@@ -95,6 +95,17 @@ impl JobsActor {
         }
     }
 
+    /// The pause of a job ends with the work on it: a PIN of it that is sent again must not wait.
+    pub(super) fn end_pause(&self, job: JobId) {
+        if !self.paused.borrow().jobs.contains(&job) {
+            return;
+        }
+        let is_running = self.running.values().any(|running| running.change.job == job);
+        if !self.open_jobs.contain(job) && !is_running && !self.queue.contain(job) {
+            self.paused.send_if_modified(|paused| paused.jobs.remove(&job));
+        }
+    }
+
     /// Records that this process works on a job no longer, unless it is about to end itself, or cannot record.
     fn record_job_end(&self, job: JobId) {
         if !self.is_shutting_down && self.journal_failure.borrow().is_none() {

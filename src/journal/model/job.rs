@@ -8,7 +8,7 @@ use std::fmt;
 use super::{PinSource, ReplySummary};
 use crate::domain::change::{ChangeId, JobId};
 use crate::domain::clock::UtcTime;
-use crate::domain::number::{PhoneNumberId, WabaId};
+use crate::domain::number::{PhoneNumberId, TwoStep, WabaId};
 use crate::domain::operator::OperatorName;
 use crate::domain::outcome::ApiError;
 use crate::domain::standing::{ChangeResult, Standing};
@@ -112,12 +112,11 @@ pub struct JobNumber {
     pub at: Option<UtcTime>,
     /// How many attempts were made.
     pub attempts: u8,
-    /// What that change is left with, recorded or deduced.
-    pub standing: Option<Standing>,
-    /// The parts of the reply that are worth searching for.
-    pub reply: ReplySummary,
-    /// The reason for the outcome, in words.
-    pub reason: Option<CleanText>,
+    /// The status of the number before that change.
+    pub two_step_before: TwoStep,
+    /// What that change is left with, recorded or deduced; `None` if its PIN was set. Boxed, because most numbers of a
+    /// long job have none.
+    pub standing: Option<Box<Standing>>,
     /// True if a PIN was set on the number since, by another job: it is newer than the decision of this one.
     pub is_set_since: bool,
 }
@@ -166,6 +165,16 @@ pub(in crate::journal) fn refusal(standing: Option<&Standing>) -> Option<&ApiErr
     if let Some(Standing::Failed(error)) = standing { Some(error) } else { None }
 }
 
+/// The reason for an outcome, in words. A confirmed change has none.
+pub(in crate::journal) fn outcome_reason(standing: &Standing) -> Option<CleanText> {
+    match standing {
+        Standing::Set => None,
+        Standing::Failed(error) => Some(error.message.clone()),
+        Standing::NotSent(reason) => Some(CleanText::new(&reason.to_string())),
+        Standing::InDoubt(doubt) => Some(CleanText::new(&doubt.to_string())),
+    }
+}
+
 /// The newest request of a number, in any job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LastRequest {
@@ -200,7 +209,7 @@ impl JobNumber {
     /// True if a resumed job would send a PIN to it, if no other job had set one since.
     #[must_use]
     pub fn is_left(&self) -> bool {
-        self.state.is_resumable(refusal(self.standing.as_ref()))
+        self.state.is_resumable(refusal(self.standing.as_deref()))
     }
 
     /// True if Meta refused its last PIN, for whatever reason. A resumed job may send a new one if the operator asks for
@@ -216,34 +225,56 @@ impl JobNumber {
         if self.state == RecordedState::NotApplied {
             return None;
         }
-        match self.standing.as_ref()? {
+        match self.standing.as_deref()? {
             Standing::Set => None,
             Standing::Failed(error) => Some(Explanation::for_refusal(error)),
             Standing::NotSent(why) => Some(Explanation::for_not_sent(why)),
-            Standing::InDoubt(doubt) => Some(Explanation::for_doubt(doubt)),
+            Standing::InDoubt(doubt) => Some(Explanation::for_doubt(doubt, self.two_step_before)),
         }
     }
 
     /// Why it has its state, in a few words; empty if nothing is to be said.
     #[must_use]
-    pub fn short_reason(&self) -> &str {
+    pub fn short_reason(&self) -> CleanText {
         match self.state {
-            RecordedState::NotApplied => NOT_APPLIED,
+            RecordedState::NotApplied => CleanText::new(NOT_APPLIED),
             RecordedState::NotStarted | RecordedState::Running | RecordedState::Ended(_) | RecordedState::Resolved => {
-                self.reason.as_ref().map_or("", CleanText::as_str)
+                self.reason().unwrap_or_default()
             }
+        }
+    }
+
+    /// The reason for the outcome, in words.
+    #[must_use]
+    pub fn reason(&self) -> Option<CleanText> {
+        outcome_reason(self.standing.as_deref()?)
+    }
+
+    /// The parts of the reply that are worth searching for.
+    #[must_use]
+    pub fn reply(&self) -> ReplySummary {
+        match self.standing.as_deref() {
+            Some(standing) => ReplySummary::of(standing),
+            None if self.state == RecordedState::Ended(ChangeResult::Set) => ReplySummary::of(&Standing::Set),
+            None => ReplySummary::default(),
         }
     }
 
     /// The error that Meta reported last, if it did.
     #[must_use]
     pub fn api_error(&self) -> Option<&ApiError> {
-        match self.standing.as_ref()? {
+        match self.standing.as_deref()? {
             Standing::Failed(error) => Some(error),
             Standing::NotSent(why) => why.api_error(),
             Standing::InDoubt(doubt) => doubt.api_error(),
             Standing::Set => None,
         }
+    }
+
+    /// The text of an error that is not Graph's, if one came as the last answer.
+    #[must_use]
+    pub fn foreign_text(&self) -> Option<&CleanText> {
+        if let Some(Standing::InDoubt(doubt)) = self.standing.as_deref() { doubt.foreign_text() } else { None }
     }
 
     /// A number for which the job has recorded nothing yet.
@@ -255,9 +286,8 @@ impl JobNumber {
             change: None,
             at: None,
             attempts: 0,
+            two_step_before: TwoStep::Unknown,
             standing: None,
-            reply: ReplySummary::default(),
-            reason: None,
             is_set_since: false,
         }
     }

@@ -4,8 +4,9 @@ use rusqlite::{Connection, OptionalExtension as _};
 
 use crate::domain::standing::ChangeResult;
 use crate::domain::text::CleanText;
-use crate::journal::audit::{AuditProblem, ChainHead, ChainVerifier, SavedHead, THROTTLED_OUTCOME};
+use crate::journal::audit::{AuditProblem, AuditRow, ChainHead, ChainVerifier, SavedHead, THROTTLED_OUTCOME};
 use crate::journal::error::StorageError;
+use crate::journal::model::EscrowDrill;
 
 /// The head of the hash chain.
 pub(super) fn chain_head(db: &Connection) -> rusqlite::Result<ChainHead> {
@@ -14,6 +15,26 @@ pub(super) fn chain_head(db: &Connection) -> rusqlite::Result<ChainHead> {
         .query_row([], |row| Ok(ChainHead { sequence: row.get(0)?, hash: row.get(1)? }))
         .optional()?;
     Ok(last.unwrap_or(ChainHead::EMPTY))
+}
+
+/// The last drill of the escrow. The condition is that of the index `drills`, so that SQLite uses it.
+pub(super) fn last_drill(db: &Connection) -> rusqlite::Result<Option<EscrowDrill>> {
+    let row: Option<String> = db
+        .prepare_cached(
+            "SELECT row FROM audit WHERE iif(json_valid(row), json_extract(row, '$.action'), NULL) = 'drill'
+            ORDER BY seq DESC LIMIT 1",
+        )?
+        .query_row([], |row| row.get(0))
+        .optional()?;
+    let row = row.and_then(|row| serde_json::from_str::<AuditRow>(&row).ok());
+    Ok(row.and_then(|row| EscrowDrill::from_outcome(row.time()?, row.outcome.as_ref()?.as_str())))
+}
+
+/// The texts of the rows after one and up to another.
+pub(super) fn rows_between(db: &Connection, after: i64, last: i64) -> rusqlite::Result<Vec<String>> {
+    db.prepare_cached("SELECT row FROM audit WHERE seq > ?1 AND seq <= ?2 ORDER BY seq")?
+        .query_map([after, last], |row| row.get(0))?
+        .collect()
 }
 
 /// How the rows contradict the saved head, if they do.
@@ -54,6 +75,8 @@ fn unmatched_rows(db: &Connection) -> rusqlite::Result<Vec<i64>> {
                 SELECT o.change, o.kind FROM outcomes o WHERE o.seq = told.seq)
             WHEN 'settled' THEN (change, outcome) NOT IN (
                 SELECT s.change, s.how FROM settlements s WHERE s.seq = told.seq)
+            WHEN 're-encrypted' THEN (change, number) NOT IN (SELECT r.change, c.number FROM re_encryptions r
+                JOIN changes c USING (change) WHERE r.seq = told.seq)
             ELSE 0 END
         ORDER BY seq",
     )?

@@ -69,6 +69,9 @@ fn describe(row: &AuditRow, retried: Option<&Standing>) -> Option<String> {
         | AuditAction::Retry
         | AuditAction::RecipientsStored
         | AuditAction::RecipientsAccepted
+        | AuditAction::PinReEncrypted
+        | AuditAction::EscrowDrill
+        | AuditAction::BackedUp
         | AuditAction::ScreenHidden
         | AuditAction::ScreenShown
         | AuditAction::Finding => None,
@@ -89,6 +92,7 @@ fn uncounted_try(standing: &Standing) -> Option<&'static str> {
         NotSentReason::Throttled(_) => Some("throttled, not counted as a try"),
         NotSentReason::Paused => Some("paused before it was sent, not counted as a try"),
         NotSentReason::Stopped
+        | NotSentReason::LeftAfterFirst
         | NotSentReason::TokenRefused
         | NotSentReason::AppRefused(_)
         | NotSentReason::WabaRefused(_)

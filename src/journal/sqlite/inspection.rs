@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use rusqlite::Connection;
 
 use super::reader::JournalReader;
-use super::{audit_log, encrypted_pins, open_changes};
+use super::{audit_log, encrypted_pins, open_changes, re_encryptions};
 use crate::escrow::Fingerprint;
 use crate::journal::audit::SavedHead;
 use crate::journal::error::{JournalError, StorageError};
@@ -37,6 +37,7 @@ pub(super) fn reported_lines(db: &Connection) -> rusqlite::Result<HashSet<usize>
 pub(super) fn missing_entries(db: &Connection, escrow: &EscrowIndex) -> rusqlite::Result<MissingEntries> {
     let mut comparison = EscrowComparison::new(escrow);
     encrypted_pins::for_each(db, |entry, _| comparison.compare(entry))?;
+    re_encryptions::for_each(db, |entry| comparison.compare_re_encryption(entry))?;
     Ok(comparison.finish())
 }
 

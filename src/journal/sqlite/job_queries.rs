@@ -7,10 +7,10 @@ use std::collections::HashMap;
 use rusqlite::{Connection, Row, params};
 
 use super::change_facts::{FACTS_COLUMN_COUNT, FACTS_COLUMNS, FACTS_JOIN, is_run_alive, read_facts};
-use super::columns::{parse_column, waba_column};
-use super::encoding::{outcome_reason, reply_summary};
+use super::columns::{parse_column, parse_two_step, waba_column};
 use crate::domain::change::JobId;
 use crate::domain::clock::UtcTime;
+use crate::domain::number::TwoStep;
 use crate::domain::operator::OperatorName;
 use crate::domain::standing::Standing;
 use crate::domain::text::CleanText;
@@ -67,11 +67,13 @@ pub(super) fn detail(db: &Connection, mut runs: LiveRuns<'_>, id: JobId) -> Resu
     let Some(mut tally) = jobs.next()?.map(|row| read_job(row, 0, &mut runs)).transpose()? else { return Ok(None) };
     let mut statement = db.prepare_cached(&format!(
         "SELECT {FACTS_COLUMNS}, n.number, n.waba, r.change, coalesce(o.at, t.at), coalesce(o.tries, t.attempt),
-            o.detail, {SET_SINCE_COLUMN} {} ORDER BY n.place",
+            o.detail, {SET_SINCE_COLUMN}, c.before {} ORDER BY n.place",
         numbers_sql(Some(id))
     ))?;
     let mut rows = statement.query([id.get()])?;
-    let mut numbers = Vec::new();
+    // A list that grows would take twice its memory.
+    let count: u32 = db.query_row("SELECT count(*) FROM job_numbers WHERE job = ?1", [id.get()], |row| row.get(0))?;
+    let mut numbers = Vec::with_capacity(usize::try_from(count).unwrap_or_default());
     while let Some(row) = rows.next()? {
         let is_alive = is_run_alive(row, 0, &mut runs)?;
         let number = read_number(row, is_alive)?;
@@ -223,6 +225,7 @@ fn read_number(row: &Row<'_>, is_alive: bool) -> rusqlite::Result<JobNumber> {
     }
     let state = read_facts(row, 0)?.state(is_alive);
     let detail: Option<String> = row.get(START + 5)?;
+    let before: Option<String> = row.get(START + 7)?;
     let standing = change_state::deduced_standing(state, detail.and_then(|detail| serde_json::from_str(&detail).ok()));
     Ok(JobNumber {
         number,
@@ -231,9 +234,8 @@ fn read_number(row: &Row<'_>, is_alive: bool) -> rusqlite::Result<JobNumber> {
         change: Some(parse_column(row, START + 2)?),
         at: Some(UtcTime::from_unix_seconds(row.get(START + 3)?)),
         attempts: row.get(START + 4)?,
-        reply: standing.as_ref().map(reply_summary).unwrap_or_default(),
-        reason: standing.as_ref().and_then(outcome_reason),
-        standing,
+        two_step_before: before.map_or(TwoStep::Unknown, |before| parse_two_step(&before)),
+        standing: standing.filter(|standing| *standing != Standing::Set).map(Box::new),
         is_set_since,
     })
 }

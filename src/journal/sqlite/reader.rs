@@ -10,17 +10,18 @@ use rusqlite::{Connection, OpenFlags};
 use url::Url;
 
 use super::schema::{self, LATEST_VERSION};
-use super::{audit_log, cache, encrypted_pins, history, job_queries, last_requests, number_records};
+use super::{audit_log, cache, encrypted_pins, history, job_queries, last_requests, number_records, re_encryptions};
 use crate::domain::change::JobId;
 use crate::domain::clock::{Clock, UtcTime};
 use crate::domain::number::{Number, PhoneNumberId, WabaId};
 use crate::domain::text::CleanText;
+use crate::escrow::EscrowEntry;
 use crate::journal::audit::{AuditProblem, AuditRow, SavedHead};
 use crate::journal::database_files::{DATABASE_FILE, WAL_FILE, database_path};
 use crate::journal::error::{JournalError, StorageError};
 use crate::journal::model::{
-    EncryptedPin, HistoryEntry, JobDetail, JobSummary, LastRequest, NumberRecord, NumberUpdate, RecordCursor,
-    SentChange,
+    EncryptedPin, EscrowDrill, HistoryEntry, JobDetail, JobSummary, LastRequest, NumberRecord, NumberUpdate,
+    PinRecipients, RecordCursor, SentChange,
 };
 use crate::journal::rules::recent_sets::RecentSets;
 use crate::journal::run_lock::LiveRuns;
@@ -219,6 +220,34 @@ impl JournalReader {
         })
     }
 
+    /// Calls `visit` for each row of the audit log with its number, its text and its hash, until `visit` fails. Reads row
+    /// by row. An altered text that is no longer UTF-8 is passed on with replacement characters, so that its hash differs.
+    pub(in crate::journal) fn for_each_chain_row<E>(
+        &self,
+        mut visit: impl FnMut(i64, &str, [u8; 32]) -> Result<(), E>,
+    ) -> Result<Result<(), E>, JournalError> {
+        self.read(|db| {
+            let mut statement = db.prepare("SELECT seq, row, hash FROM audit ORDER BY seq")?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                let text = String::from_utf8_lossy(row.get_ref(1)?.as_bytes().unwrap_or_default());
+                if let Err(error) = visit(row.get(0)?, &text, row.get(2)?) {
+                    return Ok(Err(error));
+                }
+            }
+            Ok(Ok(()))
+        })
+    }
+
+    /// The state directory that it reads.
+    pub(in crate::journal) const fn dir(&self) -> &StateDir {
+        &self.dir
+    }
+
+    pub(in crate::journal) const fn connection(&self) -> &Connection {
+        &self.db
+    }
+
     /// Verifies the hash chain, compares its end with the saved head, and compares the other tables with the audit log.
     /// Checks the whole database, whatever its size, and does not block writers.
     ///
@@ -249,6 +278,34 @@ impl JournalReader {
     /// If the database cannot be read.
     pub fn encrypted_pins(&self) -> Result<Vec<EncryptedPin>, JournalError> {
         self.read(|db| encrypted_pins::all(db, &self.dir))
+    }
+
+    /// The PINs that were encrypted again, in that order. Their changes are those of [`Self::encrypted_pins`].
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn re_encrypted_pins(&self) -> Result<Vec<EscrowEntry>, JournalError> {
+        self.read(|db| {
+            let mut entries = Vec::new();
+            re_encryptions::for_each(db, |entry| entries.push(entry))?;
+            Ok(entries)
+        })
+    }
+
+    /// To which recipients each encrypted PIN was encrypted, with those that were encrypted again.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn pin_recipients(&self) -> Result<Vec<PinRecipients>, JournalError> {
+        self.read(re_encryptions::pin_recipients)
+    }
+
+    /// The last drill of the escrow; `None` if there was none.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn last_drill(&self) -> Result<Option<EscrowDrill>, JournalError> {
+        self.read(|db| Ok(audit_log::last_drill(db)?))
     }
 
     /// Every change of the journal, in the order in which they were last sent.

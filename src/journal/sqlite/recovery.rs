@@ -30,6 +30,8 @@ use crate::state_dir::StateDir;
 pub(in crate::journal) struct OpenedJournal {
     pub(in crate::journal) db: Connection,
     pub(in crate::journal) context: WriterContext,
+    /// The head before recovery, and after it.
+    pub(in crate::journal) old_head: ChainHead,
     pub(in crate::journal) head: ChainHead,
     pub(in crate::journal) report: RecoveryReport,
 }
@@ -83,8 +85,8 @@ fn recover(
     lock: &EscrowLock<'_>,
 ) -> Result<OpenedJournal, StorageError> {
     let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let head = audit_log::chain_head(&tx)?;
-    let mut journal_tx = JournalTx { db: &tx, context: &mut context, head, now, escrow_entries: Vec::new() };
+    let old_head = audit_log::chain_head(&tx)?;
+    let mut journal_tx = JournalTx { db: &tx, context: &mut context, head: old_head, now, escrow_entries: Vec::new() };
     journal_tx.insert_run()?;
     let escrow = &input.escrow;
     let mut findings: Vec<CleanText> = match input.missing_journal_finding() {
@@ -123,7 +125,7 @@ fn recover(
     let head = journal_tx.head;
     lock.append(&missing.entries)?;
     tx.commit()?;
-    Ok(OpenedJournal { db, context, head, report: RecoveryReport { unresolved, findings, recipients } })
+    Ok(OpenedJournal { db, context, old_head, head, report: RecoveryReport { unresolved, findings, recipients } })
 }
 
 impl JournalTx<'_> {
@@ -184,10 +186,18 @@ impl JournalTx<'_> {
         if unknown.is_empty() {
             return Ok(());
         }
-        let mut entries = Vec::new();
-        // A change with two lines is imported once.
-        EscrowFile::scan_entries(dir, |entry| entries.extend(unknown.remove(&entry.change).then_some(entry)))
-            .map_err(|error| StorageError::new(error.to_string()))?;
+        let (mut entries, mut positions) = (Vec::new(), HashMap::new());
+        // A change with two lines is imported once, with the newer line: today's keys may not open the older one.
+        EscrowFile::scan_entries(dir, |entry| {
+            if unknown.contains(&entry.change) {
+                let position = *positions.entry(entry.change).or_insert(entries.len());
+                match entries.get_mut(position) {
+                    Some(older) => *older = entry,
+                    None => entries.push(entry),
+                }
+            }
+        })
+        .map_err(|error| StorageError::new(error.to_string()))?;
         entries.iter().try_for_each(|entry| self.import_change(entry))
     }
 

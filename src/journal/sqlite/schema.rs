@@ -28,13 +28,14 @@ const MAX_CHECKED_BYTES: u64 = 16 << 20;
 const STATEMENT_CACHE_SIZE: usize = 48;
 
 /// Each step migrates the database from the previous version to its own. The first step creates all tables.
-const MIGRATIONS: [(i64, &str); 4] = [
+const MIGRATIONS: [(i64, &str); 5] = [
     (1, include_str!("schema.sql")),
     // The newest outcome of each number.
     (2, "CREATE INDEX outcomes_of_number ON outcomes (number, seq)"),
     // What the operator noted about a job.
     (3, "ALTER TABLE jobs ADD COLUMN note TEXT"),
     (4, include_str!("schema_job_ends.sql")),
+    (7, include_str!("schema_re_encryptions.sql")),
 ];
 
 /// The value with which SQLite reports `synchronous = FULL`.

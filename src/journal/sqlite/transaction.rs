@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::encoding::{outcome_keyword, outcome_reason, reply_summary, resolution_kind};
+use super::encoding::{outcome_keyword, resolution_kind};
 use super::open_changes;
 use crate::domain::change::{ChangeId, JobId, Resolution};
 use crate::domain::clock::{Clock, TimePoint, UtcTime};
@@ -16,7 +16,10 @@ use crate::domain::text::CleanText;
 use crate::escrow::{EscrowEntry, Fingerprint};
 use crate::journal::audit::{AuditAction, AuditEntry, AuditRow, ChainHead};
 use crate::journal::error::{RecordError, StorageError};
-use crate::journal::model::{AuditEvent, Intent, JobPlan, Operator, OutcomeRecord, RecordedTime, time_until_new_pin};
+use crate::journal::model::{
+    AuditEvent, EscrowDrill, Intent, JobPlan, Operator, OutcomeRecord, RecordedTime, ReplySummary, outcome_reason,
+    time_until_new_pin,
+};
 use crate::journal::rules::{change_state, send};
 use crate::journal::run_lock::RunLock;
 
@@ -32,6 +35,7 @@ pub(in crate::journal) enum WriteOp {
     RecordRefusal(OutcomeRecord),
     Resolve { number: PhoneNumberId, changes: Vec<ChangeId>, resolution: Resolution, note: Option<CleanText> },
     RecordEvents(Vec<AuditEvent>),
+    RecordReEncryptions(Vec<EscrowEntry>),
     AcceptRecipients,
 }
 
@@ -119,6 +123,11 @@ impl JournalTx<'_> {
                 self.resolve_changes(*number, changes, *resolution, note.as_ref())?;
             }
             WriteOp::RecordEvents(events) => events.iter().try_for_each(|event| self.record_event(event))?,
+            WriteOp::RecordReEncryptions(entries) => {
+                if let Err(refused) = self.record_re_encryptions(entries)? {
+                    return Ok(Err(refused));
+                }
+            }
             WriteOp::AcceptRecipients => {
                 let recipients = self.recipients_match()?;
                 self.store_recipients(recipients.stored_when_accepted())?;
@@ -203,7 +212,7 @@ impl JournalTx<'_> {
             job: record.job,
             outcome: Some(kind),
             attempts: Some(record.attempts),
-            reply: reply_summary(&record.standing),
+            reply: ReplySummary::of(&record.standing),
             note: outcome_reason(&record.standing),
         };
         let seq = self.add_audit_row(AuditAction::Outcome, record.at, entry)?;
@@ -274,6 +283,7 @@ impl JournalTx<'_> {
     }
 
     fn record_event(&mut self, event: &AuditEvent) -> Result<(), StorageError> {
+        let outcome;
         let (action, entry) = match event {
             AuditEvent::ScreenHidden => (AuditAction::ScreenHidden, AuditEntry::default()),
             AuditEvent::ScreenShown => (AuditAction::ScreenShown, AuditEntry::default()),
@@ -281,6 +291,14 @@ impl JournalTx<'_> {
                 let entry =
                     AuditEntry { number: Some(*number), waba: *waba, change: Some(*change), ..AuditEntry::default() };
                 (AuditAction::PinDecrypted, entry)
+            }
+            AuditEvent::EscrowDrill { opened, tried } => {
+                outcome = EscrowDrill::outcome(*opened, *tried);
+                let note = Some(CleanText::new(&format!("{outcome} PINs could be decrypted")));
+                (AuditAction::EscrowDrill, AuditEntry { outcome: Some(&outcome), note, ..AuditEntry::default() })
+            }
+            AuditEvent::BackedUp { note } => {
+                (AuditAction::BackedUp, AuditEntry { note: Some(note.clone()), ..AuditEntry::default() })
             }
         };
         self.add_audit_row(action, self.now.utc, entry).map(drop)

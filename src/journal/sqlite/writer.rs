@@ -20,6 +20,7 @@ use crate::domain::text::CleanText;
 use crate::escrow::EscrowFile;
 use crate::journal::database_files::DatabaseIdentity;
 use crate::journal::error::{RecordError, StorageError, StorageErrorKind};
+use crate::journal::syslog::Syslog;
 use crate::state_dir::StateDir;
 
 /// The maximum number of records in one transaction.
@@ -50,6 +51,8 @@ pub(in crate::journal) enum WriterCommand {
     UpdateCache(cache::CacheUpdate, oneshot::Sender<()>),
     /// Reply when all earlier records are written or refused.
     Flush(oneshot::Sender<()>),
+    /// Send these rows, after one and up to another, and all later ones to syslog.
+    Forward(Syslog, (i64, i64)),
     Close(mpsc::Sender<()>),
 }
 
@@ -125,6 +128,7 @@ pub(in crate::journal) struct Writer {
     /// The number of records since the last checkpoint.
     records_since_checkpoint: usize,
     pending_cache_updates: VecDeque<(cache::CacheUpdate, oneshot::Sender<()>)>,
+    syslog: Option<Syslog>,
 }
 
 impl Writer {
@@ -148,6 +152,7 @@ impl Writer {
             failure: None,
             records_since_checkpoint: 0,
             pending_cache_updates: VecDeque::new(),
+            syslog: None,
         }
     }
 
@@ -198,6 +203,10 @@ impl Writer {
                     self.commit_group(std::mem::take(&mut group));
                     // The caller may no longer wait.
                     reply.send(()).ok();
+                }
+                WriterCommand::Forward(syslog, (after, last)) => {
+                    forward_rows(&self.db, Some(&syslog), after, last);
+                    self.syslog = Some(syslog);
                 }
                 WriterCommand::Close(done) => {
                     self.commit_group(group);
@@ -269,7 +278,7 @@ impl Writer {
 
     /// Writes one transaction, under the lock that all writers share.
     fn record_group(&mut self, ops: &[&WriteOp], timeout: Duration) -> Result<Vec<WriteResult>, StorageError> {
-        let Self { db, escrow, dir, context, clock, head_file, identity, .. } = self;
+        let Self { db, escrow, dir, context, clock, head_file, identity, syslog, .. } = self;
         let lock = escrow.lock(timeout)?;
         check_file_identity(identity, dir)?;
         let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -290,6 +299,8 @@ impl Writer {
             // If this fails, the saved head is behind, and a truncation of the newest rows is not detected.
             head.write(head_file).ok();
         }
+        drop(lock);
+        forward_rows(db, syslog.as_ref(), old_head.sequence, head.sequence);
         Ok(results)
     }
 
@@ -346,6 +357,14 @@ impl Writer {
         schema::close(self.db, &self.identity, &self.dir, is_sound);
         drop(self.context);
         drop(lock);
+    }
+}
+
+/// Sends durable rows to syslog. A row that cannot be read again is left out, as one that syslog does not take.
+fn forward_rows(db: &Connection, syslog: Option<&Syslog>, after: i64, last: i64) {
+    let Some(syslog) = syslog else { return };
+    for row in audit_log::rows_between(db, after, last).unwrap_or_default() {
+        syslog.send(row);
     }
 }
 

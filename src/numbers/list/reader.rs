@@ -47,6 +47,13 @@ pub(super) fn read_entries(bytes: &[u8]) -> Result<Vec<ListEntry>, TextProblem> 
     }
 }
 
+/// True if the first line says what the others have: it is the heading of a table with IDs, or JSON.
+pub(super) fn has_heading(bytes: &[u8]) -> bool {
+    let mut lines = without_bom(bytes).split(|byte| matches!(byte, b'\n' | b'\r')).map(<[u8]>::trim_ascii);
+    let first = lines.find(|line| !line.is_empty() && !line.starts_with(b"#"));
+    first.is_some_and(|line| line.starts_with(b"{") || delimiter_of_heading(line).is_some())
+}
+
 /// The delimiter of a line that is the heading of a table with IDs.
 fn delimiter_of_heading(line: &[u8]) -> Option<u8> {
     let has_id_column =

@@ -3,10 +3,8 @@
 //! It contains only data.
 
 use crate::policy::error_catalog::ErrorScope;
-use crate::policy::error_catalog::entry::{CatalogEntry, FixedWords};
+use crate::policy::error_catalog::entry::{CatalogEntry, FixedWords, RESTART};
 use crate::policy::error_catalog::row::{CatalogRow, MatchCondition, row};
-
-const RESTART: &str = "Restart a console that is open: it has read the config already.";
 
 const SAVE_TOKEN: &str = "Save it where the config says.";
 
@@ -50,26 +48,38 @@ const PERMISSION_MISSING: CatalogEntry = CatalogEntry::new(
     FixedWords {
         summary: "the access token may not manage this number",
         reason: "The access token may not manage the WABA of this number.",
-        steps: ASSIGN_WABA_STEPS,
+        steps: PERMISSION_STEPS,
     },
 )
 .with_read_words(
     FixedWords {
         summary: "the access token may not read this WABA",
         reason: "The access token may not read this WABA.",
-        steps: ASSIGN_WABA_STEPS,
+        steps: PERMISSION_STEPS,
     },
     FixedWords {
         summary: "the access token may not read this number",
         reason: "The access token may not read this number.",
-        steps: ASSIGN_WABA_STEPS,
+        steps: PERMISSION_STEPS,
     },
-);
+)
+.with_config_words(FixedWords {
+    summary: "the access token lacks a permission",
+    reason: "The access token lacks a permission, or its system user may not see the business portfolio.",
+    steps: &[
+        "Make a new access token with whatsapp_business_management.",
+        SAVE_TOKEN,
+        "Check that the system user belongs to the business portfolio.",
+    ],
+});
 
-const ASSIGN_WABA_STEPS: &[&str] = &[
+/// A token keeps the permissions that it was made with.
+///
+/// Source: developers.facebook.com/documentation/business-messaging/whatsapp/access-tokens.
+const PERMISSION_STEPS: &[&str] = &[
     "In Meta Business settings, assign the WABA to the system user.",
-    "Choose full control.",
-    "Give the access token the permission whatsapp_business_management.",
+    "Choose full control. Its owner must have accepted the Cloud API terms.",
+    "If the token lacks whatsapp_business_management, make a new one with it.",
 ];
 
 const fn entry(
@@ -134,14 +144,14 @@ pub(super) static ROWS: &[CatalogRow] = &[
             ],
         ),
     ),
-    row(&[190..=190], MatchCondition::Phrase("has expired"), TOKEN_EXPIRED),
-    row(&[190..=190], MatchCondition::Phrase("malformed access token"), TOKEN_UNREADABLE),
-    row(&[190..=190], MatchCondition::Phrase("cannot parse access token"), TOKEN_UNREADABLE),
-    row(&[190..=190], MatchCondition::Phrase("could not be decrypted"), TOKEN_UNREADABLE),
+    row(&[190..=190], MatchCondition::Texts(&["*session has expired*", "*access token has expired*"]), TOKEN_EXPIRED),
+    row(&[190..=190], MatchCondition::Texts(&["malformed access token*"]), TOKEN_UNREADABLE),
+    row(&[190..=190], MatchCondition::Texts(&["*cannot parse access token"]), TOKEN_UNREADABLE),
+    row(&[190..=190], MatchCondition::Texts(&["the access token could not be decrypted"]), TOKEN_UNREADABLE),
     row(&[0..=0, 102..=102, 190..=190], MatchCondition::CodeOnly, TOKEN_REFUSED_ENTRY),
     row(
         &[104..=104],
-        MatchCondition::Phrase("signature"),
+        MatchCondition::Texts(&["*incorrect signature", "*invalid signature"]),
         token_entry(
             "Meta cannot verify the signature",
             "Meta could not verify the signature of the request: the access token or the app secret is wrong.",
@@ -152,11 +162,11 @@ pub(super) static ROWS: &[CatalogRow] = &[
         ),
     ),
     row(&[104..=104], MatchCondition::CodeOnly, TOKEN_MISSING),
-    row(&[2500..=2500], MatchCondition::Phrase("access token"), TOKEN_MISSING),
-    row(&[200..=200], MatchCondition::Phrase("provide valid app id"), TOKEN_MISSING),
+    row(&[2500..=2500], MatchCondition::Texts(&["an active access token must be used*"]), TOKEN_MISSING),
+    row(&[200..=200], MatchCondition::Texts(&["provide valid app id"]), TOKEN_MISSING),
     row(
         &[100..=100],
-        MatchCondition::Phrase("invalid appsecret_proof"),
+        MatchCondition::Texts(&["invalid appsecret_proof*"]),
         token_entry(
             "the app secret does not fit the access token",
             "Meta could not verify the signature: the app secret is not that of the token's app.",
@@ -168,7 +178,7 @@ pub(super) static ROWS: &[CatalogRow] = &[
     ),
     row(
         &[100..=100],
-        MatchCondition::Phrase("appsecret_proof"),
+        MatchCondition::Texts(&["*require an appsecret_proof argument"]),
         token_entry(
             "the app wants signed requests",
             "The app takes only requests that are signed with its app secret.",
@@ -188,17 +198,18 @@ pub(super) static ROWS: &[CatalogRow] = &[
             "the app",
             (
                 "the app may not make this call",
-                "The app of the access token does not have the capability to make this call.",
+                "The app of the access token lacks the capability or the permission to make this call.",
                 &[
-                    "In the App Dashboard, add the product WhatsApp to the app.",
-                    "Or make an access token with an app that has it.",
+                    "In the App Dashboard, give the app the product WhatsApp.",
+                    "Make a new access token with whatsapp_business_management.",
+                    SAVE_TOKEN,
                 ],
             ),
         ),
     ),
     row(
         &[200..=200],
-        MatchCondition::Phrase("api access blocked"),
+        MatchCondition::Texts(&["api access blocked"]),
         entry(
             ErrorScope::App,
             "the app",
@@ -228,7 +239,7 @@ pub(super) static ROWS: &[CatalogRow] = &[
     ),
     row(
         &[2500..=2500],
-        MatchCondition::Phrase("unknown path"),
+        MatchCondition::Texts(&["unknown path components*"]),
         entry(
             ErrorScope::Endpoint,
             "the address",
@@ -241,5 +252,5 @@ pub(super) static ROWS: &[CatalogRow] = &[
         .with_config_change(),
     ),
     row(&[10..=10, 200..=299, 131_005..=131_005], MatchCondition::CodeOnly, PERMISSION_MISSING),
-    row(&[100..=100], MatchCondition::Phrase("missing permission"), PERMISSION_MISSING),
+    row(&[100..=100], MatchCondition::Texts(&["missing permission", "missing permissions"]), PERMISSION_MISSING),
 ];

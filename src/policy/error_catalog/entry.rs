@@ -48,8 +48,12 @@ pub struct CatalogEntry {
     topic: &'static str,
     /// The words for a refused change.
     refusal: FixedWords,
+    /// What removes the cause while the PIN may be in force, if that is something else.
+    doubt_steps: Option<&'static [&'static str]>,
     /// The words for a failed read.
     read: ReadWords,
+    /// The words for a failed question about the access token, if those of a refusal are about a number.
+    config: Option<FixedWords>,
     /// True if the same PIN, or another one, can be set when the steps are done.
     can_set_again: bool,
     /// True if the steps change the config, which pindesk reads when it starts.
@@ -79,11 +83,15 @@ enum ReadWords {
     Own { waba: FixedWords, number: FixedWords },
 }
 
+/// The step after a change of the config.
+pub(super) const RESTART: &str = "Restart a console that is open: it has read the config already.";
+
 const RESUME: &[&str] = &["Then resume the job, or set the PIN of this number again."];
 
 const SET_AGAIN: &[&str] = &["Then set the PIN again."];
 
-const TRY_AGAIN: &[&str] = &["Then try again."];
+/// What to do when the cause of a failed read is removed.
+pub(super) const TRY_AGAIN: &[&str] = &["Then try again."];
 
 /// The next steps for a number in doubt.
 pub(super) const RESOLVE_DOUBT: &[&str] = &[
@@ -100,7 +108,8 @@ const REPORT: &[&str] = &["Try again. If it stays, give Meta's words and the tra
 impl CatalogEntry {
     pub(super) const fn new(scope: ErrorScope, topic: &'static str, refusal: FixedWords) -> Self {
         let (can_set_again, changes_config, min_wait_seconds) = (true, false, 0);
-        Self { scope, topic, refusal, read: ReadWords::Same, can_set_again, changes_config, min_wait_seconds }
+        let (doubt_steps, read, config) = (None, ReadWords::Same, None);
+        Self { scope, topic, refusal, doubt_steps, read, config, can_set_again, changes_config, min_wait_seconds }
     }
 
     pub(super) const fn about_number(self) -> Self {
@@ -113,6 +122,15 @@ impl CatalogEntry {
 
     pub(super) const fn with_read_words(self, waba: FixedWords, number: FixedWords) -> Self {
         Self { read: ReadWords::Own { waba, number }, ..self }
+    }
+
+    pub(super) const fn with_config_words(self, words: FixedWords) -> Self {
+        Self { config: Some(words), ..self }
+    }
+
+    /// The steps for a number in doubt. Those for a refusal would contradict that the PIN is to be kept.
+    pub(super) const fn with_doubt_steps(self, steps: &'static [&'static str]) -> Self {
+        Self { doubt_steps: Some(steps), ..self }
     }
 
     /// The steps say all: the PIN is not to be set again after them.
@@ -146,16 +164,22 @@ impl CatalogEntry {
         self.refusal.steps
     }
 
+    /// What removes the cause while a PIN may be in force: never a step that replaces that PIN or guesses it.
+    #[must_use]
+    pub fn doubt_steps(&self) -> &'static [&'static str] {
+        self.doubt_steps.unwrap_or(self.refusal.steps)
+    }
+
     /// The words for an error of this kind.
     #[must_use]
     pub fn words(&self, situation: Situation, error: &ApiError) -> Words {
         match situation {
             Situation::Waiting => self.waiting_words(error),
             Situation::GaveUp => Words { next: self.next_after_refusal(), ..self.refusal.into() },
-            Situation::InDoubt => Words { next: RESOLVE_DOUBT, ..self.doubt_words(error) },
+            Situation::InDoubt => Words { steps: self.doubt_steps(), next: RESOLVE_DOUBT, ..self.doubt_words(error) },
             Situation::ReadingWaba => self.read_words(true),
             Situation::ReadingNumber => self.read_words(false),
-            Situation::Configuring => self.refusal.into(),
+            Situation::Configuring => self.config_words(),
         }
     }
 
@@ -205,10 +229,24 @@ impl CatalogEntry {
         }
     }
 
+    fn config_words(&self) -> Words {
+        let about = match (self.config, &self.read) {
+            (Some(words), _) => return words.into(),
+            (None, ReadWords::Same | ReadWords::Own { .. }) => return self.refusal.into(),
+            (None, ReadWords::AboutNumber) => "one number",
+            (None, ReadWords::AboutPin) => "setting a PIN",
+        };
+        let what = "Meta answered a question about the access token with an error about";
+        self.unexpected_words(format!("{what} {about}: {}.", self.refusal.summary))
+    }
+
+    fn unexpected_words(&self, reason: String) -> Words {
+        Words { summary: self.refusal.summary.into(), reason: reason.into(), steps: REPORT, next: &[] }
+    }
+
     fn read_words(&self, is_waba: bool) -> Words {
         let FixedWords { summary, .. } = self.refusal;
-        let unexpected =
-            |reason: String| Words { summary: summary.into(), reason: reason.into(), steps: REPORT, next: &[] };
+        let unexpected = |reason: String| self.unexpected_words(reason);
         let fixed = |words: FixedWords| Words { next: TRY_AGAIN, ..words.into() };
         match &self.read {
             ReadWords::Own { waba, .. } if is_waba => fixed(*waba),
@@ -222,6 +260,16 @@ impl CatalogEntry {
             ReadWords::Same | ReadWords::AboutNumber => fixed(self.refusal),
         }
     }
+}
+
+/// An error that reaches only one number, or one request.
+pub(super) const fn number_entry(
+    topic: &'static str,
+    summary: &'static str,
+    reason: &'static str,
+    steps: &'static [&'static str],
+) -> CatalogEntry {
+    CatalogEntry::new(ErrorScope::Number, topic, FixedWords { summary, reason, steps })
 }
 
 impl From<FixedWords> for Words {

@@ -9,9 +9,10 @@ use crate::domain::number::TwoStep;
 use crate::domain::outcome::{ApiError, DoubtReason, ObjectKind, ReadFailure, SendFailure};
 use crate::domain::standing::{Doubt, DoubtCause, NotApplied, NotSentReason};
 use crate::domain::text::CleanText;
-use crate::policy::error_catalog::entry::RESOLVE_DOUBT;
+use crate::policy::error_catalog::entry::{RESOLVE_DOUBT, RESTART, TRY_AGAIN};
 use crate::policy::error_catalog::foreign_words::{
-    self, CERTIFICATE_NAME_STEPS, CHECK_NETWORK_STEPS, REFRESH_LATER_STEPS, TLS_HANDSHAKE_STEPS,
+    self, CERTIFICATE_NAME_STEPS, CHECK_NETWORK_STEPS, PROXY_CREDENTIALS_STEPS, REFRESH_LATER_STEPS,
+    TLS_HANDSHAKE_STEPS,
 };
 use crate::policy::error_catalog::{CatalogEntry, Situation, Words, lookup};
 
@@ -88,7 +89,7 @@ impl Explanation {
     pub fn for_number_in_doubt(details: &InDoubtDetails) -> Self {
         match &details.newer_pin {
             Some(newer_pin) => Self::for_older_pin(newer_pin),
-            None => Self::for_doubt(&details.doubt).after(details.two_step_before),
+            None => Self::for_doubt(&details.doubt, details.two_step_before),
         }
     }
 
@@ -107,7 +108,7 @@ impl Explanation {
             NotApplied::Refused(error) => (
                 "refused, and an older PIN is in doubt",
                 format!("Meta refused the last request: {}.", lookup(error).summary()),
-                lookup(error).steps(),
+                lookup(error).doubt_steps(),
             ),
             NotApplied::NotSent(why) => {
                 ("not sent, and an older PIN is in doubt", Self::not_sent_sentence("The last request", why), &[])
@@ -118,9 +119,14 @@ impl Explanation {
         Self { cause_steps: steps, ..Self::new(summary, reason, Applied::Maybe).with_advice(&advice) }
     }
 
-    /// Explains a change that may have been applied.
+    /// Explains a change that may have been applied, to a number with this status before it.
     #[must_use]
-    pub fn for_doubt(Doubt { cause, last_retry }: &Doubt) -> Self {
+    pub fn for_doubt(doubt: &Doubt, two_step_before: TwoStep) -> Self {
+        Self::for_first_pin(doubt).after(two_step_before)
+    }
+
+    /// Explains a change that may have been applied, to a number without a PIN.
+    fn for_first_pin(Doubt { cause, last_retry }: &Doubt) -> Self {
         let explanation = Self::for_doubt_cause(cause);
         let (what, refusal) = match last_retry {
             None => return explanation,
@@ -130,7 +136,7 @@ impl Explanation {
             Some(NotApplied::NotSent(why)) => (Self::not_sent_sentence("A repeat", why), None),
         };
         // What refuses a repeat also refuses what would resolve the doubt.
-        let steps = refusal.map_or(explanation.cause_steps, CatalogEntry::steps);
+        let steps = refusal.map_or(explanation.cause_steps, CatalogEntry::doubt_steps);
         Self {
             reason: format!("{} {what} That proves nothing about the first one.", explanation.reason).into(),
             advice: [KEEP_PIN, steps, RESOLVE_DOUBT].concat(),
@@ -141,6 +147,7 @@ impl Explanation {
 
     /// Explains an attempt that may have been applied.
     fn for_doubt_cause(cause: &DoubtCause) -> Self {
+        let mut steps: &'static [&'static str] = &[];
         let (summary, reason): (Cow<'static, str>, Cow<'static, str>) = match cause {
             DoubtCause::Attempt(reason) => match reason {
                 DoubtReason::TimedOut { waited } => (
@@ -157,10 +164,11 @@ impl Explanation {
                     },
                 ),
                 DoubtReason::ServerError(error) => return Self::for_error(error, Situation::InDoubt),
-                DoubtReason::UnexpectedReply { http_status, form } => (
-                    reason.to_string().into(),
-                    format!("The request was sent. {}", foreign_words::reply_sentence(*http_status, form)).into(),
-                ),
+                DoubtReason::UnexpectedReply { http_status, form } => {
+                    steps = foreign_words::steps_after_reply(*http_status, form);
+                    let sentence = foreign_words::reply_sentence(*http_status, form);
+                    (reason.to_string().into(), format!("The request was sent. {sentence}").into())
+                }
                 DoubtReason::SuccessNotTrue => {
                     ("Meta did not say that it worked".into(), "Meta answered, but did not say that it worked.".into())
                 }
@@ -174,7 +182,9 @@ impl Explanation {
                 "Only the escrow file has this PIN. It is unknown whether it was sent.".into(),
             ),
         };
-        Self::new(summary, reason, Applied::Maybe).with_advice(&[KEEP_PIN, RESOLVE_DOUBT].concat())
+        let explanation =
+            Self::new(summary, reason, Applied::Maybe).with_advice(&[KEEP_PIN, steps, RESOLVE_DOUBT].concat());
+        Self { cause_steps: steps, ..explanation }
     }
 
     /// Says that a request was not sent. The text of a local refusal is complete: it says from when the request can be
@@ -193,6 +203,11 @@ impl Explanation {
             SendFailure::NoConnection(detail) => {
                 ("no connection".into(), format!("There is no connection to Meta: {detail}."), CHECK_NETWORK_STEPS)
             }
+            SendFailure::NothingListens(address) => (
+                "no connection".into(),
+                format!("No server listens at {address}, which graph_url in the config names."),
+                START_SIMULATOR_STEPS,
+            ),
             SendFailure::Tls(detail) => (
                 "no trusted connection".into(),
                 format!("The connection could not be trusted, so nothing was sent: {detail}."),
@@ -207,6 +222,11 @@ impl Explanation {
                 "no TLS connection".into(),
                 format!("There is no TLS connection, so nothing was sent: {detail}."),
                 TLS_HANDSHAKE_STEPS,
+            ),
+            SendFailure::ProxyCredentials(detail) => (
+                "the proxy wants a user and a password".into(),
+                format!("There is no connection to Meta: {detail}."),
+                PROXY_CREDENTIALS_STEPS,
             ),
             SendFailure::RefusedLocally(detail) => {
                 (detail.to_string().into(), format!("The request was refused here: {detail}."), &[])
@@ -225,9 +245,14 @@ impl Explanation {
                 "The work was stopped before Meta accepted a request for this number.".into(),
                 RESUME_JOB_STEPS,
             ),
+            NotSentReason::LeftAfterFirst => (
+                "left after the first numbers of the job",
+                "The job sent its first numbers, and you left the others.".into(),
+                RESUME_JOB_STEPS,
+            ),
             NotSentReason::TokenRefused => (
-                "stopped: Meta refused the access token",
-                "Meta refused the access token before this number's turn came.".into(),
+                "stopped: the access token was refused",
+                "The access token was refused before this number's turn came.".into(),
                 FIX_CAUSE_STEPS,
             ),
             NotSentReason::AppRefused(detail) => (
@@ -280,15 +305,17 @@ impl Explanation {
     }
 
     fn for_read_failure(failure: &ReadFailure, situation: Situation) -> Self {
-        let (reason, advice): (Cow<'static, str>, _) = match failure {
+        let (reason, advice): (Cow<'static, str>, &'static [&'static str]) = match failure {
             ReadFailure::Api(error) => return Self::for_error(error, situation),
             ReadFailure::NotSent(failure) => return Self::for_send_failure(failure),
             ReadFailure::NoAnswer => ("Meta did not answer in time.".into(), REFRESH_LATER_STEPS),
-            ReadFailure::UnexpectedReply { http_status, form } => (
-                foreign_words::reply_sentence(*http_status, form).into(),
-                foreign_words::steps_after_reply(failure, form),
-            ),
-            ReadFailure::WrongKind { expected, node_type } => {
+            ReadFailure::UnexpectedReply { http_status, form } => {
+                let reason = foreign_words::reply_sentence(*http_status, form);
+                let steps = foreign_words::steps_after_reply(*http_status, form);
+                let advice = [steps, TRY_AGAIN].concat();
+                return Self::new(failure.to_string(), reason, Applied::No).with_advice(&advice);
+            }
+            ReadFailure::WrongKind { expected, node_type, .. } => {
                 (wrong_kind_sentence(*expected, node_type.as_ref().map(CleanText::as_str)).into(), FIX_ID_STEPS)
             }
             ReadFailure::IncompleteList(defect) => {
@@ -340,7 +367,8 @@ fn wrong_kind_sentence(expected: ObjectKind, node_type: Option<&str>) -> String 
 
 const FIX_ID_STEPS: &[&str] = &[
     "WhatsApp Manager shows the ID of each phone number and of the WABA.",
-    "Correct the ID, in the config if it stands there.",
+    "Correct the ID, in the config if it is there.",
+    RESTART,
 ];
 
 const KEEP_PIN: &[&str] = &["Keep the PIN."];
@@ -354,6 +382,10 @@ const RESOLVE_REPLACEMENT: &[&str] = &[
     "Set a PIN again 2 minutes after the last try, or later: then it is known.",
     "Reading the status does not tell which one: it is on either way.",
 ];
+
+/// An address of this machine is that of the simulator, or of a gateway.
+const START_SIMULATOR_STEPS: &[&str] =
+    &["Is the simulator running? It prints its address, and graph_url must be the same.", "Then try again."];
 
 const FIX_TLS_STEPS: &[&str] = &[
     "Check the clock of this server: a wrong date makes a good certificate bad.",

@@ -109,7 +109,12 @@ pub(super) static ROWS: &[CatalogRow] = &[
                 reason: "Meta asks to go slower: too many messages go through the number.",
                 steps: SLOWER_MESSAGES_STEPS,
             },
-        ),
+        )
+        .with_config_words(FixedWords {
+            summary: "Meta asks to go slower",
+            reason: "Meta asks to go slower: the programs of the app send too many messages.",
+            steps: &["Wait until the programs that send messages slow down."],
+        }),
     ),
     row(
         &[131_057..=131_057, 2_494_100..=2_494_100],
@@ -131,6 +136,11 @@ pub(super) static ROWS: &[CatalogRow] = &[
                 steps: &["Wait some minutes."],
             },
         )
+        .with_config_words(FixedWords {
+            summary: "in maintenance at Meta",
+            reason: "What was asked for is in maintenance at Meta. That normally takes a minute.",
+            steps: &["Wait some minutes."],
+        })
         .with_min_wait(MAINTENANCE_WAIT_SECONDS),
     ),
     row(
@@ -166,10 +176,10 @@ pub(super) static ROWS: &[CatalogRow] = &[
         MatchCondition::CodeOnly,
         CatalogEntry::new(
             ErrorScope::Waba,
-            "a limit of the account",
+            "a restricted WABA",
             FixedWords {
-                summary: "Meta has limited the account",
-                reason: "Meta has limited the account because of its policies. This is not about the PIN.",
+                summary: "Meta has restricted the WABA",
+                reason: "Meta has restricted or disabled the WABA for breaking a policy. This is not about the PIN.",
                 steps: ACCOUNT_STEPS,
             },
         ),
@@ -190,6 +200,7 @@ pub(super) static ROWS: &[CatalogRow] = &[
             },
         )
         .with_complete_steps()
+        .with_doubt_steps(&["Open Business Support Home: it shows whether the account is locked."])
         .with_read_words(
             FixedWords {
                 summary: "Meta has locked the account",
@@ -201,6 +212,11 @@ pub(super) static ROWS: &[CatalogRow] = &[
                 reason: "Meta has locked the account of this number.",
                 steps: ACCOUNT_STEPS,
             },
-        ),
+        )
+        .with_config_words(FixedWords {
+            summary: "Meta has locked the account",
+            reason: "Meta has locked an account of the access token.",
+            steps: &["Open Business Support Home in Meta Business settings: it shows a lock."],
+        }),
     ),
 ];

@@ -14,6 +14,15 @@ pub struct LabeledWords {
     pub text: String,
 }
 
+impl LabeledWords {
+    /// The words as a line of text.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let Self { label, text } = self;
+        format!("{label}: {text}")
+    }
+}
+
 /// What Meta said about an error in words, for programmers and for people. The message is the first.
 #[must_use]
 pub fn meta_texts(error: &ApiError) -> Vec<LabeledWords> {
@@ -39,10 +48,16 @@ pub fn meta_words(error: &ApiError) -> Vec<LabeledWords> {
     words
 }
 
-/// The same as lines of text.
+/// [`meta_words`] as lines of text.
 #[must_use]
 pub fn meta_lines(error: &ApiError) -> Vec<String> {
-    meta_words(error).into_iter().map(|LabeledWords { label, text }| format!("{label}: {text}")).collect()
+    meta_words(error).iter().map(LabeledWords::line).collect()
+}
+
+/// The text of an error that is not Graph's, with its label.
+#[must_use]
+pub fn server_words(text: &CleanText) -> LabeledWords {
+    LabeledWords { label: "The server said", text: text.isolated().into_owned() }
 }
 
 #[cfg(test)]

@@ -191,6 +191,9 @@ fn only_a_named_file_must_exist() {
     let overrides = Overrides { config: Some(home.path("gone.toml")), ..Overrides::default() };
     let error = preflight::load_config(&overrides, &home.env()).expect_err("a missing file");
     assert_snapshot!(home.without_temp_path(error), @"config file ~/gone.toml: there is no such file");
+    let env = Env { config: Some(home.path("gone.toml")), ..home.env() };
+    let error = preflight::load_config(&Overrides::default(), &env).expect_err("a missing file");
+    assert_snapshot!(home.without_temp_path(error), @"config file ~/gone.toml: there is no such file. The variable PINDESK_CONFIG names this file");
 }
 
 #[test]
@@ -227,7 +230,7 @@ fn a_byte_order_mark_is_not_a_part_of_the_config() {
       |
     1 | [profil.a]
       |  ^^^^^^
-      = expected one of: default_profile, profile, escrow, policy, console, keys
+      = expected one of: default_profile, profile, escrow, policy, audit, console, keys
       = did you mean "profile"?
     "#);
 }
@@ -246,5 +249,7 @@ fn without_a_valid_profile_the_choices_are_listed() {
     "#);
     let home = ConfigHome::new();
     let overrides = Overrides { profile: Some("nobody".to_owned()), ..Overrides::default() };
-    assert_snapshot!(home.without_temp_path(home.load_config(FULL_CONFIG, &overrides, &home.env()).expect_err("no such profile")), @r#"config.toml has no profile "nobody"; available: acme-prod, sandbox"#);
+    assert_snapshot!(home.without_temp_path(home.load_config(FULL_CONFIG, &overrides, &home.env()).expect_err("no such profile")), @r#"config.toml has no profile "nobody", which --profile names; available: acme-prod, sandbox"#);
+    let env = Env { profile: Some("nobody".to_owned()), ..home.env() };
+    assert_snapshot!(home.without_temp_path(home.load_config(FULL_CONFIG, &Overrides::default(), &env).expect_err("no such profile")), @r#"config.toml has no profile "nobody", which PINDESK_PROFILE names; available: acme-prod, sandbox"#);
 }

@@ -20,7 +20,7 @@ fn an_unknown_key_is_reported_with_a_suggestion() {
       |
     1 | [profil.acme]
       |  ^^^^^^
-      = expected one of: default_profile, profile, escrow, policy, console, keys
+      = expected one of: default_profile, profile, escrow, policy, audit, console, keys
       = did you mean "profile"?
     "#);
     assert_snapshot!(config_error("[profile.a]\n[console]\nBell = true\n"), @r#"

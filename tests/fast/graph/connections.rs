@@ -190,7 +190,13 @@ async fn a_server_without_modern_tls_receives_no_request() {
     ];
     for (answer, expected) in cases {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let url = format!("https://{}", listener.local_addr().expect("an address"));
+        let address = listener.local_addr().expect("an address");
+        let url = format!("https://{address}");
+        let expected = if let Outcome::NotSent(SendFailure::NoConnection(why)) = &expected {
+            no_connection(&format!("{why} ({address})"))
+        } else {
+            expected
+        };
         let received = std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().expect("a connection");
             let mut bytes = vec![0; 4_096];
@@ -360,7 +366,9 @@ fn no_connection(why: &str) -> Outcome {
 #[test]
 fn an_environment_proxy_never_sees_loopback() {
     if let Some(outcome) = outcome_in_proxied_child() {
-        assert_eq!(outcome, no_connection("Connection refused"));
+        let url = std::env::var(CHILD_URL_ENV).expect("a URL");
+        let address = url.rsplit('/').next().unwrap_or_default();
+        assert_eq!(outcome, Outcome::NotSent(SendFailure::NothingListens(CleanText::new(address))));
         return;
     }
     for scheme in ["http", "https"] {
@@ -401,7 +409,7 @@ fn an_environment_proxy_sees_only_the_tunnel_request() {
 fn a_proxy_that_wants_a_password_is_named() {
     if let Some(outcome) = outcome_in_proxied_child() {
         let why = format!("the proxy {} wants a user and a password (HTTP 407)", child_proxy());
-        assert_eq!(outcome, no_connection(&why));
+        assert_eq!(outcome, Outcome::NotSent(SendFailure::ProxyCredentials(CleanText::new(&why))));
         return;
     }
     let name = "a_proxy_that_wants_a_password_is_named";

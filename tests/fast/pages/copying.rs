@@ -79,3 +79,11 @@ fn a_copied_ticket_says_when_each_thing_was_known() {
     assert!(text.contains("\nTwo-step verification: not set, read 22 Nov 2026 14:03 UTC\n"), "{text}");
     assert!(text.contains("\nLast request: no answer, 22 Nov 2026 14:0"), "{text}");
 }
+
+#[test]
+fn the_command_for_a_number_without_a_pin_here_says_so() {
+    let none = "No PIN of this number was set here so far: the command may find none.";
+    let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
+    console.press('c').press('5').sees(none).sees("Replace FILE with").key(Key::Esc);
+    console.set_in_doubt(0, |_| {}).press('c').press('5').does_not_see(none).sees("Replace FILE with");
+}

@@ -191,11 +191,12 @@ fn a_refused_token_is_explained_only_if_meta_did() {
 
 #[test]
 fn the_steps_for_a_refused_token_are_those_of_its_error() {
+    const PROOF_WANTED: &str = "API calls from the server require an appsecret_proof argument";
     let cases = [
         (190, Some(459), "m", "1 Log in at facebook.com as the owner of the token.", true),
         (190, Some(492), "m", "1 In Meta Business settings, give the owner of the token its role back.", true),
         (100, None, "Invalid appsecret_proof", "2 Save it in the file that app_secret_file names.", true),
-        (100, None, "appsecret_proof argument", "3 Restart a console that is open", false),
+        (100, None, PROOF_WANTED, "3 Restart a console that is open", false),
     ];
     for (code, subcode, message, step, has_key) in cases {
         let mut console = loaded();

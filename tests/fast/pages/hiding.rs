@@ -158,7 +158,7 @@ fn showing_the_screen_returns_to_the_page_of_open_issues() {
         .key(Key::Enter);
     console
         .update(Msg::TokenRead(Ok(())))
-        .assert_effects([WorkCommand::RecordScreenShown])
+        .assert_effects([WorkCommand::ReadLastDrill, WorkCommand::RecordScreenShown])
         .sees("1 number is in doubt");
 }
 
@@ -194,4 +194,19 @@ fn a_second_token_problem_leads_to_no_page_that_needs_one() {
     assert_eq!(console.app.mode(), Mode::Token, "the first page, not one over the question");
     console.key(Key::Ctrl('c')).assert_no_effects();
     assert_eq!(console.app.mode(), Mode::Quit);
+}
+
+#[test]
+fn a_form_is_hidden_by_the_same_key_and_discards_its_input() {
+    let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
+    console
+        .press('p')
+        .type_text("40")
+        .press('z')
+        .assert_effects([WorkCommand::DropSecrets])
+        .sees("This is not a lock.");
+    console.key(Key::Enter).update(Msg::TokenRead(Ok(())));
+    console.press('m').sees("The screen was hidden. Your input was discarded. Nothing was sent.");
+    let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
+    console.press('a').press('p').press('z').assert_effects([WorkCommand::DropSecrets]).sees("This is not a lock.");
 }

@@ -186,3 +186,11 @@ fn keys_act_on_the_cursor_row_before_the_pane_follows() {
     console.key(Key::Esc).key(Key::Down).press('p');
     console.assert_effects([WorkCommand::RefreshNumber(number(2)), WorkCommand::ReadHistory(number_id(2))]);
 }
+
+#[test]
+fn the_pane_says_once_that_a_number_was_never_set_here() {
+    let mut console = AppFixture::loaded((120, 36), recording_with_escrow());
+    console.wait(REST_TIME).update(Msg::HistoryRead { id: number_id(0), lines: Vec::new() });
+    console.sees("Last set here never").does_not_see("History").does_not_see("No changes recorded here.");
+    console.set_change_state(0, ChangeState::Queued).sees("Queued: not sent yet");
+}

@@ -69,9 +69,9 @@ fn the_same_pin_is_sent_again_after_a_confirmation() {
 fn a_different_pin_waits_until_the_last_try_cannot_arrive() {
     let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
     console.set_in_doubt(0, |_| {}).open_number(0).sees("A new PIN can be set in 1 min 35 s");
-    console.press('p').sees("New PIN in 1 min 35 s. To send the same PIN: s.");
+    console.press('p').sees("New PIN from 14:04:45 UTC. To send the same PIN: s.");
     console.wait(Duration::from_millis(34_500)).sees("A new PIN can be set in 1 min 1 s");
-    console.wait(Duration::from_millis(60_499)).press('p').sees("New PIN in 1 s.").assert_no_effects();
+    console.wait(Duration::from_millis(60_499)).press('p').sees("New PIN from 14:04:45 UTC.").assert_no_effects();
     console.wait(Duration::from_millis(400)).sees("p Set a new PIN.").press('p').sees("Set the PIN of +1 555-010-0140");
     console.assert_effects([WorkCommand::RefreshNumber(number(0)), WorkCommand::ReadHistory(number_id(0))]);
 }
@@ -181,4 +181,19 @@ fn a_doubt_that_only_loses_its_pin_is_not_reported_again() {
         *details = InDoubtDetails { is_pin_in_memory: false, ..first };
     });
     assert_eq!(console.app.messages().newest_first().filter(|message| message.text.contains("no answer")).count(), 1);
+}
+
+#[test]
+fn the_form_and_the_question_of_a_new_pin_tell_of_the_doubt() {
+    for (index, question) in [(0, "Set the PIN of"), (1, "Replace the PIN of")] {
+        for (size, doubt) in
+            [((80, 24), "In doubt the last PIN sent may be in force"), ((40, 10), "The last PIN sent may")]
+        {
+            let mut console = AppFixture::loaded(size, recording_with_escrow());
+            console.set_in_doubt(index, |_| {}).open_number(index).wait(Duration::from_secs(95)).press('p').sees(doubt);
+            if size == (80, 24) {
+                console.enter_pin().sees(question).sees(doubt);
+            }
+        }
+    }
 }

@@ -10,11 +10,11 @@ use pindesk::console::input::key::Key;
 use pindesk::console::input::keymap::Mode;
 use pindesk::console::shared::Size;
 use pindesk::domain::change::{ChangeState, JobId, Progress, ProgressSource};
-use pindesk::domain::number::PhoneNumberId;
+use pindesk::domain::number::{PhoneNumberId, TwoStep};
 use pindesk::domain::outcome::{ApiError, DoubtReason};
 use pindesk::domain::standing::{NotSentReason, Standing};
 use pindesk::domain::text::CleanText;
-use pindesk::journal::{JobDetail, JobNumber, JobStatus, JobSummary, RecordedState, ReplySummary};
+use pindesk::journal::{JobDetail, JobNumber, JobStatus, JobSummary, RecordedState};
 use pindesk::pace::Pause;
 use pindesk::policy::quota::{PauseCause, QuotaScope};
 
@@ -41,18 +41,14 @@ pub(super) fn refused() -> ApiError {
 }
 
 fn recorded(index: usize, state: RecordedState) -> JobNumber {
-    let (standing, reason) = match state {
-        SET => (Some(Standing::Set), None),
-        FAILED => (Some(Standing::Failed(refused())), Some("no permission for this number")),
-        NO_ANSWER => {
-            let doubt = DoubtReason::TimedOut { waited: Duration::from_secs(30) };
-            (Some(Standing::in_doubt(doubt)), Some("sent, no answer in 30 s"))
-        }
+    let standing = match state {
+        FAILED => Some(Standing::Failed(refused())),
+        NO_ANSWER => Some(Standing::in_doubt(DoubtReason::TimedOut { waited: Duration::from_secs(30) })),
         RecordedState::NotStarted
         | RecordedState::Running
         | RecordedState::Ended(_)
         | RecordedState::NotApplied
-        | RecordedState::Resolved => (None, None),
+        | RecordedState::Resolved => None,
     };
     let is_started = state != RecordedState::NotStarted;
     JobNumber {
@@ -63,9 +59,8 @@ fn recorded(index: usize, state: RecordedState) -> JobNumber {
         change: None,
         at: is_started.then_some(START_TIME),
         attempts: u8::from(is_started),
-        standing,
-        reply: ReplySummary::default(),
-        reason: reason.map(CleanText::new),
+        two_step_before: TwoStep::NotSet,
+        standing: standing.map(Box::new),
     }
 }
 
@@ -84,7 +79,7 @@ pub(super) fn sample_job(status: JobStatus, recorded_as: &[RecordedState]) -> Jo
 /// The same job, whose refused numbers were refused for their own reasons.
 pub(super) fn with_own_reasons(mut detail: JobDetail) -> JobDetail {
     for number in detail.numbers.iter_mut().filter(|number| number.state == FAILED) {
-        number.standing = Some(Standing::Failed(ApiError { code: 131_009, ..refused() }));
+        number.standing = Some(Box::new(Standing::Failed(ApiError { code: 131_009, ..refused() })));
     }
     detail.summary.resumable = detail.numbers.iter().filter(|number| number.is_resumable()).count();
     detail
@@ -119,7 +114,7 @@ pub(super) fn started(numbers: Range<usize>) -> Msg {
 }
 
 /// A console with job 7 of these many numbers, which this process has just started, on its page.
-fn console_with_own_job(size: (u16, u16), numbers: usize) -> AppFixture {
+pub(super) fn console_with_own_job(size: (u16, u16), numbers: usize) -> AppFixture {
     let mut console = console(size);
     console.update(started(0..numbers)).assert_no_effects();
     open_job(&mut console, sample_job(JobStatus::Running, &vec![RecordedState::NotStarted; numbers]));
@@ -266,13 +261,9 @@ fn the_page_of_a_job_is_drawn_at_every_size() {
 #[test]
 fn w_pauses_sending_and_continues() {
     let mut console = console((80, 24));
-    start_sample_job(&mut console).press('w').assert_effects([WorkCommand::PauseSending]);
-    console
-        .sees("-- paused --")
-        .sees("job 7: 0 %, paused")
-        .sees("You paused sending: every job of this console waits. w continues.")
-        .sees("w go on");
-    console.press('w').assert_effects([WorkCommand::ContinueSending]).sees("-- running --").sees("w pause");
+    start_sample_job(&mut console).press('w').assert_effects([WorkCommand::PauseJob(JOB)]);
+    console.sees("-- paused --").sees("job 7: 0 %, paused").sees("You paused this job. w continues.").sees("w go on");
+    console.press('w').assert_effects([WorkCommand::ContinueJob(JOB)]).sees("-- running --").sees("w pause");
 }
 
 #[test]
@@ -310,11 +301,11 @@ fn a_job_is_stopped_only_with_y_after_a_quiet_time() {
 #[test]
 fn a_stopped_job_leaves_no_pause_behind() {
     let mut console = console((80, 24));
-    start_sample_job(&mut console).press('w').assert_effects([WorkCommand::PauseSending]);
+    start_sample_job(&mut console).press('w').assert_effects([WorkCommand::PauseJob(JOB)]);
     for index in 0..4 {
         console.update(progress(index, ChangeState::NotSent(ONE_ATTEMPT, NotSentReason::Stopped)));
     }
-    assert!(console.effects.contains(&WorkCommand::ContinueSending.into()), "{:?}", console.effects);
+    console.update(started(0..4)).sees("-- running --").does_not_see("paused");
 }
 
 #[test]
@@ -362,19 +353,27 @@ fn a_number_that_was_checked_needs_no_attention() {
 }
 
 #[test]
-fn a_pause_ends_only_when_nothing_is_left_to_send() {
-    let mut console = console((80, 24));
-    console.set_change_state(3, ChangeState::Queued);
+fn a_pause_is_of_one_job() {
+    let mut console = console((100, 24));
+    let other = JobId::new(8);
+    console.update(Msg::JobStarted { job: other, numbers: vec![number_id(2), number_id(3)], send_first: None });
     console.update(started(0..2));
     open_job(&mut console, sample_job(JobStatus::Running, &[RecordedState::NotStarted; 2]));
-    console.press('w').assert_effects([WorkCommand::PauseSending]);
-    let is_continued = |console: &AppFixture| console.effects.contains(&WorkCommand::ContinueSending.into());
+    console.press('w').assert_effects([WorkCommand::PauseJob(JOB)]).sees("job 7: 0 %, paused");
     for index in 0..2 {
-        console.update(progress(index, ChangeState::Set(ONE_ATTEMPT)));
-        assert!(!is_continued(&console), "another change is queued");
+        console.update(progress(index, ChangeState::NotSent(ONE_ATTEMPT, NotSentReason::Stopped)));
     }
-    console.set_change_state(3, ChangeState::Set(ONE_ATTEMPT));
-    assert!(is_continued(&console), "{:?}", console.effects);
+    console.sees("job 8: 0 %").does_not_see("job 8: 0 %, paused");
+}
+
+#[test]
+fn w_continues_a_paused_job_that_also_waits() {
+    let mut console = console((100, 24));
+    console.update(Msg::JobStarted { job: JOB, numbers: (0..4).map(number_id).collect(), send_first: Some(1) });
+    open_job(&mut console, sample_job(JobStatus::Running, &[RecordedState::NotStarted; 4]));
+    console.update(progress(0, SENDING)).press('w').assert_effects([WorkCommand::PauseJob(JOB)]);
+    console.update(progress(0, ChangeState::Set(ONE_ATTEMPT))).sees("-- waits for you --").press('w');
+    console.assert_effects([WorkCommand::SendHeld(JOB), WorkCommand::ContinueJob(JOB)]).sees("-- running --");
 }
 
 #[test]

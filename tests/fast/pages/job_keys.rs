@@ -29,7 +29,7 @@ fn e_exports_a_report_of_the_job_to_a_new_file() {
     let exists = Err(CleanText::new("A file with this name exists already: choose another name."));
     console.update(Msg::NumbersExported { path: path.clone(), result: exists }).sees("choose another name.");
     console.key(Key::Enter);
-    let result = Ok(ExportedNumbers { count: 2, has_history: true });
+    let result = Ok(ExportedNumbers { path: path.clone(), count: 2, has_history: true });
     console.update(Msg::NumbersExported { path, result }).sees("Exported 2 numbers to /x/a.json.");
     assert_eq!(console.app.mode(), Mode::Job);
 }

@@ -14,11 +14,12 @@ use pindesk::domain::pin_plan::{PinPlan, Targets};
 use pindesk::domain::text::CleanText;
 use pindesk::journal::{JobStatus, PinSource, RecordedState};
 
-use super::job::{JOB, console, open_job, sample_job, started, with_own_reasons};
+use super::job::{JOB, console, open_job, progress, sample_job, started, with_own_reasons};
 use super::jobs::{FAILED, NO_ANSWER, SET};
 use super::snapshots::assert_screen_snapshot;
 use crate::support::app_fixture::{
-    AppFixture, PIN, READING_TIME, TYPING_TIME, number, number_id, recording_with_escrow, recording_without_escrow,
+    AppFixture, ONE_ATTEMPT, PIN, READING_TIME, TYPING_TIME, number, number_id, recording_with_escrow,
+    recording_without_escrow,
 };
 
 /// A job with the same PIN for all, of 3 numbers, that was cut short after its first one.
@@ -67,6 +68,36 @@ fn a_resumed_job_counts_what_is_left_as_queued() {
     let states = [SET, RecordedState::NotStarted, RecordedState::NotStarted];
     console.update(Msg::JobRead(JOB, Some(sample_job(JobStatus::Running, &states))));
     console.sees("set 1 failed 0 no answer 0 sending 0 waiting 0 queued 2").sees("33 % 1 of 3");
+}
+
+#[test]
+fn the_title_counts_a_resumed_job_as_its_page_does() {
+    let mut console = asked_to_resume((100, 24));
+    console.wait(READING_TIME).type_text("2").wait(TYPING_TIME).key(Key::Enter).sees("Job 7 goes on.");
+    console.update(started(1..3)).sees("job 7: 33 %").sees("33 % 1 of 3");
+    console.update(progress(1, ChangeState::Set(ONE_ATTEMPT))).sees("job 7: 66 %").sees("66 % 2 of 3");
+}
+
+#[test]
+fn l_shows_the_whole_list_of_a_resumed_job() {
+    let mut console = asked_to_resume((120, 36));
+    console.sees("l whole list").wait(READING_TIME).type_text("2").press('l').sees("2 numbers, as they will be sent");
+    // What was typed before counts no longer, and the question must be read again.
+    console.key(Key::Esc).key(Key::Enter).assert_no_effects().sees("Keys typed before this question are ignored.");
+    assert_eq!(console.app.mode(), Mode::JobResume);
+    let mut console = self::console((120, 36));
+    open_job_with_one_pin(&mut console).press('t').type_text(PIN).press('v').sees(&PIN[..1]).press('l');
+    console.sees("2 numbers, as they will be sent").key(Key::Esc).sees("[*] [*] [*] [*] [*] [*]");
+    assert_eq!(console.app.mode(), Mode::JobPin);
+}
+
+#[test]
+fn failed_numbers_with_a_newer_pin_are_counted_as_left_out() {
+    let mut console = console((80, 24));
+    let mut detail = with_own_reasons(sample_job(JobStatus::Finished, &[SET, FAILED, FAILED]));
+    detail.numbers[1].is_set_since = true;
+    open_job(&mut console, detail).press('t').sees("1 number gets a new random PIN.");
+    console.sees("Left out: 1, because a PIN was set there after the job began.");
 }
 
 #[test]

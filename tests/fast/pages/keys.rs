@@ -84,3 +84,10 @@ fn keys_typed_for_a_page_that_did_not_open_do_nothing() {
     console.wait(Duration::from_millis(400)).key(Key::Enter);
     assert_eq!(console.app.mode(), Mode::Details);
 }
+
+#[test]
+fn the_line_of_the_sort_keys_says_how_the_list_is_sorted() {
+    let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
+    console.press('o').sees("Sorted by NUMBER ^. The key of the same column again reverses it.").press('n');
+    console.press('o').sees("Sorted by NUMBER v.").press('t').press('o').sees("Sorted by TWO-STEP ^.");
+}

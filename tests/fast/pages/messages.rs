@@ -109,3 +109,11 @@ fn an_old_message_does_not_hide_that_a_page_goes_on() {
     console.press('?').update(Msg::JournalWatchFailed(CleanText::new(why)));
     console.sees("What other processes set").sees("more below");
 }
+
+#[test]
+fn a_cancellation_is_shown_until_the_next_key() {
+    let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
+    console.press('p').key(Key::Esc).sees("Canceled. Nothing was sent.").wait(Duration::from_mins(1));
+    console.sees("Canceled. Nothing was sent.").press('j').does_not_see("Canceled.").sees("Read 4 numbers.");
+    console.press('m').sees("Canceled. Nothing was sent.");
+}

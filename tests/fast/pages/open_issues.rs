@@ -1,14 +1,17 @@
 //! The page of open issues: numbers in doubt, and findings of the journal.
 
+use pindesk::console::app::Msg;
 use pindesk::console::effect::WorkCommand;
 use pindesk::console::input::key::Key;
 use pindesk::domain::change::{ChangeState, DoubtEnd, Resolution, SendHistory};
 use pindesk::domain::outcome::ApiError;
 use pindesk::domain::standing::{DoubtCause, NotSentReason};
 use pindesk::domain::text::CleanText;
+use pindesk::journal::EscrowDrill;
 
 use crate::support::app_fixture::{
     AppFixture, ONE_ATTEMPT, READING_TIME, YESTERDAY, collapse_whitespace, number_id, recording_with_escrow,
+    recording_without_escrow,
 };
 
 fn console_with_two_in_doubt(size: (u16, u16)) -> AppFixture {
@@ -105,10 +108,9 @@ fn the_cursor_follows_its_number_and_enter_opens_it() {
     console.key(Key::Down).key(Key::Down).key(Key::Enter).sees("No answer: 200000000000007");
     console.assert_effects([WorkCommand::ReadHistory(number_id(7))]).key(Key::Esc).sees("> ! 200000000000007");
     console.key(Key::Enter).press('h').type_text("gone from Meta").key(Key::Enter).wait(READING_TIME).press('y');
-    console.assert_effects([WorkCommand::ResolveManually {
-        number: number_id(7),
-        note: CleanText::new("gone from Meta"),
-    }]);
+    let note = CleanText::new("gone from Meta");
+    let resolve = WorkCommand::ResolveManually { number: number_id(7), note };
+    console.assert_effects([resolve, WorkCommand::ReadLastDrill]);
     console.sees("2 numbers are in doubt");
     console
         .set_change_state(
@@ -119,7 +121,27 @@ fn the_cursor_follows_its_number_and_enter_opens_it() {
 }
 
 #[test]
-fn w_says_so_if_there_are_no_open_issues() {
+fn w_opens_the_page_also_if_nothing_is_in_doubt() {
     let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
-    console.press('w').sees("No number is in doubt.").sees("All 4 numbers");
+    console.press('w').assert_effects([WorkCommand::ReadLastDrill]).sees("Open issues").sees("Nothing is in doubt.");
+    console.key(Key::Esc).sees("All 4 numbers");
+    // Without an escrow there is nothing to say there.
+    let mut console = AppFixture::loaded((80, 24), recording_without_escrow());
+    console.press('w').sees("No number is in doubt.").sees("All 4 numbers").assert_no_effects();
+}
+
+#[test]
+fn the_page_says_when_the_last_drill_was() {
+    for size in [(80, 24), (40, 10)] {
+        let mut console = AppFixture::loaded(size, recording_with_escrow());
+        console.press('w').does_not_see("Last drill");
+        console.update(Msg::LastDrillRead(None)).sees("Last drill: never.");
+        let drill = EscrowDrill { at: YESTERDAY, opened: 20, tried: 20 };
+        console.update(Msg::LastDrillRead(Some(drill))).sees("Last drill: 21 Nov 26, 20 of 20");
+        let drill = EscrowDrill { at: YESTERDAY, opened: 18, tried: 20 };
+        console.update(Msg::LastDrillRead(Some(drill))).sees("Last drill: 21 Nov 26, 18 of 20");
+    }
+    let mut console = console_with_two_in_doubt((80, 24));
+    console.assert_effects([WorkCommand::ReadLastDrill]).update(Msg::LastDrillRead(None));
+    console.sees("200000000000007").sees("Last drill: never. pindesk escrow drill --identity FILE");
 }

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use pindesk::console::app::Msg;
 use pindesk::console::effect::{ScreenCommand, WorkCommand};
-use pindesk::domain::change::ChangeState;
+use pindesk::domain::change::{ChangeState, Progress, ProgressSource};
 use pindesk::domain::standing::NotSentReason;
+use pindesk::domain::text::CleanText;
 use pindesk::journal::{JobStatus, RecordedState};
 
 use super::job::{JOB, SENDING, console, progress, refused, start_sample_job, started};
@@ -63,14 +64,14 @@ fn a_hidden_screen_says_that_a_job_waits_for_the_operator() {
 }
 
 #[test]
-fn a_hidden_screen_says_that_the_operator_paused_sending() {
+fn a_hidden_screen_says_that_a_job_is_paused() {
     let mut console = console((80, 24));
     start_sample_job(&mut console);
     for index in 0..4 {
         console.update(progress(index, ChangeState::Queued));
     }
     console.press('w').press('z').does_not_see("Work continues");
-    console.sees("You paused sending: 4 requests wait to be sent. Nothing more is sent until you continue.");
+    console.sees("Job 7 is paused: 4 requests wait to be sent. Nothing of this is sent until you continue.");
     console.sees("The access token stays in memory until all of this is done.").does_not_see("drops the access token");
 }
 
@@ -108,4 +109,32 @@ fn a_cancelled_end_tells_only_what_was_queued() {
         console.wait(READING_TIME).press('y').assert_effects([WorkCommand::StopSending]).press('n');
         console.sees(&format!("You did not quit. {expected}"));
     }
+}
+
+#[test]
+fn an_end_that_another_process_continued_is_told_so() {
+    let mut console = console((120, 36));
+    let gave_up = ChangeState::NotSent(ONE_ATTEMPT, NotSentReason::Stopped);
+    console.update(started(0..2)).update(progress(0, SET_NOW)).update(progress(1, gave_up));
+    let end = "Job 7 ended: 1 set, 1 not sent.";
+    let recorded = |index, state| {
+        let (number, source) = (number_id(index), ProgressSource::Journal(None));
+        Msg::ProgressReceived(vec![Progress { job: Some(JOB), change: None, number, state, source }])
+    };
+    // What this process sent itself is recorded, too.
+    console.update(recorded(0, SET_NOW)).sees(end).does_not_see("Another process");
+    console.update(recorded(1, SENDING)).sees(&format!("{end} Another process has continued it since."));
+    console.update(recorded(1, SET_NOW)).sees(&format!("{end} Another process has continued it since."));
+    console.does_not_see("since. Another");
+}
+
+#[test]
+fn the_rest_of_a_waba_that_meta_refuses_is_one_message() {
+    let mut console = console((80, 24));
+    let refused = ChangeState::NotSent(ONE_ATTEMPT, NotSentReason::WabaRefused(CleanText::new("the WABA is locked")));
+    let text = "Job 7: WABA uk-retail is not sent further: the WABA is locked.";
+    console.update(started(0..4)).update(progress(0, SENDING)).update(progress(1, refused.clone())).sees(text);
+    console.update(progress(2, refused.clone())).update(progress(3, refused));
+    let texts = console.app.messages().newest_first().filter(|message| message.text == text);
+    assert_eq!(texts.count(), 1);
 }

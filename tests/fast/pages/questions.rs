@@ -58,6 +58,17 @@ fn the_field_waits_until_the_pause_ends() {
 }
 
 #[test]
+fn help_shows_the_keys_of_a_question_which_starts_over() {
+    let mut console = replace_question((80, 24));
+    console.wait(READING_TIME).type_text("014").sees("[014_]").press('?');
+    console.sees("Help: confirmation by digits").sees("send it, after the last 4 digits of the number").key(Key::Esc);
+    console.sees("[wait]").wait(READING_TIME).sees("[____]").assert_no_effects();
+    let mut console = set_question();
+    console.wait(READING_TIME).press('?').sees("Help: confirmation").key(Key::Esc).press('y').assert_no_effects();
+    console.wait(READING_TIME).press('y').assert_effects([set_pin_effect(0)]);
+}
+
+#[test]
 fn digits_typed_at_250_ms_count_after_700_ms() {
     let mut console = replace_question((80, 24));
     let shown = console.now.instant;

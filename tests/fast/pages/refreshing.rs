@@ -6,8 +6,10 @@ use pindesk::console::input::decoder::PastedText;
 use pindesk::console::input::key::Key;
 use pindesk::console::shared::Size;
 use pindesk::domain::number::Number;
+use pindesk::domain::outcome::ReadFailure;
 
-use crate::support::app_fixture::{AppFixture, number, number_id, recording_with_escrow};
+use super::job::refused;
+use crate::support::app_fixture::{AppFixture, number, number_id, recording_with_escrow, waba};
 
 const QUESTION: &str = "Refreshing all takes 11 calls of Meta's quota. Press u again.";
 
@@ -55,5 +57,21 @@ fn whatever_removes_the_question_also_cancels_it() {
         let mut console = console_with_a_long_list();
         interrupt(console.press('u').sees(QUESTION));
         console.does_not_see(QUESTION).press('u').assert_no_effects().sees(QUESTION);
+    }
+}
+
+#[test]
+fn a_refused_list_says_that_another_config_needs_a_restart() {
+    let restart = "After a change of the config, restart pindesk instead.";
+    for (failure, is_told) in [(ReadFailure::Api(refused()), true), (ReadFailure::NoAnswer, false)] {
+        let mut console = AppFixture::new((80, 24));
+        console.open_recording(recording_with_escrow(), Vec::new(), &[]);
+        console.update(Msg::WabaRead { refresh_id: 1, waba: waba(), result: Err(failure) });
+        console.update(Msg::RefreshFinished { refresh_id: 1 }).sees("Numbers could not be read").sees("r try again");
+        if is_told {
+            console.sees(restart)
+        } else {
+            console.does_not_see(restart)
+        };
     }
 }

@@ -231,6 +231,8 @@ fn a_file_that_cannot_be_used_keeps_its_path() {
     console.press('y').sees("No line can be used, so nothing is selected.").key(Key::Esc);
     console.press('+').type_text("ids.txt").key(Key::Enter).press('x');
     console.update(read(Ok(NumberList::parse(b"200000000000001\n")))).sees("File: ids.txtx");
+    paste(&mut console, "y\r");
+    console.sees("File: ids.txtxy").sees("that looked like a paste, so Enter was not taken").assert_no_effects();
     console.key(Key::Esc).update(read(Ok(NumberList::parse(b"200000000000001\n"))));
     assert_eq!(console.app.mode(), Mode::List);
     assert_selected(&console, []);
@@ -259,6 +261,24 @@ fn several_pasted_lines_are_offered_as_a_selection() {
 }
 
 #[test]
+fn pasted_columns_are_offered_as_a_selection() {
+    let mut console = console();
+    paste(&mut console, "Acme\t100000000000001\t200000000000003\rAcme\t100000000000001\t299999999999999\r");
+    console.sees("The paste has 1 number: select it?").sees("line 2 no number 299999999999999").press('y');
+    assert_selected(&console, [3]);
+    let table =
+        "NUMBER            NAME            REQUEST\n+1 555-010-0140   Acme Retail UK  set\n+1 555-010-0142   Acme\n";
+    paste(&mut console, table);
+    console.sees("The paste has 2 numbers: select them?").does_not_see("cannot be used").press('y');
+    assert_selected(&console, [0, 2, 3]);
+    paste(&mut console, "200000000000001, 200000000000002\n");
+    console.sees("The paste has 2 numbers: select them?").press('n');
+    paste(&mut console, "one\ttwo\n");
+    console.sees("Paste ignored. Open a field first.");
+    assert_selected(&console, [0, 2, 3]);
+}
+
+#[test]
 fn an_export_has_what_is_selected_or_else_what_is_shown() {
     let mut console = console();
     let export = |indexes: &[usize], path: &str| WorkCommand::ExportNumbers {
@@ -266,15 +286,15 @@ fn an_export_has_what_is_selected_or_else_what_is_shown() {
         format: ExportFormat::Csv,
         numbers: indexes.iter().map(|index| number(*index)).collect(),
     };
-    let exported = |has_history| Ok(ExportedNumbers { count: 2, has_history });
+    let exported = |has_history| Ok(ExportedNumbers { path: "/home/ana/x/a.csv".into(), count: 2, has_history });
     console.press('/').type_text("support").key(Key::Enter).press('e').sees("Export 2 shown numbers");
     console.type_text("a.txt").key(Key::Enter).assert_no_effects().sees("End the path with .csv or .json.");
-    console.key(Key::Ctrl('u')).type_text("/x/a.csv").key(Key::Enter);
-    console.assert_effects([export(&[1, 3], "/x/a.csv")]);
-    console.update(Msg::NumbersExported { path: "/x/a.csv".into(), result: exported(true) });
-    assert_eq!(message_line(&console), "Exported 2 numbers to /x/a.csv.");
+    console.key(Key::Ctrl('u')).type_text("x/a.csv").key(Key::Enter);
+    console.assert_effects([export(&[1, 3], "x/a.csv")]);
+    console.update(Msg::NumbersExported { path: "x/a.csv".into(), result: exported(true) });
+    assert_eq!(message_line(&console), "Exported 2 numbers to /home/ana/x/a.csv.");
     console.update(Msg::NumbersExported { path: "/x/a.csv".into(), result: exported(false) });
-    let without_requests = "Exported 2 numbers to /x/a.csv, without their requests: the journal cannot be";
+    let without_requests = "Exported 2 numbers to /home/ana/x/a.csv, without their requests: the";
     assert!(message_line(&console).starts_with(without_requests), "{}", console.screen());
     console.press('g').press(' ').key(Key::Esc).press('e').sees("Export 1 selected number");
     console.type_text("/x/a.csv").key(Key::Enter).assert_effects([export(&[1], "/x/a.csv")]);

@@ -14,9 +14,7 @@ use pindesk::domain::operator::OperatorName;
 use pindesk::domain::outcome::{ApiError, DoubtReason, ListDefect, ObjectKind, ReadFailure, ReplyForm, SendFailure};
 use pindesk::domain::standing::{ChangeResult, DoubtCause, NotApplied, NotSentReason, Standing};
 use pindesk::domain::text::CleanText;
-use pindesk::journal::{
-    JobDetail, JobNumber, JobOperator, JobStatus, JobSummary, JobWorker, PinSource, RecordedState, ReplySummary,
-};
+use pindesk::journal::{JobDetail, JobNumber, JobOperator, JobStatus, JobSummary, JobWorker, PinSource, RecordedState};
 use pindesk::pace::Pause;
 use pindesk::policy::quota::{PauseCause, QuotaScope};
 
@@ -82,7 +80,11 @@ pub(super) fn read_failure(index: usize) -> ReadFailure {
         1 => ReadFailure::NotSent(SendFailure::NoConnection(CleanText::new("refused"))),
         2 => ReadFailure::UnexpectedReply { http_status: 502, form: ReplyForm::Unrecognized },
         3 => ReadFailure::Api(api_error(190, 401)),
-        4 => ReadFailure::WrongKind { expected: ObjectKind::PhoneNumber, node_type: None },
+        4 => ReadFailure::WrongKind {
+            expected: ObjectKind::PhoneNumber,
+            node_type: None,
+            error: Box::new(api_error(100, 400)),
+        },
         5 => ReadFailure::IncompleteList(ListDefect::UnusableRows(2)),
         _ => ReadFailure::Api(api_error(100, 400)),
     }
@@ -217,7 +219,7 @@ fn job_number(index: usize, state: usize, now: UtcTime) -> JobNumber {
     let (state, standing) = match state {
         0 => (RecordedState::NotStarted, None),
         1 => (RecordedState::Running, None),
-        2 => (RecordedState::Ended(ChangeResult::Set), Some(Standing::Set)),
+        2 => (RecordedState::Ended(ChangeResult::Set), None),
         3 => (RecordedState::Ended(ChangeResult::Failed), Some(Standing::Failed(api_error(131_009, 400)))),
         4 => (RecordedState::Ended(ChangeResult::Failed), Some(Standing::Failed(api_error(190, 401)))),
         5 => (RecordedState::Ended(ChangeResult::NoAnswer), Some(no_answer())),
@@ -225,16 +227,16 @@ fn job_number(index: usize, state: usize, now: UtcTime) -> JobNumber {
         7 => (RecordedState::NotApplied, Some(no_answer())),
         _ => (RecordedState::Resolved, Some(no_answer())),
     };
+    let is_started = !matches!(state, RecordedState::NotStarted | RecordedState::Running);
     JobNumber {
         number: number_id(index),
         waba: None,
         state,
         change: None,
-        at: standing.is_some().then_some(now),
-        attempts: u8::from(standing.is_some()),
-        standing,
-        reply: ReplySummary::default(),
-        reason: None,
+        at: is_started.then_some(now),
+        attempts: u8::from(is_started),
+        two_step_before: [TwoStep::On, TwoStep::NotSet, TwoStep::Unknown][index % 3],
+        standing: standing.map(Box::new),
         is_set_since: false,
     }
 }

@@ -285,7 +285,7 @@ impl Walker {
             None
         };
         let replaces = matches!(self.app.page(), Page::ConfirmMany(page) if page.request.draft.replaces());
-        let changes: Vec<_> = self.app.roster().changes().map(|(id, state)| (*id, state.clone())).collect();
+        let changes: Vec<_> = self.app.roster().changes().map(|(id, state)| (id, state.clone())).collect();
         if !matches!(&msg, Msg::RecordsOpened { .. } if *self.app.recording_status() != RecordingStatus::Opening) {
             self.track_in_doubt(&msg);
         }
@@ -318,9 +318,15 @@ impl Walker {
                     self.check_resumed_job(job, &plan, key, &changes);
                 }
                 Effect::Work(WorkCommand::StopJob(job)) => self.check_stopped_job(job, key, &job_before),
-                Effect::Work(
-                    command @ (WorkCommand::SendHeld(_) | WorkCommand::PauseSending | WorkCommand::ContinueSending),
-                ) => self.check_pause_key(&command, key, &job_before),
+                Effect::Work(WorkCommand::SendHeld(job)) => {
+                    job_before.check_pause_key(job, key);
+                    assert!(job_before.is_held, "nothing waits");
+                }
+                Effect::Work(WorkCommand::PauseJob(job)) => {
+                    job_before.check_pause_key(job, key);
+                    assert!(!job_before.is_held, "it waits already");
+                }
+                Effect::Work(WorkCommand::ContinueJob(job)) => job_before.check_pause_key(job, key),
                 Effect::Work(WorkCommand::ReadJobs) => {
                     let summary = self.recorded_job.as_ref().map(|detail| detail.summary.clone());
                     self.update(Msg::JobsRead(Some(summary.into_iter().collect())), None);
@@ -351,11 +357,11 @@ impl Walker {
                     self.update(Msg::Resumed, None);
                 }
                 Effect::Work(WorkCommand::ExportNumbers { path, numbers, .. }) => {
-                    let exported = ExportedNumbers { count: numbers.len(), has_history: true };
+                    let exported = ExportedNumbers { path: path.clone(), count: numbers.len(), has_history: true };
                     self.update(Msg::NumbersExported { path, result: Ok(exported) }, None);
                 }
                 Effect::Work(WorkCommand::ReportJob { path, .. }) => {
-                    let exported = ExportedNumbers { count: 1, has_history: true };
+                    let exported = ExportedNumbers { path: path.clone(), count: 1, has_history: true };
                     self.update(Msg::NumbersExported { path, result: Ok(exported) }, None);
                 }
                 Effect::Work(WorkCommand::ReadNumberList(path)) => {
@@ -368,6 +374,7 @@ impl Walker {
                     | WorkCommand::RefreshNumber(_)
                     | WorkCommand::RefreshNumberAfter { .. }
                     | WorkCommand::ReadHistory(_)
+                    | WorkCommand::ReadLastDrill
                     | WorkCommand::ReadCallsLeft(_)
                     | WorkCommand::ReadRecentSets { .. }
                     | WorkCommand::StopSending,
@@ -419,7 +426,7 @@ impl Walker {
             if let Page::Quit(_) = self.app.page() {
                 let only_in_memory = self.app.roster().changes().filter(|(_, state)| is_only_in_memory(state));
                 for (id, _) in only_in_memory {
-                    self.shown_before_quit.entry(*id).or_insert(self.now.instant);
+                    self.shown_before_quit.entry(id).or_insert(self.now.instant);
                 }
             }
         }

@@ -80,7 +80,7 @@ fn wrong_arguments_are_refused_without_repeating_a_value() {
         assert!(output.stderr.starts_with("pindesk: "), "{}", output.stderr);
     }
     let pin = home.run(&["--pin", "409726"]);
-    assert!(pin.stderr.starts_with("pindesk: other users can see a PIN on the command line. "), "{pin:?}");
+    assert!(pin.stderr.starts_with("pindesk: other users can see a PIN on the command line.\n  Use "), "{pin:?}");
     let token = home.run(&["--token", "EAAJ409726"]);
     assert!(
         token.stderr.starts_with("pindesk: other users can see an access token on the command line. "),

@@ -82,7 +82,7 @@ fn a_dry_run_is_refused_when_the_run_would_be() {
     assert_eq!(dry_run_code(), Some(0));
     let other = age::x25519::Identity::generate().to_public().to_string();
     cli.write_config("", &[&other]);
-    assert_dry_run_refused("the escrow keys have changed. Nothing was sent.");
+    assert_dry_run_refused("the escrow recipients have changed. Nothing was sent.");
     cli.write_config("", &[cli.recipient()]);
     assert_eq!(dry_run_code(), Some(0));
     for (name, message) in [

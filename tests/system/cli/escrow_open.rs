@@ -77,7 +77,7 @@ fn where_no_pin_is_in_force_the_last_one_is_named() {
     cli.write_config("", &[]);
     assert_eq!(cli.run(&["escrow", "ack", "--confirm", "0"]).code, Some(0));
     assert_eq!(set_one_pin(&cli, &id, &["--replace"]).code, Some(0));
-    let screen = open_escrow_in_terminal(&cli, &cli.state_path(""), &[]).replace('\n', "");
+    let screen = open_escrow_in_terminal(&cli, &cli.state_path(""), &[]).replace('\n', " ");
     let [display, _] = names_of(&cli, &id);
     let note = format!("{display}: the PIN that was set last at ");
     assert!(screen.contains(&format!("{PIN}  no  ")) && screen.contains(&note), "{screen}");

@@ -6,6 +6,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
+use super::jobs::start_and_kill_job;
 use super::{names_of, pin_path, set_one_pin};
 use crate::support::cli_fixture::CliFixture;
 use crate::support::skip;
@@ -117,4 +118,16 @@ fn without_user_a_job_has_the_name_of_its_user_id() {
     assert_eq!(set.code, Some(0), "{set:?}");
     let listed = cli.run(&["jobs", "list"]).stdout;
     assert!(listed.contains(&format!("  {}@", name.trim())), "{listed}");
+}
+
+#[test]
+fn show_repeats_the_option_that_its_numbers_need() {
+    let cli = CliFixture::without_faults();
+    start_and_kill_job(&cli, &cli.number_ids("on", 4), &["--random", "--replace"]);
+    let hint = "To send the rest: pindesk jobs resume 1 --replace --confirm 2\n";
+    for command in ["show", "check"] {
+        let output = cli.run(&["jobs", command, "1"]);
+        assert!(format!("{}{}", output.stdout, output.stderr).contains(hint), "{output:?}");
+    }
+    assert_eq!(cli.run(&["jobs", "resume", "1", "--replace", "--confirm", "2"]).code, Some(0));
 }

@@ -26,7 +26,7 @@ fn start_job(cli: &CliFixture, ids: &[String], pins: &[&str]) -> Child {
 }
 
 /// Starts such a job and kills it while its second request is in flight.
-fn start_and_kill_job(cli: &CliFixture, ids: &[String], pins: &[&str]) {
+pub(super) fn start_and_kill_job(cli: &CliFixture, ids: &[String], pins: &[&str]) {
     let held = cli.simulator.hold_changes(1);
     let mut child = start_job(cli, ids, pins);
     wait_until_held(&held, 1);
@@ -53,21 +53,22 @@ fn list_and_show_count_a_job_the_same_way() {
     let mut child = start_job(&cli, &cli.number_ids("not-set", 4), &["--random"]);
     wait_until_held(&held, 1);
     let job = first_job(&cli);
-    let counts = |job: &Value| ["set", "not_sent", "no_answer", "open"].map(|key| job[key].as_u64());
-    assert_eq!((&job["state"], counts(&job)), (&json!("running"), [1, 2, 1, 3].map(Some)), "{job}");
+    let counts = |job: &Value| ["set", "not_sent", "no_answer", "sending", "open"].map(|key| job[key].as_u64());
+    assert_eq!((&job["state"], counts(&job)), (&json!("running"), [1, 2, 1, 1, 3].map(Some)), "{job}");
     let shown = cli.run(&["jobs", "show", "1"]);
     assert!(
         shown.stdout.ends_with(
-            "Job 1, 4 numbers: 1 set, 0 failed, 2 not sent, 1 no answer.\n\
+            "Job 1, 4 numbers: 1 set, 0 failed, 1 sending, 2 to go, 0 no answer.\n\
              Another process is working on this job, so these counts can change.\n"
         ),
         "{shown:?}"
     );
+    assert!(shown.stdout.starts_with("Job      1, running, 1 sending, 2 to go\n"), "{shown:?}");
     drop(held);
     let _watchdog = Watchdog::start(&child);
     assert!(child.wait().expect("the process ends").success());
     let job = first_job(&cli);
-    assert_eq!((&job["state"], counts(&job)), (&json!("finished"), [4, 0, 0, 0].map(Some)), "{job}");
+    assert_eq!((&job["state"], counts(&job)), (&json!("finished"), [4, 0, 0, 0, 0].map(Some)), "{job}");
 }
 
 /// Marks a number as resolved, as an operator does in the console.
@@ -124,7 +125,7 @@ fn show_names_who_when_and_what_is_left() {
         lines[10..],
         [
             "Job 1, 4 numbers: 1 set, 0 failed, 2 not sent, 1 no answer.",
-            "To check the numbers in doubt: pindesk jobs check 1",
+            "To check the number in doubt: pindesk jobs check 1",
             "To send the rest: pindesk jobs resume 1 --pin-file FILE --confirm 2"
         ]
     );
@@ -150,7 +151,7 @@ fn resume_sends_what_a_killed_job_never_sent() {
     assert_eq!(
         jobs,
         [json!({"schema": 1, "event": "job", "job": 1, "at": at, "profile": "acme", "pins": "given",
-                "who": jobs[0]["who"], "user": "ana", "claimed_user": null, "note": null, "state": "cut_short", "total": 4, "set": 1, "failed": 0, "not_sent": 2, "no_answer": 1, "settled": 0,
+                "who": jobs[0]["who"], "user": "ana", "claimed_user": null, "note": null, "state": "cut_short", "total": 4, "set": 1, "failed": 0, "not_sent": 2, "no_answer": 1, "settled": 0, "sending": 0,
                 "open": 2, "resumable": 2})]
     );
     let resume = ["jobs", "resume", "1", "--json"];
@@ -184,7 +185,8 @@ fn resume_sends_what_a_killed_job_never_sent() {
         first_job(&cli),
         json!({"schema": 1, "event": "job", "job": 1, "at": at, "profile": "acme", "who": jobs[0]["who"], "user": "ana",
                "claimed_user": null, "note": null, "pins": "given", "state": "finished",
-               "total": 4, "set": 3, "failed": 0, "not_sent": 0, "no_answer": 1, "settled": 0, "open": 0, "resumable": 0})
+               "total": 4, "set": 3, "failed": 0, "not_sent": 0, "no_answer": 1, "settled": 0, "sending": 0, "open": 0,
+               "resumable": 0})
     );
     let shown = cli.run(&["jobs", "show", "1", "--json"]);
     let in_doubt = &shown.json_lines()[1];
@@ -195,7 +197,7 @@ fn resume_sends_what_a_killed_job_never_sent() {
     for again in [&resume[..], &[&with_pin[..], &["--confirm", "0"]].concat()] {
         let again = cli.run(again);
         assert_eq!((again.code, again.json_lines()), (Some(0), vec![summary.clone()]), "{again:?}");
-        let message = "pindesk: every number of job 1 was sent already. See pindesk jobs show 1.\nTo check those in doubt: \
+        let message = "pindesk: job 1 has no number left to send. See pindesk jobs show 1.\nTo check those in doubt: \
                        pindesk jobs check 1\n";
         assert_eq!(again.stderr, message);
     }
@@ -274,7 +276,7 @@ fn resume_sends_what_a_lost_connection_left_unsent() {
             "pindesk: {left} numbers: not sent: stopped: no sure answers came. What to do:\n  \
              See a number without an answer: it says why.\n  \
              Check the network and the proxy of this server.\n  \
-             Then resume the job, or set the PIN of this number again.\n"
+             Then resume the job, or set the PINs of these numbers again.\n"
         )),
         "{stopped:?}"
     );
@@ -335,7 +337,7 @@ fn failed_numbers_are_sent_again_only_on_request() {
     assert!(!set.stderr.contains("jobs resume"), "{set:?}");
     assert_eq!(first_job(&cli)["state"], "finished");
     let nothing_left = cli.run(&["jobs", "resume", "1", "--confirm", "1"]);
-    let message = "pindesk: every number of job 1 was sent already. See pindesk jobs show 1.\nTo send those that failed \
+    let message = "pindesk: job 1 has no number left to send. See pindesk jobs show 1.\nTo send those that failed \
                    again: pindesk jobs resume 1 --failed\n";
     assert_eq!((nothing_left.code, &*nothing_left.stderr), (Some(0), message));
     let resumed = cli.run(&["jobs", "resume", "1", "--failed", "--confirm", "1", "--json"]);
@@ -350,9 +352,12 @@ fn a_job_running_elsewhere_is_not_resumed() {
     let held = cli.simulator.hold_changes(0);
     let mut child = start_job(&cli, &ids, &["--random"]);
     wait_until_held(&held, 1);
-    let output = cli.run(&["jobs", "resume", "1", "--confirm", "3"]);
-    assert_eq!(output.code, Some(6), "{output:?}");
-    assert!(output.stderr.contains("another process is working on job 1. Nothing was sent."), "{output:?}");
+    for (command, what) in [(&["check"][..], ""), (&["resume", "--confirm", "3"], ". Nothing was sent.")] {
+        let output = cli.run(&[&["jobs"], command, &["1"]].concat());
+        let advice = "Run this command again when that process has ended. How far it is: pindesk jobs show 1";
+        let refusal = format!("another process is working on job 1{what}\n  {advice}");
+        assert!(output.code == Some(6) && output.stderr.contains(&refusal), "{output:?}");
+    }
     drop(held);
     let _watchdog = Watchdog::start(&child);
     assert!(child.wait().expect("the process ends").success());

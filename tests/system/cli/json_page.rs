@@ -87,6 +87,10 @@ fn the_page_has_every_field_of_the_escrow_and_the_audit_log() {
     assert_documented(&opened, &["Escrow", "Opened escrow"], &[]);
     assert_documented(&opened["records"][0], &["Encrypted PIN", "Decrypted PIN"], &[]);
     assert_documented(&object(&["escrow", "ack"]), &["Accepted keys"], &[]);
+    for (command, heading) in [("drill", "Drill"), ("re-encrypt", "PINs encrypted again")] {
+        let printed = object(&["escrow", command, "--identity", key.to_str().expect("UTF-8")]);
+        assert_documented(&printed, &[heading], &[]);
+    }
     let audit = object(&["audit", "show"]);
     assert_documented(&audit, &["Audit log"], &[]);
     assert_documented(&audit["rows"][0], &["Audit entry"], &[]);

@@ -6,7 +6,7 @@ use std::thread;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-use super::{CliHome, NEW_STATE_DIR};
+use super::CliHome;
 use crate::support::scripted_server::{ScriptStep, ScriptedServer};
 
 const FIRST_ID: &str = "700000000000001";
@@ -158,7 +158,7 @@ fn a_listed_number_that_several_fit_is_refused_by_line() {
     let output = meta.home.run(&["pin", "set", "--from", &list, "--pin-file", &pin, "--confirm", "2"]);
     let message = "pindesk: ~/ids.txt has errors. Nothing was sent.\n  line 2: +44 7700 900001 fits 2 numbers: \
                    700000000000001 Acme, 700000000000002 Bolt\\u{1b}[2J. Give the phone number ID\n";
-    assert_eq!((output.code, output.stderr), (Some(2), format!("{NEW_STATE_DIR}{message}")));
+    assert_eq!((output.code, output.stderr.as_str()), (Some(2), message));
 }
 
 #[test]
@@ -219,4 +219,44 @@ fn a_result_has_the_words_that_meta_wrote_for_people() {
         assert_eq!(found, expected.map(Value::from).each_ref(), "{output:?}");
         assert!(!output.stdout.contains('\u{202e}'), "{output:?}");
     }
+}
+
+#[test]
+fn what_a_gateway_says_of_a_request_is_told_in_each_form() {
+    let cases = [
+        ("401 Unauthorized", "Unknown key.", "  Put an access token or key of that server into token_file.\n"),
+        (
+            "403 Forbidden",
+            "Blocked by rule 7.",
+            "  Ask those who run that server or proxy which rule refuses the request.\n",
+        ),
+    ];
+    for (status, text, step) in cases {
+        let refusal = reply(status, &json!({ "message": text }));
+        let meta = MetaNumbers::start(vec![list_reply(&[("+44 7700 900001", "Acme")]), refusal]);
+        meta.home.write_file("pin", 0o600, "409726");
+        let set = meta.home.run(&["pin", "set", FIRST_ID, "--pin-file", &meta.path("pin"), "--confirm", "0001"]);
+        let said = format!("\n  The server said: {text}\n");
+        assert!(set.stderr.contains(step) && set.stderr.contains(&said), "{set:?}");
+        assert_eq!(set.stderr.contains("token_file"), status.starts_with("401"), "{set:?}");
+        let shown = meta.home.run(&["jobs", "show", "1"]);
+        assert!(shown.stdout.contains(&said), "{shown:?}");
+        let shown = meta.home.run(&["jobs", "show", "1", "--json"]);
+        let result = &shown.json_lines()[0];
+        let reason = result["reason"].as_str().expect("a reason");
+        assert!(reason.contains(text.trim_end_matches('.')) && result["tries"] == 1, "{shown:?}");
+    }
+}
+
+#[test]
+fn an_id_of_the_wrong_kind_comes_with_the_words_of_meta() {
+    let message = "(#100) Tried accessing nonexisting field (display_phone_number) on node type (Business)";
+    let error = json!({"error": {"message": message, "type": "OAuthException", "code": 100, "fbtrace_id": "AbC"}});
+    let meta = MetaNumbers::start(vec![reply("400 Bad Request", &error)]);
+    let shown = meta.home.run(&["numbers", "show", FIRST_ID]);
+    let words = format!("\n  Meta said: {message}\n  Code, HTTP: 100, 400\n  Trace ID: AbC\n");
+    assert!(
+        shown.stderr.contains("This ID is not a phone number, but a Business.") && shown.stderr.ends_with(&words),
+        "{shown:?}"
+    );
 }

@@ -116,10 +116,7 @@ fn a_number_can_be_named_as_people_write_it() {
     let unknown = home.run(&["numbers", "show", "+44 20 7946 0000"]);
     assert_eq!(
         (unknown.code, unknown.stderr.as_str()),
-        (
-            Some(2),
-            "pindesk: no number +44 20 7946 0000 in profile test. Nothing was sent.\n  To see the numbers: pindesk numbers list\n"
-        )
+        (Some(2), "pindesk: no number +44 20 7946 0000 in profile test\n  To see the numbers: pindesk numbers list\n")
     );
 }
 
@@ -258,7 +255,7 @@ fn a_waba_that_cannot_be_read_comes_with_what_to_do() {
     let home = CliHome::new(&simulator.url, "[[profile.test.waba]]\nid = \"123456789012345\"\n");
     let listed = home.run(&["numbers", "list"]);
     let expected = "pindesk: WABA 123456789012345 could not be read. Meta does not know this WABA, or the access token may \
-                    not see it.\n  Check its ID in the config: WhatsApp Manager, Account settings, shows it.\n  Check \
+                    not see it.\n  Check the WABA ID in the config against the one in WhatsApp Manager.\n  Check \
                     that the system user has this WABA as an asset.\n  Then try again.\n  Meta said: Unsupported get \
                     request. Object with ID '123456789012345' does not exist, cannot be loaded due to missing \
                     permissions, or does not support this operation. Please read the Graph API documentation at \
@@ -267,8 +264,9 @@ fn a_waba_that_cannot_be_read_comes_with_what_to_do() {
     assert_eq!((listed.code, told), (Some(3), Some(expected)), "{listed:?}");
     let home = CliHome::new(UNREACHABLE_URL, &waba_table(1));
     let listed = home.run(&["numbers", "list"]);
-    let expected = "pindesk: WABA waba-1 (100000000000001) could not be read. There is no connection to Meta: Connection \
-                    refused.\n  Check the network and the proxy of this server.\n  Then try again.\n";
+    let expected = "pindesk: WABA waba-1 (100000000000001) could not be read. No server listens at \
+                    127.0.0.1:1, which graph_url in the config names.\n  Is the simulator running? It prints its address, \
+                    and graph_url must be the same.\n  Then try again.\n";
     assert_eq!((listed.code, &*listed.stderr), (Some(7), expected), "{listed:?}");
 }
 

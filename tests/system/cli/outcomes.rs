@@ -150,6 +150,10 @@ fn a_replacement_without_an_answer_says_to_keep_both_pins() {
         ),
         "{set:?}"
     );
+    // The journal knows which of them had a PIN before.
+    let shown = cli.run(&["jobs", "show", "1", "--json"]);
+    let keeps = shown.json_lines().into_iter().take(2).map(|line| line["advice"][0].clone()).collect::<Vec<_>>();
+    assert_eq!(keeps, ["Keep the PIN.", "Keep this PIN and the former one: either may be in force."], "{shown:?}");
 }
 
 #[test]
@@ -236,7 +240,7 @@ fn lost_output_is_reported_and_the_job_continues() {
     let again = cli.run(&["jobs", "show", "1", "--json"]).summary();
     let mut expected = expected_summary(1, 2, 0, 0, 0);
     let job_fields = json!({"at": again["at"], "profile": "acme", "who": again["who"], "user": "ana",
-                            "claimed_user": null, "note": null, "pins": "random", "state": "finished", "settled": 0,
+                            "claimed_user": null, "note": null, "pins": "random", "state": "finished", "settled": 0, "sending": 0,
                             "open": 0, "resumable": 0});
     expected.as_object_mut().expect("an object").extend(job_fields.as_object().expect("an object").clone());
     assert_eq!(again, expected);

@@ -28,7 +28,9 @@ fn a_pause_is_told_once_with_its_end_and_fails_nothing() {
         let [line, "pindesk: Calls of this app go on: the pause has ended."] = lines[..] else { panic!("{set:?}") };
         assert!(line.starts_with("pindesk: Calls of this app are paused until "), "{line}");
         let (_, time) = line.split_once(" until ").expect("the end of the pause");
-        assert_eq!(&time[8..], " UTC (1 s): Meta asks to go slower (code 4).", "{line}");
+        let why = "Meta asks to go slower: the app has used up its calls of the last hour (code 4).";
+        let stop = "To stop instead of waiting, press Ctrl-C.";
+        assert_eq!(&time[8..], format!(" UTC (1 s): {why} {stop}"), "{line}");
         if is_json {
             let pauses = pauses(&set);
             let until = &pauses[0]["until"];
@@ -99,4 +101,15 @@ fn a_pause_of_a_check_is_told_before_its_summary() {
     assert_eq!(checked.summary()["event"], "summary", "{checked:?}");
     let told: Vec<_> = checked.stderr.lines().filter(|line| line.contains("pause")).collect();
     assert_eq!(told.len(), 2, "{checked:?}");
+}
+
+#[test]
+fn a_list_that_waits_says_how_long_and_how_to_stop() {
+    let throttle = "[[fault]]\nevery = 1\ntimes = 1\ncall = \"list\"\nanswer = { code = 4, retry_after = 1 }";
+    let cli = CliFixture::new(Duration::ZERO, throttle);
+    let listed = cli.run(&["numbers", "list", "--csv"]);
+    let told: Vec<_> = listed.stderr.lines().filter(|line| line.contains("pause")).collect();
+    let [start, "pindesk: Calls of this app go on: the pause has ended."] = told[..] else { panic!("{listed:?}") };
+    assert!(start.contains(" UTC (1 s): ") && start.ends_with("To stop instead of waiting, press Ctrl-C."), "{start}");
+    assert!(listed.code == Some(0) && !listed.stdout.contains("pause"), "{listed:?}");
 }

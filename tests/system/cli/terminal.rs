@@ -10,12 +10,17 @@ use crate::support::pty::PtySession;
 
 /// A fixture with a job in which one number was set, one failed, and one has no answer.
 fn fixture_with_a_job() -> CliFixture {
+    fixture_with_note("TICKET-123 株式会社テスト")
+}
+
+/// The same with this note.
+fn fixture_with_note(note: &str) -> CliFixture {
     let ids = CliFixture::without_faults().number_ids("not-set", 3);
     let fault = |id: &str, answer: &str| format!("[[fault]]\nnumber = \"{id}\"\nanswer = {answer}\n");
     let faults = fault(&ids[1], "{ code = 133010, status = 400 }") + &fault(&ids[2], "\"success-false\"");
     let cli = CliFixture::new(Duration::ZERO, &faults);
     let list = cli.write_id_list(&ids);
-    let set = ["pin", "set", "--from", &list, "--random", "--confirm", "3", "--note", "TICKET-123 株式会社テスト"];
+    let set = ["pin", "set", "--from", &list, "--random", "--confirm", "3", "--note", note];
     assert_eq!(cli.run(&set).code, Some(4));
     cli
 }
@@ -49,6 +54,19 @@ fn no_table_is_wider_than_the_terminal() {
     let wide = run_in_terminal(&cli, &["numbers", "list", "--wide"], 80, &[]);
     assert!(wide.lines().next().is_some_and(|line| line.ends_with("QUALITY")), "{wide}");
     assert!(!wide.contains('~'), "nothing is cut: {wide}");
+}
+
+#[test]
+fn notes_and_the_words_of_meta_break_between_words() {
+    let note =
+        "a new owner asked for all PINs of the shops, see the mail of Monday and the list that came with it, twice";
+    let cli = fixture_with_note(note);
+    for arguments in [&["jobs", "list"][..], &["jobs", "show", "1"], &["jobs", "report", "1"], &["audit", "show"]] {
+        let output = run_in_terminal(&cli, arguments, 80, &[("NO_COLOR", "1")]);
+        let long: Vec<_> = output.lines().filter(|line| line.width() > 80).collect();
+        assert!(long.is_empty(), "{arguments:?}: {long:#?}");
+        assert!(words(&output).contains(note), "{arguments:?}: {output}");
+    }
 }
 
 #[test]
@@ -125,7 +143,7 @@ fn the_operator_is_asked_on_a_terminal() {
     let mut session = ask(&cli, one);
     let screen = session.screen();
     let question = "Set a random PIN on 1 number of profile acme (TEST)? It is saved to the escrow";
-    assert!(words(&screen).contains(question) && !screen.contains("state directory"), "{screen}");
+    assert!(words(&screen).contains(question) && screen.contains("\nThis state directory is new: /"), "{screen}");
     session.send(cli.last_four_digits(&ids[0]) + "\r");
     assert_eq!(session.wait_exit().code, 0, "{}", session.screen());
     let mut session = ask(&cli, &many);
@@ -134,7 +152,7 @@ fn the_operator_is_asked_on_a_terminal() {
         "Set a different random PIN on 2 numbers of profile acme (TEST)? Each is saved to",
         "Two-step verification is on, or may be, on 1 of them. The old PIN stops working.",
     ] {
-        assert!(screen.contains(line), "{screen}");
+        assert!(screen.contains(line) && !screen.contains("state directory"), "{screen}");
     }
     session.send("2\r");
     assert_eq!(session.wait_exit().code, 0, "{}", session.screen());
@@ -222,6 +240,8 @@ fn the_operator_is_asked_after_the_first_numbers() {
     let (code, screen) = set("\r", &ids[..2]);
     assert_eq!(code, 3, "{screen}");
     assert!(screen.contains("Job 1, 2 numbers: 1 set, 0 failed, 1 not sent, 0 no answer."), "{screen}");
+    assert!(screen.contains("  not sent     "), "{screen}");
+    assert!(screen.contains("left after the first numbers of the job"), "{screen}");
     assert!(screen.contains("To send the rest: pindesk jobs resume 1 --confirm 1"), "{screen}");
     let (code, screen) = set("yes\r", &ids[2..]);
     assert_eq!(code, 0, "{screen}");
@@ -259,6 +279,7 @@ fn a_question_names_a_new_state_directory() {
     assert!(screen.contains("\nThis state directory is new: /") && !screen.contains("pindesk: "), "{screen}");
     session.send("\r");
     assert_eq!(session.wait_exit().code, 5, "{}", session.screen());
+    assert!(!typo.exists(), "a canceled command leaves nothing");
 }
 
 #[test]
@@ -313,20 +334,20 @@ fn a_number_in_doubt_is_refused_before_the_question() {
 }
 
 #[test]
-fn changed_escrow_keys_are_asked_about() {
+fn changed_escrow_recipients_are_asked_about() {
     let cli = CliFixture::without_faults();
     let id = cli.number_ids("not-set", 1).remove(0);
     assert_eq!(set_one_pin(&cli, &id, &[]).code, Some(0));
     let other = age::x25519::Identity::generate().to_public().to_string();
     cli.write_config("", &[cli.recipient(), &other]);
     let canceled = "canceled. The recipients are unchanged.";
-    let wrong = "what you typed does not match the count of keys from now on. The recipients are unchanged.";
+    let wrong = "what you typed does not match the count of recipients from now on. The recipients are unchanged.";
     for (answer, code, message) in [("", 5, canceled), ("1", 5, wrong), ("2", 0, "From now on, PINs are encrypted to")]
     {
         let mut session = ask(&cli, &["escrow", "ack"]);
         let screen = session.screen();
         let question = format!(
-            "The escrow keys have changed: added {other} stays {} Accept these 2 keys? Type the count of keys",
+            "The escrow recipients have changed: added {other} stays {} Accept these 2 recipients? Type the count of",
             cli.recipient()
         );
         assert!(words(&screen).contains(&question), "{screen}");
@@ -354,9 +375,8 @@ fn nobody_is_asked_with_no_input() {
     let cli = CliFixture::without_faults();
     let id = cli.number_ids("not-set", 1).remove(0);
     let output = run_in_terminal(&cli, &["pin", "set", &id, "--random", "--no-input"], 80, &[]);
-    let told = words(&output);
-    assert!(told.starts_with("pindesk: new state directory: /"), "{output}");
-    assert!(told.contains(" pindesk: not confirmed. Nothing was sent. "), "{output}");
+    assert!(words(&output).starts_with("pindesk: not confirmed. Nothing was sent. "), "{output}");
+    assert!(!cli.state_path("").exists(), "a refused command leaves nothing");
     assert_eq!(cli.simulator.pin_request_count(), 0);
 }
 
@@ -402,8 +422,6 @@ fn messages_break_between_words_on_a_terminal_only() {
     let cli = CliFixture::without_faults();
     let id = cli.number_ids("not-set", 1).remove(0);
     let set = ["pin", "set", &id, "--random", "--no-input"];
-    // It creates the state directory, and says so once.
-    cli.run(&set);
     let wrapped = run_in_terminal(&cli, &set, 40, &[]);
     assert!(wrapped.lines().all(|line| line.width() <= 40), "{wrapped}");
     let piped = cli.run(&set).stderr;

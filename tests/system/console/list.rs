@@ -144,7 +144,7 @@ fn a_wide_list_has_details_beside_it_until_d() {
         .wait_until_journal_opens()
         .select(ON_NUMBER)
         .wait(REST_TIME)
-        .sees_all(&["Ownership code", "History"]);
+        .sees_all(&["Ownership code", "Last set here"]);
     console.press('d').does_not_see("Ownership code").press('d').sees("Ownership code");
     console.resize(80, 24).does_not_see("Ownership code").press('d');
     console.sees("Details beside the list need 120 columns.");

@@ -23,6 +23,12 @@ const NO_FAULTS: FaultOptions =
 /// How many numbers a test sets if a few are enough.
 const FEW_NUMBERS: usize = 6;
 
+/// How many numbers a test sets if several requests must be in flight at a time.
+const MANY_NUMBERS: usize = 64;
+
+/// The options with which strace prints what is written as a whole.
+const WHOLE_WRITES: [&str; 2] = ["-s", "9000"];
+
 /// Runs a command of pindesk under strace. `None` if strace is missing or not allowed.
 fn run_under_strace(fixture: &CrashFixture, command: &Command, more: &[&str]) -> Option<(Output, String)> {
     if Command::new("strace").arg("-V").output().is_err() {
@@ -60,6 +66,45 @@ fn no_pin_is_sent_before_both_records_are_synced() {
     assert!(summary.syncs >= 2 * FEW_NUMBERS, "{summary:?}");
 }
 
+#[test]
+fn each_of_many_pins_comes_after_its_own_syncs() {
+    let fixture = CrashFixture::new(NO_FAULTS);
+    let command = fixture.pin_set_command(0, MANY_NUMBERS, &["--concurrency", "16"]);
+    let Some((output, trace)) = run_under_strace(&fixture, &command, &WHOLE_WRITES) else { return };
+    assert!(output.status.success(), "{}", stderr_text(&output));
+    assert_eq!(trace::check_own_sync_before_send(&trace), Ok(MANY_NUMBERS));
+}
+
+#[test]
+fn a_sync_of_other_records_does_not_count() {
+    let line =
+        |change: &str, number: &str| format!(r#"{{\"v\":1,\"change\":\"{change}\",\"phone_number_id\":\"{number}\""#);
+    let row = |change: &str| format!(r#"{{\"action\":\"intent\",\"change\":\"{change}\"}}"#);
+    let post = |number: &str| format!(r#"1 sendto(9, "POST /v24.0/{number} HTTP/1.1\r\n", 20) = 20"#);
+    let opened = [
+        r#"1 openat(3, "escrow.jsonl", O_RDWR) = 5"#.to_owned(),
+        r#"1 openat(3, "journal.db-wal", O_RDWR) = 6"#.to_owned(),
+    ];
+    let first = [
+        format!(r#"2 write(5, "{}", 90) = 90"#, line("a-1", "201")),
+        "2 fdatasync(5) = 0".to_owned(),
+        format!(r#"2 pwrite64(6, "{}", 90, 0) = 90"#, row("a-1")),
+        "2 fdatasync(6) = 0".to_owned(),
+    ];
+    let second = [
+        format!(r#"2 write(5, "{}", 90) = 90"#, line("a-2", "202")),
+        "2 fdatasync(5) = 0".to_owned(),
+        format!(r#"2 pwrite64(6, "{}", 90, 0) = 90"#, row("a-2")),
+    ];
+    let synced = ["2 fdatasync(6) = 0".to_owned()];
+    let check = |calls: &[&[String]]| trace::check_own_sync_before_send(&calls.concat().join("\n"));
+    let (one, two) = ([post("201")], [post("202")]);
+    assert_eq!(check(&[&opened, &first, &second, &one, &synced, &two]), Ok(2));
+    let error = check(&[&opened, &first, &second, &one, &two, &synced]).expect_err("a send came before its sync");
+    assert!(error.starts_with("202: journal.db-wal was not synced with change a-2"), "{error}");
+    assert!(check(&[&opened, &first, &two]).is_err());
+}
+
 #[cfg(debug_assertions)]
 #[test]
 fn a_build_without_syncs_is_detected() {
@@ -68,6 +113,10 @@ fn a_build_without_syncs_is_detected() {
     let Some((output, trace)) = run_under_strace(&fixture, &command, &[]) else { return };
     assert!(output.status.success(), "{}", stderr_text(&output));
     trace::check_sync_before_send(&trace).expect_err("a send came before its sync");
+    let command = fixture.pin_set_command(1, MANY_NUMBERS, &["--concurrency", "16", "--without-sync"]);
+    let Some((output, trace)) = run_under_strace(&fixture, &command, &WHOLE_WRITES) else { return };
+    assert!(output.status.success(), "{}", stderr_text(&output));
+    trace::check_own_sync_before_send(&trace).expect_err("a send came before its sync");
 }
 
 #[test]

@@ -261,3 +261,46 @@ async fn a_stop_of_a_job_reaches_its_unrecorded_resumption() {
     assert!(matches!(fixture.last_state(1), ChangeState::NotSent(_, NotSentReason::Stopped)));
     assert_eq!((fixture.state_history(7).as_str(), simulator.pin_request_count()), ("queued sending-1 set after 1", 1));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_of_one_job_lets_the_others_go_on() {
+    let simulator = start_simulator(10, Duration::from_secs(1), "").await;
+    let mut fixture = JobsFixture::for_simulator(&simulator, 1);
+    let list = || PinPlan { targets: number_list(6), pins: PinChoice::Fixed(pin(1)) };
+    let job = fixture.jobs.start_job(list()).await.expect("it is recorded");
+    fixture.receive_until(1, |progress| matches!(progress.state, ChangeState::Sending { .. })).await;
+    fixture.jobs.pause_job(job);
+    fixture.set_pins(vec![plan(7)]).await;
+    fixture.wait_until_finished(2).await;
+    pass_time(Duration::from_mins(5)).await;
+    assert_eq!((fixture.count_last_states(is_set), simulator.pin_request_count()), (2, 2));
+    fixture.jobs.continue_job(job);
+    fixture.wait_until_finished(5).await;
+    assert_eq!((fixture.count_last_states(is_set), simulator.pin_request_count()), (7, 7));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stopped_job_leaves_no_pause_behind() {
+    let simulator = start_simulator(10, Duration::from_secs(1), "").await;
+    let mut fixture = JobsFixture::for_simulator(&simulator, 1);
+    let list = || PinPlan { targets: number_list(6), pins: PinChoice::Fixed(pin(1)) };
+    let job = fixture.jobs.start_job(list()).await.expect("it is recorded");
+    fixture.jobs.pause_job(job);
+    fixture.jobs.stop_job(job);
+    fixture.wait_until_finished(6).await;
+    assert_eq!(simulator.pin_request_count(), 0);
+    fixture.jobs.resume_job(job, list()).await.expect("nothing was sent");
+    fixture.wait_until_finished(6).await;
+    assert_eq!((fixture.count_last_states(is_set), simulator.pin_request_count()), (6, 6));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_left_after_the_first_numbers_says_so() {
+    let simulator = start_simulator(10, Duration::ZERO, "").await;
+    let mut fixture = JobsFixture::for_simulator(&simulator, 2);
+    let job = paused_job(&mut fixture).await;
+    fixture.jobs.leave_held(job);
+    fixture.wait_until_finished(4).await;
+    let is_left = |state: &_| matches!(state, ChangeState::NotSent(_, NotSentReason::LeftAfterFirst));
+    assert_eq!((fixture.count_last_states(is_left), simulator.pin_request_count()), (4, 2));
+}

@@ -362,12 +362,12 @@ async fn a_job_is_reported_number_by_number() {
     assert_eq!(summary.status, JobStatus::Interrupted);
     let detail = reader.job(job).expect("readable").expect("the job exists");
     let failed = &detail.numbers[1];
-    assert_eq!((failed.reply.code, failed.reply.http_status, failed.attempts), (Some(136_025), Some(400), 1));
-    assert_eq!(failed.reason.as_ref().map(CleanText::as_str), Some("the number is not registered"));
+    assert_eq!((failed.reply().code, failed.reply().http_status, failed.attempts), (Some(136_025), Some(400), 1));
+    assert_eq!(failed.reason(), Some(CleanText::new("the number is not registered")));
     let interrupted = &detail.numbers[4];
     assert_eq!(
-        (interrupted.change, interrupted.standing.clone()),
-        (Some(running.change), Some(Standing::in_doubt(DoubtCause::ProcessEnded)))
+        (interrupted.change, interrupted.standing.as_deref()),
+        (Some(running.change), Some(&Standing::in_doubt(DoubtCause::ProcessEnded)))
     );
     assert_eq!(reader.jobs().expect("readable"), [summary]);
     assert_eq!(reader.job(JobId::new(9)).expect("readable"), None);

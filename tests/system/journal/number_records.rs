@@ -224,7 +224,7 @@ async fn a_journal_without_the_index_gets_it_and_keeps_its_rows() {
     journal.close();
     // The first version had no notes and no ends of jobs either.
     let old = "DROP INDEX outcomes_of_number; ALTER TABLE jobs DROP COLUMN note; DROP TABLE job_ends;
-        PRAGMA user_version = 1";
+        DROP TABLE re_encryptions; DROP INDEX drills; PRAGMA user_version = 1";
     fixture.open_database().execute_batch(old).expect("altered");
     let error = JournalReader::open(&StateDir::open(&fixture.state_path()).expect("a directory"));
     assert!(error.is_err_and(|error| error.to_string().contains("an older pindesk created it")));

@@ -182,7 +182,10 @@ async fn a_journal_without_ends_of_jobs_is_migrated() {
     let (journal, _) = fixture.open();
     let job = journal.start_job(job_plan(&[1])).await.expect("recorded");
     journal.close();
-    fixture.open_database().execute_batch("DROP TABLE job_ends; PRAGMA user_version = 3").expect("altered");
+    fixture
+        .open_database()
+        .execute_batch("DROP TABLE job_ends; DROP TABLE re_encryptions; DROP INDEX drills; PRAGMA user_version = 3")
+        .expect("altered");
     let (journal, report) = fixture.open();
     assert_eq!(report.findings, []);
     assert_eq!(open_reader(&journal).jobs().expect("readable")[0].status, JobStatus::Interrupted);

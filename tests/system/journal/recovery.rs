@@ -84,7 +84,7 @@ async fn a_newer_database_is_refused() {
     fixture.open_database().execute_batch("PRAGMA user_version = 99").expect("set");
     assert_eq!(
         open_error(&fixture),
-        "journal ~/state/journal.db: a newer pindesk created it (schema 99, this version supports 4). Nothing was changed. Use the newer version"
+        "journal ~/state/journal.db: a newer pindesk created it (schema 99, this version supports 7). Nothing was changed. Use the newer version"
     );
 }
 

@@ -38,7 +38,8 @@ async fn a_journal_without_notes_is_migrated() {
     let fixture = JournalFixture::new();
     let (journal, _) = begin_job(&fixture, &[1]).await;
     journal.close();
-    let old = "ALTER TABLE jobs DROP COLUMN note; DROP TABLE job_ends; PRAGMA user_version = 2";
+    let old = "ALTER TABLE jobs DROP COLUMN note; DROP TABLE job_ends; DROP TABLE re_encryptions; DROP INDEX drills; \
+               PRAGMA user_version = 2";
     fixture.open_database().execute_batch(old).expect("altered");
     assert!(JournalReader::open(&fixture.state_dir()).is_err(), "a reader does not migrate");
     let (journal, report) = fixture.open();

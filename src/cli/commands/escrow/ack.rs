@@ -1,4 +1,4 @@
-//! `pindesk escrow ack`: accepts changed escrow keys, after an operator confirmed how many there are from now on.
+//! `pindesk escrow ack`: accepts changed recipients, after an operator confirmed how many there are from now on.
 //!
 //! It records nothing without a confirmation, and sends nothing.
 
@@ -17,14 +17,15 @@ use crate::cli::output::stdio::{eprint_line, exit_code_after_print, print_json};
 use crate::cli::output::table;
 use crate::cli::records::{self, require_config};
 use crate::cli::runtime::build_runtime;
-use crate::config::{Env, Overrides};
+use crate::config::{self, Env, Overrides};
 use crate::domain::json_text::SCHEMA_VERSION;
+use crate::domain::redact::redacted_path;
 use crate::escrow::Fingerprint;
 use crate::journal::RecipientsStatus;
 
 #[derive(Debug, Args)]
 pub(crate) struct EscrowAckArgs {
-    /// The count of keys from now on, 0 if none is left. Without it, pindesk
+    /// The count of recipients from now on, 0 if none is left. Without it, pindesk
     /// asks on a terminal
     #[arg(long, value_name = "COUNT")]
     confirm: Option<String>,
@@ -33,8 +34,8 @@ pub(crate) struct EscrowAckArgs {
     json: bool,
 }
 
-/// The keys before and from now on.
-struct KeyChange<'a> {
+/// The recipients before and from now on.
+struct RecipientChange<'a> {
     previous: &'a [Fingerprint],
     current: &'a [Fingerprint],
 }
@@ -50,14 +51,17 @@ pub(crate) fn accept_recipients(
     if global.read_only {
         return Err(CliError::not_ready(format!("--read-only refuses every change. {UNCHANGED}")));
     }
+    let is_explicit = config::explicit_state_dir(overrides, env).is_some();
+    if records::open_existing_dir(state_dir, is_explicit)?.is_none() || !records::has_records(state_dir) {
+        return accept_nothing(args, state_dir);
+    }
     let session = records::open_journal(state_dir, &config, true)?;
-    session.announce_new_state_dir(global.quiet);
     for finding in &session.report.findings {
         eprint_line(&format!("pindesk: {finding}"));
     }
     let change = match &session.report.recipients {
-        RecipientsStatus::Known => KeyChange { previous: &[], current: &[] },
-        RecipientsStatus::Changed { previous, current } => KeyChange { previous, current },
+        RecipientsStatus::Known => RecipientChange { previous: &[], current: &[] },
+        RecipientsStatus::Changed { previous, current } => RecipientChange { previous, current },
     };
     let is_changed = change.previous != change.current;
     let mut is_shown = false;
@@ -80,18 +84,29 @@ pub(crate) fn accept_recipients(
     exit_code_after_print(printed, ExitCode::Done)
 }
 
+/// Without records there are no recipients that were used before, and nothing is created.
+fn accept_nothing(args: &EscrowAckArgs, state_dir: &Path) -> Result<ExitCode, CliError> {
+    let printed = if args.json {
+        RecipientChange { previous: &[], current: &[] }.print_json(false)
+    } else {
+        let place = redacted_path(state_dir);
+        writeln!(io::stdout(), "Nothing was recorded in {place} yet. There is nothing to accept.")
+    };
+    exit_code_after_print(printed, ExitCode::Done)
+}
+
 const UNCHANGED: &str = "The recipients are unchanged.";
 const ACCEPTED: &str = "From now on, PINs are encrypted to the current recipients.";
 const NONE_ACCEPTED: &str = "No recipient is left: pindesk no longer encrypts PINs, and sets no random PINs of many.";
 const NONE_WOULD_BE_LEFT: &str =
-    "No key is left: pindesk would no longer encrypt PINs, and would set no random PINs of many.";
+    "No recipient is left: pindesk would no longer encrypt PINs, and would set no random PINs of many.";
 
-impl KeyChange<'_> {
-    /// Asks whether these keys are right, unless `--confirm` says so. True if the operator saw them.
+impl RecipientChange<'_> {
+    /// Asks whether these recipients are right, unless `--confirm` says so. True if the operator saw them.
     fn confirm(&self, given: Option<&str>, unconfirmed: Unconfirmed) -> Result<bool, CliError> {
         let is_right = |given: &str| is_count(given, self.current.len());
         let refused = |what: &str| CliError::new(ExitCode::NotConfirmed, format!("{what}. {UNCHANGED}"));
-        let mismatch = |what: &str| refused(&format!("{what} does not match the count of keys from now on"));
+        let mismatch = |what: &str| refused(&format!("{what} does not match the count of recipients from now on"));
         match (given, unconfirmed) {
             (Some(given), _) if is_right(given) => Ok(false),
             (Some(_), _) => Err(mismatch("--confirm")),
@@ -103,21 +118,21 @@ impl KeyChange<'_> {
             (None, Unconfirmed::Accept | Unconfirmed::Refuse) => Err(refused("not confirmed")
                 .details(self.lines())
                 .optional_remedy(self.current.is_empty().then(|| NONE_WOULD_BE_LEFT.to_owned()))
-                .remedy("To accept these keys, add --confirm with the count of keys from now on, 0 if none is left.")),
+                .remedy("To accept them, add --confirm with the count of recipients from now on, 0 if none is left.")),
         }
     }
 
     fn question(&self) -> String {
         let mut lines = self.indented_lines();
-        lines.insert(0, "The escrow keys have changed:".to_owned());
+        lines.insert(0, "The escrow recipients have changed:".to_owned());
         lines.extend(self.current.is_empty().then(|| NONE_WOULD_BE_LEFT.to_owned()));
         let count = self.current.len();
         let what = match count {
-            0 => "Encrypt to no key?".to_owned(),
-            1 => "Accept this key?".to_owned(),
-            _ => format!("Accept these {}?", table::pluralize(count, "key")),
+            0 => "Encrypt to no recipient?".to_owned(),
+            1 => "Accept this recipient?".to_owned(),
+            _ => format!("Accept these {}?", table::pluralize(count, "recipient")),
         };
-        lines.push(format!("{what} Type the count of keys from now on ({count}), or press Enter to cancel: "));
+        lines.push(format!("{what} Type the count of recipients from now on ({count}), or press Enter to cancel: "));
         lines.join("\n")
     }
 
@@ -125,7 +140,7 @@ impl KeyChange<'_> {
         self.lines().into_iter().map(|line| format!("  {line}")).collect()
     }
 
-    /// A line for each key that was added, was removed, or stays.
+    /// A line for each recipient that was added, was removed, or stays.
     fn lines(&self) -> Vec<String> {
         let mut lines = records::recipient_diff(self.previous, self.current);
         let unchanged = self.current.iter().filter(|key| self.previous.contains(key));

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::cli::output::names::exact_names;
 use crate::cli::output::result_fields::recorded_label;
-use crate::cli::output::stdio::print_json;
+use crate::cli::output::stdio::{print_json, write_line};
 use crate::cli::output::table::{self, Cell, Column, Table, TableStyle, Tone, UNKNOWN};
 use crate::domain::clock::UtcTime;
 use crate::domain::json_text::{SCHEMA_VERSION, write_json};
@@ -208,7 +208,7 @@ pub(super) fn pins_table(
     if is_wide {
         columns.extend(WIDE_PIN_COLUMNS);
     }
-    unopened::warn(store, decryptions);
+    unopened::warn(store, decryptions.iter().filter_map(Decryption::error));
     // Of one number, the newest PIN comes first.
     let mut newest_first: Vec<_> = decryptions.iter().enumerate().collect();
     newest_first
@@ -248,16 +248,14 @@ pub(super) fn pins_table(
         (InForce::Maybe, store.maybe_note()),
     ];
     for (_, note) in notes.iter().filter(|(decision, _)| decisions.contains(decision)) {
-        writeln!(out, "{note}")?;
+        write_line(&mut out, note)?;
     }
     for (number, at) in store.last_sets_without(&shown) {
         let [display, _] = store.known.cells(number);
         let display = if display == UNKNOWN { number.as_str() } else { display };
         let at = at.map_or_else(String::new, |at| format!(" at {}", at.format_date_time()));
-        writeln!(
-            out,
-            "{display}: the PIN that was set last{at} is not here: it is not in the escrow, or not for this key."
-        )?;
+        let why = "it is not in the escrow, or not for this key";
+        write_line(&mut out, &format!("{display}: the PIN that was set last{at} is not here: {why}."))?;
     }
     writeln!(out, "{ELSEWHERE_NOTE}")
 }

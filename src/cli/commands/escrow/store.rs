@@ -11,6 +11,7 @@ use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::known_numbers::KnownNumbers;
 use crate::cli::output::stdio::eprint_line;
+use crate::cli::output::table;
 use crate::cli::records;
 use crate::cli::rerun::RerunOptions;
 use crate::domain::change::ChangeId;
@@ -99,7 +100,12 @@ pub(crate) struct Decryption<'a> {
     pub(crate) is_disputed: bool,
 }
 
-impl Decryption<'_> {
+impl<'a> Decryption<'a> {
+    /// Why it could not be decrypted, if it could not.
+    pub(super) fn error(&self) -> Option<(&'a EscrowEntry, &DecryptPinError)> {
+        self.result.as_ref().err().map(|error| (self.entry, error))
+    }
+
     /// True if both are the same PIN of the same number.
     fn is_same_pin(&self, other: &Self) -> bool {
         match (&self.result, &other.result) {
@@ -119,9 +125,38 @@ impl EscrowedChange {
         }
     }
 
+    /// True if the escrow file has an entry that the journal lacks, which lists the change in the same way. A change that only
+    /// the escrow file had proves nothing: the journal copied one of its entries.
+    fn has_unrecorded_entry(&self) -> bool {
+        let is_recorded = self.journal_status.is_some_and(|status| status.last_attempt_at.is_some());
+        let is_in_file_only = |(_, source): &(EscrowEntry, EscrowSource)| *source == EscrowSource::EscrowFile;
+        is_recorded && !self.is_listed_differently() && self.entries.iter().any(is_in_file_only)
+    }
+
+    /// True if entries name different numbers or times, so that the listed one may be wrong.
+    fn is_listed_differently(&self) -> bool {
+        self.entries.iter().any(|(entry, _)| entry.context() != self.first_entry().context())
+    }
+
+    /// Every number that an entry names: more than one only if an entry was altered.
+    pub(super) fn numbers(&self) -> impl Iterator<Item = PhoneNumberId> {
+        self.entries.iter().map(|(entry, _)| entry.number)
+    }
+
     /// The entry that is listed without a key.
     pub(crate) fn first_entry(&self) -> &EscrowEntry {
         &self.entries[0].0
+    }
+
+    /// The entry that was encrypted last: that of the journal, if the escrow file has none.
+    pub(super) fn newest_entry(&self) -> &EscrowEntry {
+        let in_file = self.entries.iter().rev().find(|(_, source)| *source != EscrowSource::Journal);
+        in_file.or(self.entries.last()).map_or_else(|| self.first_entry(), |(entry, _)| entry)
+    }
+
+    /// How many entries the escrow file and the journal have of it, each different one once.
+    pub(super) const fn entry_count(&self) -> usize {
+        self.entries.len()
     }
 
     /// True if Meta refused the PIN, or it was not sent.
@@ -136,10 +171,11 @@ impl EscrowedChange {
         format!("{}, change {}", known.label(entry.number), entry.change)
     }
 
-    /// Warns if entries differ, so that the listed one may be wrong.
+    /// Warns if the listed entry may be wrong. A PIN that was encrypted again has several entries, which differ in the
+    /// encrypted text alone.
     pub(crate) fn warn_if_entries_differ(&self, known: &KnownNumbers, rerun: &RerunOptions) {
         let count = self.entries.len();
-        if count > 1 {
+        if self.is_listed_differently() {
             eprint_line(&format!(
                 "pindesk: {}: {count} entries differ, and one is listed. To see those that can be decrypted: {}",
                 self.label(known),
@@ -164,9 +200,9 @@ impl EscrowedChange {
                 pins.push(decryption);
             }
         }
-        self.warn_uncertain(&pins, &failed, known);
         let is_in_file_only = |decryption: &Decryption<'_>| decryption.source == EscrowSource::EscrowFile;
         let differs_from_journal = pins.iter().all(is_in_file_only) && !failed.iter().all(is_in_file_only);
+        self.warn_uncertain(&pins, &failed, differs_from_journal, known);
         if pins.len() > 1 || differs_from_journal {
             for decryption in &mut pins {
                 decryption.is_disputed = true;
@@ -179,15 +215,26 @@ impl EscrowedChange {
     }
 
     /// Warns if the PINs that are shown may be wrong.
-    fn warn_uncertain(&self, pins: &[Decryption<'_>], failed: &[Decryption<'_>], known: &KnownNumbers) {
+    fn warn_uncertain(
+        &self,
+        pins: &[Decryption<'_>],
+        failed: &[Decryption<'_>],
+        differs_from_journal: bool,
+        known: &KnownNumbers,
+    ) {
         let label = self.label(known);
+        // A key does not open every entry of a PIN that was encrypted again.
+        let is_expected = |decryption: &&Decryption<'_>| {
+            !differs_from_journal && matches!(decryption.result, Err(DecryptPinError::NoMatchingKey))
+        };
+        let unexpected = failed.iter().find(|decryption| !is_expected(decryption)).and_then(Decryption::error);
         if pins.len() > 1 {
             let count = pins.len();
             eprint_line(&format!(
                 "pindesk: {label}: {count} different PINs are encrypted for it, and only one was sent: the escrow file or \
                  the journal was altered. All are shown."
             ));
-        } else if let ([Decryption { result: Err(error), .. }, ..], [decrypted]) = (failed, pins) {
+        } else if let (Some((_, error)), [decrypted]) = (unexpected, pins) {
             let source = match decrypted.source {
                 EscrowSource::EscrowFile | EscrowSource::Both => "an entry of the escrow file",
                 EscrowSource::Journal => "the journal's copy",
@@ -227,14 +274,14 @@ impl EscrowStore {
         let wanted = |number: PhoneNumberId| numbers.is_empty() || numbers.contains(&number);
         let entries = entries.into_iter().filter(|entry| wanted(entry.number));
         let pins = journal.pins.into_iter().filter(|pin| wanted(pin.escrow_entry.number));
-        let changes = merge_by_change(entries, pins);
+        let re_encrypted = journal.re_encrypted.into_iter().filter(|entry| wanted(entry.number));
+        let changes = merge_by_change(entries, pins, re_encrypted);
         let is_missing = |number: PhoneNumberId| changes.iter().all(|change| change.first_entry().number != number);
         let missing: Vec<_> = args.iter().zip(&numbers).filter(|(_, number)| is_missing(**number)).collect();
         for (arg, number) in &missing {
             eprint_line(&format!("pindesk: no encrypted PIN for number {}.", arg.label()));
-            let hint = journal.known.hint(arg).filter(|_| journal.known.get(**number).is_none());
-            if let Some(hint) = hint {
-                eprint_line(&format!("  {hint}"));
+            if journal.known.get(**number).is_none() {
+                journal.known.hint(arg).iter().for_each(|line| eprint_line(&format!("  {line}")));
             }
         }
         let missing_code = if is_torn && !journal.is_complete {
@@ -260,6 +307,28 @@ impl EscrowStore {
             empty_place,
             missing_code,
         })
+    }
+
+    /// Warns of entries that may be of other PINs than the journal has.
+    pub(crate) fn warn_of_unrecorded_entries(&self, rerun: &RerunOptions) {
+        let count = self.changes.iter().filter(|change| change.has_unrecorded_entry()).count();
+        if count > 0 {
+            let verb = if count == 1 { "has" } else { "have" };
+            eprint_line(&format!(
+                "pindesk: {} {verb} an entry that only the escrow file has: it was encrypted again by a command that ended \
+                 early, or the file was altered. To compare: {}",
+                table::pluralize(count, "PIN"),
+                rerun.command("escrow open --identity FILE")
+            ));
+        }
+    }
+
+    /// True if the PIN of this change may be in force, or was set last and is off since.
+    pub(super) fn may_be_in_force(&self, change: ChangeId) -> bool {
+        match self.in_force(change) {
+            InForce::Yes | InForce::OffSince | InForce::Maybe => true,
+            InForce::No => false,
+        }
     }
 
     /// Whether the PIN of this change is in force. A journal that may lack changes proves nothing.
@@ -303,6 +372,7 @@ impl EscrowStore {
 fn merge_by_change(
     file_entries: impl Iterator<Item = EscrowEntry>,
     journal_pins: impl Iterator<Item = EncryptedPin>,
+    re_encrypted: impl Iterator<Item = EscrowEntry>,
 ) -> Vec<EscrowedChange> {
     let mut changes: HashMap<ChangeId, EscrowedChange> = HashMap::new();
     for entry in file_entries {
@@ -312,6 +382,9 @@ fn merge_by_change(
         let change = changes.entry(escrow_entry.change).or_default();
         change.journal_status = Some(JournalStatus { send_order, state, last_attempt_at });
         change.add(escrow_entry, EscrowSource::Journal);
+    }
+    for entry in re_encrypted {
+        changes.entry(entry.change).or_default().add(entry, EscrowSource::Journal);
     }
     let mut changes: Vec<EscrowedChange> = changes.into_values().collect();
     changes.sort_by_key(|change| {

@@ -1,28 +1,35 @@
-//! What `escrow open` says of the PINs that it cannot decrypt: of which numbers they are, and what to do.
+//! What the commands say of the PINs that a key does not open: of which numbers they are, and what to do.
 //!
 //! It decrypts nothing, and prints to standard error alone.
 
+use crate::cli::exit_code::ExitCode;
 use crate::cli::output::stdio::eprint_line;
 use crate::cli::output::table;
+use crate::escrow::EscrowEntry;
 use crate::escrow::decrypt::DecryptPinError;
 
-use super::store::{Decryption, EscrowStore};
+use super::store::EscrowStore;
 
 /// How many numbers a message lists. More of them say only that it is the wrong key, which the first ones say already.
 const MAX_LISTED_NUMBERS: usize = 20;
 
+/// The exit code for a PIN that a key does not open. A damaged or altered line is worse than one of another key.
+pub(super) const fn exit_code(error: &DecryptPinError) -> ExitCode {
+    match error {
+        DecryptPinError::NoMatchingKey => ExitCode::Failed,
+        DecryptPinError::Damaged | DecryptPinError::InvalidPlaintext | DecryptPinError::ContextMismatch { .. } => {
+            ExitCode::NotReady
+        }
+    }
+}
+
 /// Warns of every PIN that was not decrypted.
-pub(super) fn warn(store: &EscrowStore, decryptions: &[Decryption<'_>]) {
+pub(super) fn warn<'a>(store: &EscrowStore, unopened: impl Iterator<Item = (&'a EscrowEntry, &'a DecryptPinError)>) {
     let mut of_other_keys = Vec::new();
-    for Decryption { entry, result, .. } in decryptions {
-        match result {
-            Ok(_) => {}
-            Err(DecryptPinError::NoMatchingKey) => of_other_keys.push(entry.number),
-            Err(
-                error @ (DecryptPinError::Damaged
-                | DecryptPinError::InvalidPlaintext
-                | DecryptPinError::ContextMismatch { .. }),
-            ) => {
+    for (entry, error) in unopened {
+        match error {
+            DecryptPinError::NoMatchingKey => of_other_keys.push(entry.number),
+            DecryptPinError::Damaged | DecryptPinError::InvalidPlaintext | DecryptPinError::ContextMismatch { .. } => {
                 let (number, at) = (store.known.label(entry.number), entry.at.format_date_time());
                 eprint_line(&format!("pindesk: {number}: the PIN of {at}, change {}: {error}.", entry.change));
             }

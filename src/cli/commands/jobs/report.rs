@@ -10,7 +10,7 @@ use crate::cli::arg_parsers;
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::known_numbers::KnownNumbers;
-use crate::cli::output::stdio::exit_code_after_print;
+use crate::cli::output::stdio::{exit_code_after_print, write_line};
 use crate::journal::JobDetail;
 use crate::numbers::record::ExportFormat;
 
@@ -43,8 +43,8 @@ fn print_text(job: &JobDetail, known: &KnownNumbers) -> io::Result<()> {
         print_group(&mut out, &group)?;
         for number in group.numbers {
             let [display, name] = known.cells(number.number);
-            let trace = number.reply.trace_id.as_ref().map_or_else(String::new, |trace| format!("  trace {trace}"));
-            writeln!(out, "  {}  {display}  {name}{trace}", number.number)?;
+            let trace = number.reply().trace_id.map_or_else(String::new, |trace| format!("  trace {trace}"));
+            write_line(&mut out, &format!("  {}  {display}  {name}{trace}", number.number))?;
         }
     }
     Ok(())

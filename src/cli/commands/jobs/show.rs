@@ -12,17 +12,18 @@ use crate::cli::exit_code::ExitCode;
 use crate::cli::known_numbers::KnownNumbers;
 use crate::cli::output::job::{result_layout, result_row};
 use crate::cli::output::result_fields::recorded_cell;
-use crate::cli::output::stdio::exit_code_after_print;
+use crate::cli::output::stdio::{exit_code_after_print, write_line};
 use crate::cli::output::table::{self, Cell, Column, Table, TableStyle};
 use crate::cli::rerun::RerunOptions;
 use crate::domain::json_text::write_json;
 use crate::domain::redact::redacted_path;
 use crate::domain::standing::ChangeResult;
 use crate::domain::text::CleanText;
-use crate::journal::{JobDetail, JobNumber, JobStatus, JobSummary, JournalReader, PinSource, RecordedState};
+use crate::journal::{JobDetail, JobNumber, JobStatus, JobSummary, JournalReader, RecordedState};
 
 use super::record::{
-    JobRecord, groups, open_counts, pins_label, print_fields, print_group, state_label, tally, with_result,
+    JobRecord, groups, open_counts, pins_label, print_fields, print_group, resume_options, running_text, state_label,
+    tally, with_result,
 };
 
 #[derive(Debug, Args)]
@@ -157,7 +158,7 @@ pub(crate) fn show(
         print_records(&mut out, &numbers, &job.summary, known)
     } else {
         numbers.sort_by_key(|number| known.sort_key(number.number));
-        print_job(&mut out, &numbers, &job.summary, known, global)
+        print_job(&mut out, &numbers, job, known, global)
     };
     exit_code_after_print(printed, ExitCode::Done)
 }
@@ -180,10 +181,11 @@ pub(crate) fn print_records(
 fn print_job(
     out: &mut impl Write,
     numbers: &[&JobNumber],
-    job: &JobSummary,
+    detail: &JobDetail,
     known: &KnownNumbers,
     global: &GlobalArgs,
 ) -> io::Result<()> {
+    let job = &detail.summary;
     print_fields(out, job)?;
     let style = TableStyle::for_stdout(global.no_color, false);
     let layout = result_layout(style, numbers.iter().filter_map(|number| known.get(number.number)));
@@ -193,24 +195,23 @@ fn print_job(
     for number in numbers {
         let reason = number.short_reason();
         let id = number.number;
-        writeln!(out, "{}", result_row(&layout, id, known.get(id), recorded_cell(number.state), reason))?;
+        writeln!(out, "{}", result_row(&layout, id, known.get(id), recorded_cell(number.state), reason.as_str()))?;
     }
     // The rows have the messages already.
     let groups = groups(numbers.iter().copied());
-    groups.iter().filter(|group| group.meta_texts().len() > 1).try_for_each(|group| print_group(out, group))?;
+    groups.iter().filter(|group| group.has_more_words()).try_for_each(|group| print_group(out, group))?;
+    if job.status == JobStatus::Running {
+        writeln!(out, "\n{}", running_text(job))?;
+        return write_line(out, "Another process is working on this job, so these counts can change.");
+    }
     let tally = tally(job);
     writeln!(out, "\n{}", tally.summary_text(job.id))?;
-    if job.status == JobStatus::Running {
-        return writeln!(out, "Another process is working on this job, so these counts can change.");
+    let rerun = resume_options(detail, known, RerunOptions::new(global));
+    let in_doubt = job.count(RecordedState::Ended(ChangeResult::NoAnswer));
+    if in_doubt > 0 {
+        let numbers = if in_doubt == 1 { "number" } else { "numbers" };
+        let check = rerun.command(&format!("jobs check {}", job.id));
+        write_line(out, &format!("To check the {numbers} in doubt: {check}"))?;
     }
-    // The file of its PIN is not recorded.
-    let pin_file = match job.pin_source {
-        PinSource::Given => Some(Path::new("FILE")),
-        PinSource::Random => None,
-    };
-    let rerun = RerunOptions::new(global).with_pin_file(pin_file);
-    if job.count(RecordedState::Ended(ChangeResult::NoAnswer)) > 0 {
-        writeln!(out, "To check the numbers in doubt: {}", rerun.command(&format!("jobs check {}", job.id)))?;
-    }
-    tally.resume_hint(job.id, &rerun).iter().try_for_each(|hint| writeln!(out, "{hint}"))
+    tally.resume_hint(job.id, &rerun).iter().try_for_each(|hint| write_line(out, hint))
 }

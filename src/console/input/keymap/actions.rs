@@ -124,6 +124,7 @@ pub enum PinFormAction {
     DeleteDigit,
     ClearField,
     Continue,
+    HideScreen,
     Cancel,
     Help,
 }
@@ -145,6 +146,7 @@ pub enum ConfirmAction {
     Submit,
     DeleteDigit,
     ClearField,
+    Help,
     Cancel,
     Back,
 }
@@ -321,6 +323,7 @@ pub enum JobPinAction {
     PreviousField,
     Continue,
     ShowPin,
+    ShowList,
     DeleteDigit,
     ClearField,
     Cancel,
@@ -332,6 +335,7 @@ pub enum JobPinAction {
 #[expect(missing_docs, reason = "the table describes each one")]
 pub enum JobResumeAction {
     Submit,
+    ShowList,
     DeleteDigit,
     ClearField,
     Cancel,
@@ -366,6 +370,7 @@ pub enum ManyPinsAction {
     ClearField,
     ShowList,
     Continue,
+    HideScreen,
     Cancel,
     Help,
 }
@@ -378,5 +383,6 @@ pub enum ConfirmManyAction {
     DeleteDigit,
     ClearField,
     ShowList,
+    Help,
     Back,
 }

@@ -17,7 +17,7 @@ pub use notices::*;
 pub use number::*;
 pub use prompts::*;
 
-pub(super) use common::HELP_ACTION;
+pub(super) use common::{HELP_ACTION, WHOLE_LIST_ACTION};
 
 use super::actions::GlobalAction;
 use super::mode::{Mode, TextInput};

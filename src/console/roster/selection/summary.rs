@@ -45,10 +45,10 @@ impl SelectionSummary {
         let mut summary = Self::default();
         let mut wabas: HashMap<Option<WabaId>, WabaCount> = HashMap::new();
         for slot in selected.iter() {
-            let waba = &store.row(slot).waba;
+            let waba = store.waba(slot);
             *summary.two_step.count_mut(store.two_step(slot)) += 1;
-            let count = wabas.entry(waba.as_ref().map(|waba| waba.id));
-            count.or_insert_with(|| WabaCount { waba: waba.clone(), numbers: 0 }).numbers += 1;
+            let count = wabas.entry(waba.map(|waba| waba.id));
+            count.or_insert_with(|| WabaCount { waba: waba.cloned(), numbers: 0 }).numbers += 1;
         }
         summary.wabas = wabas.into_values().collect();
         summary.wabas.sort_by_cached_key(|count| {
@@ -61,7 +61,7 @@ impl SelectionSummary {
         summary.hidden = hidden.len();
         if summary.hidden > 0 {
             let named = order.iter_from_top().filter(|slot| hidden.contains(*slot)).take(MAX_NAMED_HIDDEN);
-            summary.named_hidden = named.map(|slot| store.row(slot).id).collect();
+            summary.named_hidden = named.map(|slot| store.id(slot)).collect();
         }
         summary
     }

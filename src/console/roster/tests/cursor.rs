@@ -8,7 +8,7 @@ fn the_cursor_stays_on_its_number_while_rows_come() {
     for (digits, display) in [("1004", "+1 200"), ("1005", "+1 100"), ("1006", "+1 555-010-0144")] {
         roster.upsert(&number(digits, display, "New", TwoStep::On));
         roster.apply_updates();
-        assert_eq!(under_cursor(&roster), Some("1002"));
+        assert_eq!(under_cursor(&roster).as_deref(), Some("1002"));
     }
     assert_eq!((ids(&roster).len(), roster.cursor_index()), (6, Some(2)));
 }
@@ -18,14 +18,14 @@ fn a_filter_puts_the_cursor_on_the_first_hit() {
     let mut roster = three();
     roster.move_to_last();
     roster.set_filter("7700", 1).expect("a valid filter");
-    assert_eq!(under_cursor(&roster), Some("1003"), "the only hit");
+    assert_eq!(under_cursor(&roster).as_deref(), Some("1003"), "the only hit");
     roster.set_filter("uk-retail", 2).expect("a valid filter");
-    assert_eq!(under_cursor(&roster), Some("1002"), "its number is a hit, but out of sight");
+    assert_eq!(under_cursor(&roster).as_deref(), Some("1002"), "its number is a hit, but out of sight");
     roster.set_filter("uk-retail !1002", 3).expect("a valid filter");
-    assert_eq!(under_cursor(&roster), Some("1003"), "its number is in sight");
+    assert_eq!(under_cursor(&roster).as_deref(), Some("1003"), "its number is in sight");
     roster.upsert(&number("1000", "+1 100", "First", TwoStep::On));
     roster.apply_updates();
-    assert_eq!((under_cursor(&roster), roster.cursor_index()), (Some("1003"), Some(2)));
+    assert_eq!((under_cursor(&roster).as_deref(), roster.cursor_index()), (Some("1003"), Some(2)));
 }
 
 #[test]
@@ -36,7 +36,10 @@ fn a_filter_typed_while_rows_come_keeps_its_number() {
     roster.apply_updates();
     roster.upsert(&number("1001", "+1 200", "Acme Support", TwoStep::On));
     roster.apply_updates();
-    assert_eq!((ids(&roster), under_cursor(&roster)), (vec!["1001".to_owned(), "1002".to_owned()], Some("1002")));
+    assert_eq!(
+        (ids(&roster), under_cursor(&roster).as_deref()),
+        (vec!["1001".to_owned(), "1002".to_owned()], Some("1002"))
+    );
 }
 
 #[test]
@@ -50,7 +53,7 @@ fn the_number_under_the_cursor_stays_without_a_match() {
         roster.upsert_single(&on);
     }
     roster.apply_updates();
-    assert_eq!((ids(&roster), under_cursor(&roster)), (vec!["1002".to_owned()], Some("1002")));
+    assert_eq!((ids(&roster), under_cursor(&roster).as_deref()), (vec!["1002".to_owned()], Some("1002")));
     let is_kept = |roster: &Roster| roster.get(&id("1002")).map(|row| row.mark == Some(RowMark::Kept));
     assert_eq!(is_kept(&roster), Some(true));
     roster.set_filter("two-step:on", 20).expect("a valid filter");
@@ -70,7 +73,10 @@ fn a_number_acted_on_stays_until_the_filter_changes() {
     }
     roster.apply_updates();
     roster.move_to_last();
-    assert_eq!((ids(&roster), under_cursor(&roster)), (vec!["1001".to_owned(), "1003".to_owned()], Some("1003")));
+    assert_eq!(
+        (ids(&roster), under_cursor(&roster).as_deref()),
+        (vec!["1001".to_owned(), "1003".to_owned()], Some("1003"))
+    );
     assert_eq!(filtered(&mut roster, "request:sending"), Vec::<String>::new());
 }
 
@@ -140,7 +146,7 @@ fn a_removed_row_passes_the_cursor_to_the_nearest_one() {
         }
         roster.finish_refresh(&["900".parse().expect("an id")]);
         roster.apply_updates();
-        assert_eq!(under_cursor(&roster), Some(expected));
+        assert_eq!(under_cursor(&roster).as_deref(), Some(expected));
     }
 }
 
@@ -149,9 +155,9 @@ fn clearing_a_filter_restores_the_cursor() {
     let mut roster = three();
     roster.move_by(1);
     assert_eq!(filtered(&mut roster, "stores"), ["1003"]);
-    assert_eq!(under_cursor(&roster), Some("1003"));
+    assert_eq!(under_cursor(&roster).as_deref(), Some("1003"));
     roster.set_filter("", ROWS_IN_SIGHT).expect("an empty filter");
-    assert_eq!(under_cursor(&roster), Some("1001"));
+    assert_eq!(under_cursor(&roster).as_deref(), Some("1001"));
 }
 
 #[test]
@@ -160,7 +166,7 @@ fn a_move_under_a_filter_keeps_the_cursor_there() {
     roster.set_filter("acme", ROWS_IN_SIGHT).expect("a valid filter");
     roster.move_to_last();
     roster.set_filter("", ROWS_IN_SIGHT).expect("an empty filter");
-    assert_eq!(under_cursor(&roster), Some("1001"));
+    assert_eq!(under_cursor(&roster).as_deref(), Some("1001"));
     assert!(roster.select(&id("1003")));
     assert!(!roster.select(&id("1009")));
     assert_eq!(roster.cursor_index(), Some(2));

@@ -88,10 +88,10 @@ fn counted(roster: &Roster) -> (usize, usize, Vec<Instant>, Option<Instant>) {
     let mut retry_times: Vec<_> = states().filter_map(retry_time).collect();
     retry_times.sort_unstable();
     let queued = roster.changes().filter(|(_, state)| **state == ChangeState::Queued);
-    let pause_end = |id| {
+    let pause_end = |id: &PhoneNumberId| {
         if let Some(ChangeState::Paused { until, .. }) = roster.get(id)?.change { Some(until.instant) } else { None }
     };
-    let pause_end = queued.filter_map(|(id, _)| pause_end(id)).min();
+    let pause_end = queued.filter_map(|(id, _)| pause_end(&id)).min();
     (states().filter(|state| state.is_running()).count(), states().filter(is_queued).count(), retry_times, pause_end)
 }
 

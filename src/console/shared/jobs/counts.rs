@@ -125,6 +125,12 @@ impl JobCounts {
         self.done() * 100 / self.total().max(1)
     }
 
+    /// These counts and others.
+    #[must_use]
+    pub fn plus(&self, others: &Self) -> Self {
+        Self(std::array::from_fn(|phase| self.0[phase] + others.0[phase]))
+    }
+
     /// Moves numbers from one phase to another, as many as there are at most.
     pub(in crate::console) fn move_between(&mut self, from: JobPhase, to: JobPhase, count: usize) {
         let count = count.min(self.get(from));

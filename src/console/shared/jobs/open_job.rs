@@ -2,7 +2,7 @@
 //!
 //! Its counts are kept up with each new state, and nothing is counted for a frame. It reads nothing: the app does.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::counts::{JobCounts, JobPhase};
@@ -10,7 +10,8 @@ use super::own_jobs::OwnJob;
 use crate::domain::change::{ChangeState, JobId};
 use crate::domain::clock::UtcTime;
 use crate::domain::number::{PhoneNumberId, WabaId};
-use crate::journal::{JobDetail, JobNumber, JobStatus, JobSummary};
+use crate::domain::standing::ChangeResult;
+use crate::journal::{JobDetail, JobNumber, JobStatus, JobSummary, RecordedState};
 use crate::policy::quota::QuotaScope;
 
 /// Which job the open page is about, and what was read of it.
@@ -80,19 +81,19 @@ impl OpenJob {
 }
 
 /// A number of the job.
-#[derive(Debug)]
-pub struct JobRow {
+#[derive(Debug, Clone, Copy)]
+pub struct JobRow<'a> {
     /// The number as the journal had it.
-    pub record: JobNumber,
+    pub record: &'a JobNumber,
     /// What this process reported since.
-    pub live: Option<Arc<ChangeState>>,
+    pub live: Option<&'a ChangeState>,
 }
 
-impl JobRow {
+impl JobRow<'_> {
     /// The phase of the number. `is_running` tells whether a process works on the job.
     #[must_use]
     pub fn phase(&self, is_running: bool) -> JobPhase {
-        match &self.live {
+        match self.live {
             Some(state) => JobPhase::of_change(state),
             None => JobPhase::of_record(self.record.state, is_running),
         }
@@ -103,7 +104,7 @@ impl JobRow {
         match self.phase(is_running) {
             // Its PIN may be in force, also while a pause holds back the next try.
             JobPhase::Failed | JobPhase::NoAnswer | JobPhase::WaitingInDoubt => true,
-            JobPhase::Waiting => matches!(self.live.as_deref(), Some(ChangeState::Waiting { .. })),
+            JobPhase::Waiting => matches!(self.live, Some(ChangeState::Waiting { .. })),
             JobPhase::Set | JobPhase::Resolved | JobPhase::Sending | JobPhase::Queued | JobPhase::NotSent => false,
         }
     }
@@ -113,8 +114,11 @@ impl JobRow {
 #[derive(Debug)]
 pub struct JobNumbers {
     summary: JobSummary,
-    rows: Vec<JobRow>,
-    index: HashMap<PhoneNumberId, usize>,
+    records: Vec<JobNumber>,
+    /// What this process reported of each since.
+    live: Vec<Option<Arc<ChangeState>>>,
+    /// The rows in the order of their IDs.
+    by_id: Vec<usize>,
     counts: JobCounts,
     /// The rows that need attention.
     attention: BTreeSet<usize>,
@@ -133,8 +137,9 @@ impl JobNumbers {
         let JobDetail { summary, numbers } = detail;
         let mut job = Self {
             summary,
-            rows: Vec::with_capacity(numbers.len()),
-            index: HashMap::with_capacity(numbers.len()),
+            live: numbers.iter().map(|record| own.and_then(|own| own.state(&record.number)).cloned()).collect(),
+            by_id: (0..numbers.len()).collect(),
+            records: numbers,
             counts: JobCounts::default(),
             attention: BTreeSet::new(),
             not_sent: BTreeSet::new(),
@@ -143,16 +148,28 @@ impl JobNumbers {
             queued: HashMap::new(),
             last_end: None,
         };
-        for (at, record) in numbers.into_iter().enumerate() {
-            let live = own.and_then(|own| own.state(&record.number)).cloned();
+        job.by_id.sort_unstable_by_key(|at| job.records[*at].number);
+        for at in 0..job.records.len() {
+            let record = &job.records[at];
             job.last_end = job.last_end.max(record.at);
             job.failed += usize::from(record.has_failed());
             job.refused_left += usize::from(record.has_failed() && record.is_resumable());
-            job.index.insert(record.number, at);
-            job.rows.push(JobRow { record, live });
             job.count(at, None);
         }
         job
+    }
+
+    fn row(&self, at: usize) -> JobRow<'_> {
+        JobRow { record: &self.records[at], live: self.live[at].as_deref() }
+    }
+
+    fn all_rows(&self) -> impl Iterator<Item = JobRow<'_>> {
+        (0..self.records.len()).map(|at| self.row(at))
+    }
+
+    fn find(&self, number: &PhoneNumberId) -> Option<usize> {
+        let place = self.by_id.binary_search_by_key(number, |at| self.records[*at].number).ok()?;
+        self.by_id.get(place).copied()
     }
 
     /// True if a process worked on the job when it was read.
@@ -164,20 +181,20 @@ impl JobNumbers {
     /// Counts a row that was in this phase before.
     fn count(&mut self, at: usize, former: Option<JobPhase>) {
         let is_running = self.is_running();
-        let row = &self.rows[at];
-        let phase = row.phase(is_running);
+        let row = self.row(at);
+        let (phase, needs_attention, waba) = (row.phase(is_running), row.needs_attention(is_running), row.record.waba);
         self.counts.change(former, phase);
-        set_member(&mut self.attention, at, row.needs_attention(is_running));
+        set_member(&mut self.attention, at, needs_attention);
         set_member(&mut self.not_sent, at, phase == JobPhase::NotSent);
-        let queued = self.queued.entry(row.record.waba).or_default();
+        let queued = self.queued.entry(waba).or_default();
         *queued += usize::from(phase == JobPhase::Queued);
         *queued -= usize::from(former == Some(JobPhase::Queued));
     }
 
     fn update(&mut self, number: &PhoneNumberId, state: &Arc<ChangeState>) {
-        let Some(at) = self.index.get(number).copied() else { return };
-        let former = self.rows[at].phase(self.is_running());
-        self.rows[at].live = Some(Arc::clone(state));
+        let Some(at) = self.find(number) else { return };
+        let former = self.row(at).phase(self.is_running());
+        self.live[at] = Some(Arc::clone(state));
         self.last_end = self.last_end.max(state.ended_at());
         self.count(at, Some(former));
     }
@@ -186,6 +203,12 @@ impl JobNumbers {
     #[must_use]
     pub const fn summary(&self) -> &JobSummary {
         &self.summary
+    }
+
+    /// What the operator noted about the job.
+    #[must_use]
+    pub fn note_line(&self) -> Option<String> {
+        self.summary.note.as_ref().map(|note| format!("Note: {note}"))
     }
 
     /// The process that works on the job, as the subject of a sentence.
@@ -198,6 +221,16 @@ impl JobNumbers {
     #[must_use]
     pub const fn counts(&self) -> &JobCounts {
         &self.counts
+    }
+
+    /// How many of the other numbers are in each phase.
+    #[must_use]
+    pub fn counts_without(&self, left_out: &HashSet<PhoneNumberId>) -> JobCounts {
+        let mut counts = JobCounts::default();
+        for row in self.all_rows().filter(|row| !left_out.contains(&row.record.number)) {
+            counts.change(None, row.phase(self.is_running()));
+        }
+        counts
     }
 
     /// When the last number ended, as far as it is known.
@@ -213,7 +246,7 @@ impl JobNumbers {
             QuotaScope::App | QuotaScope::Token => self.counts.get(JobPhase::Queued),
             QuotaScope::Waba(waba) => self.queued.get(&waba).copied().unwrap_or_default(),
             QuotaScope::Number(number) => {
-                let row = self.index.get(&number).map(|at| &self.rows[*at]);
+                let row = self.find(&number).map(|at| self.row(at));
                 usize::from(row.is_some_and(|row| row.phase(self.is_running()) == JobPhase::Queued))
             }
         }
@@ -222,7 +255,7 @@ impl JobNumbers {
     /// How many rows are shown: all, or those that need attention.
     #[must_use]
     pub fn len(&self, shows_all: bool) -> usize {
-        if shows_all { self.rows.len() } else { self.attention.len() + self.shown_not_sent() }
+        if shows_all { self.records.len() } else { self.attention.len() + self.shown_not_sent() }
     }
 
     /// How many rows of numbers that were not sent follow the others that need attention. As long as a process works on the
@@ -233,11 +266,11 @@ impl JobNumbers {
     }
 
     /// The shown rows from this position on. Thousands that were not sent do not hide the few that failed: they come last.
-    pub fn rows(&self, shows_all: bool, first: usize) -> impl Iterator<Item = &JobRow> {
-        let all = self.rows.iter().skip(first).take(if shows_all { usize::MAX } else { 0 });
+    pub fn rows(&self, shows_all: bool, first: usize) -> impl Iterator<Item = JobRow<'_>> {
+        let all = self.all_rows().skip(first).take(if shows_all { usize::MAX } else { 0 });
         let last = self.not_sent.iter().take(self.shown_not_sent());
         let some = self.attention.iter().chain(last).skip(first).take(if shows_all { 0 } else { usize::MAX });
-        all.chain(some.map(|at| &self.rows[*at]))
+        all.chain(some.map(|at| self.row(*at)))
     }
 
     /// The position of a number among the shown rows; that of the next shown one if it is not among them, and the first
@@ -245,10 +278,10 @@ impl JobNumbers {
     #[must_use]
     pub fn position(&self, number: Option<&PhoneNumberId>, shows_all: bool) -> Option<usize> {
         let last = self.len(shows_all).checked_sub(1)?;
-        let Some(at) = number.and_then(|number| self.index.get(number)) else { return Some(0) };
+        let Some(at) = number.and_then(|number| self.find(number)) else { return Some(0) };
         let position = if shows_all {
-            *at
-        } else if self.not_sent.contains(at) {
+            at
+        } else if self.not_sent.contains(&at) {
             self.attention.len() + self.not_sent.range(..at).count()
         } else {
             self.attention.range(..at).count()
@@ -276,20 +309,21 @@ impl JobNumbers {
 
     /// The numbers that a resumed job sends; all that Meta refused if `failed`.
     pub fn left(&self, failed: bool) -> impl Iterator<Item = &JobNumber> {
-        let records = self.rows.iter().map(|row| &row.record);
-        records.filter(move |record| if failed { record.has_failed() } else { record.is_resumable() })
+        self.records.iter().filter(move |record| if failed { record.has_failed() } else { record.is_resumable() })
     }
 
-    /// How many numbers are not left to send only because another job set a PIN there.
+    /// How many numbers are not among [`JobNumbers::left`] only because another job set a PIN there.
     #[must_use]
-    pub fn set_since(&self) -> usize {
-        self.rows.iter().filter(|row| row.record.is_set_since && row.record.is_left()).count()
+    pub fn set_since(&self, failed: bool) -> usize {
+        let has_failed = |record: &JobNumber| record.state == RecordedState::Ended(ChangeResult::Failed);
+        let is_wanted = |record: &JobNumber| if failed { has_failed(record) } else { record.is_left() };
+        self.records.iter().filter(|record| record.is_set_since && is_wanted(record)).count()
     }
 
     /// The numbers with no answer.
     pub fn in_doubt(&self) -> impl Iterator<Item = PhoneNumberId> {
         let is_running = self.is_running();
-        let rows = self.attention.iter().map(|at| &self.rows[*at]);
+        let rows = self.attention.iter().map(|at| self.row(*at));
         rows.filter(move |row| row.phase(is_running) == JobPhase::NoAnswer).map(|row| row.record.number)
     }
 }

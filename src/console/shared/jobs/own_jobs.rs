@@ -21,8 +21,6 @@ const MIN_PACE_TIME: Duration = Duration::from_secs(10);
 #[derive(Debug, Default)]
 pub struct OwnJobs {
     jobs: Vec<OwnJob>,
-    /// The operator paused sending.
-    is_paused: bool,
     /// The limits of Meta that hold calls back, one for each scope.
     limits: Vec<Pause>,
 }
@@ -34,6 +32,8 @@ pub struct OwnJob {
     pub id: JobId,
     /// False before the start is reported, and for a PIN in doubt that is sent again after the job has ended.
     is_started: bool,
+    /// The operator paused it.
+    is_paused: bool,
     /// After how many numbers it waits for the operator; `None` if it does not wait, or no longer.
     send_first: Option<usize>,
     /// The numbers that this process sends.
@@ -42,7 +42,10 @@ pub struct OwnJob {
     newest: HashMap<JobPhase, Arc<ChangeState>>,
     /// The numbers in `states`.
     counts: JobCounts,
-    started: Instant,
+    /// The other numbers of a resumed job, when it was resumed.
+    others: JobCounts,
+    /// Since when its pace is measured.
+    measured_from: Instant,
     /// How many numbers ended in each second of the last minute that had any, oldest first.
     ends: VecDeque<(Instant, usize)>,
 }
@@ -80,14 +83,12 @@ impl OwnJobs {
         self.worked_on().next().is_some()
     }
 
-    /// True while the operator has paused sending.
-    #[must_use]
-    pub const fn is_paused(&self) -> bool {
-        self.is_paused
-    }
-
-    pub(in crate::console) const fn set_paused(&mut self, is_paused: bool) {
-        self.is_paused = is_paused;
+    /// The operator paused a job, or continues it. The time of the pause says nothing about the pace.
+    pub(in crate::console) fn set_paused(&mut self, id: JobId, is_paused: bool, now: Instant) {
+        for job in self.jobs.iter_mut().filter(|job| job.id == id) {
+            job.is_paused = is_paused;
+            job.restart_measure(now);
+        }
     }
 
     /// The limits of Meta that hold calls back now.
@@ -112,9 +113,11 @@ impl OwnJobs {
         self.limits.retain(|pause| !is_over(pause));
     }
 
-    /// A job is about to be resumed: what is reported of it from now on belongs to the new start.
-    pub(in crate::console) fn prepare_resumption(&mut self, id: JobId) {
+    /// A job is about to be resumed: what is reported of it from now on belongs to the new start. `others` are the numbers
+    /// of the job that are not sent again.
+    pub(in crate::console) fn prepare_resumption(&mut self, id: JobId, others: JobCounts, now: Instant) {
         self.jobs.retain(|job| job.id != id || job.is_worked_on());
+        self.entry(id, now).others = others;
     }
 
     /// A job was recorded, and this process sends these numbers of it. Some may have a state already.
@@ -133,9 +136,10 @@ impl OwnJobs {
     }
 
     /// The numbers that a job holds back are sent.
-    pub(in crate::console) fn release(&mut self, id: JobId) {
+    pub(in crate::console) fn release(&mut self, id: JobId, now: Instant) {
         for job in self.jobs.iter_mut().filter(|job| job.id == id) {
             job.send_first = None;
+            job.restart_measure(now);
         }
     }
 
@@ -183,11 +187,13 @@ impl OwnJob {
         Self {
             id,
             is_started: false,
+            is_paused: false,
             send_first: None,
             states: HashMap::new(),
             newest: HashMap::new(),
             counts: JobCounts::default(),
-            started: now,
+            others: JobCounts::default(),
+            measured_from: now,
             ends: VecDeque::new(),
         }
     }
@@ -229,6 +235,11 @@ impl OwnJob {
         had_ended
     }
 
+    fn restart_measure(&mut self, now: Instant) {
+        self.measured_from = now;
+        self.ends.clear();
+    }
+
     fn count_end(&mut self, now: Instant) {
         while self.ends.front().is_some_and(|(at, _)| now.saturating_duration_since(*at) > PACE_WINDOW) {
             self.ends.pop_front();
@@ -257,6 +268,12 @@ impl OwnJob {
         &self.counts
     }
 
+    /// All numbers of the job, by phase: also those that a resumed job does not send again.
+    #[must_use]
+    pub fn all_counts(&self) -> JobCounts {
+        self.counts.plus(&self.others)
+    }
+
     /// True while it waits for the operator to look at its first numbers.
     #[must_use]
     pub fn is_held(&self) -> bool {
@@ -265,10 +282,16 @@ impl OwnJob {
         self.send_first.is_some_and(is_looked_at)
     }
 
+    /// True while the operator has paused it.
+    #[must_use]
+    pub const fn is_paused(&self) -> bool {
+        self.is_paused
+    }
+
     /// How many numbers ended in a second; `None` before anything can be said about it.
     #[must_use]
     pub fn pace(&self, now: Instant) -> Option<f64> {
-        let elapsed = now.saturating_duration_since(self.started);
+        let elapsed = now.saturating_duration_since(self.measured_from);
         if elapsed < MIN_PACE_TIME {
             return None;
         }
@@ -278,11 +301,12 @@ impl OwnJob {
         Some(f64::from(ended) / elapsed.min(PACE_WINDOW).as_secs_f64())
     }
 
-    /// How long the numbers that are left take at the present pace; `None` if nothing can be said about it.
+    /// How long the queued numbers take at the present pace; `None` if nothing can be said about it. The last requests and
+    /// retries may end at once or wait for a minute.
     #[must_use]
     pub fn time_left(&self, now: Instant) -> Option<Duration> {
         let pace = self.pace(now).filter(|pace| *pace > 0.0)?;
-        let left = u32::try_from(self.counts.open()).unwrap_or(u32::MAX);
+        let left = u32::try_from(self.counts.get(JobPhase::Queued)).ok().filter(|left| *left > 0)?;
         Duration::try_from_secs_f64(f64::from(left) / pace).ok()
     }
 }
@@ -379,9 +403,12 @@ mod tests {
         // A PIN in doubt is sent again.
         jobs.update(JOB, number(0), &SENDING, now);
         jobs.update(JOB, number(0), &set(), now);
-        jobs.prepare_resumption(JOB);
+        jobs.prepare_resumption(JOB, counts(&[(JobPhase::Set, 2)]), now);
+        assert!(jobs.get(JOB).is_none(), "nothing is worked on before the start");
         jobs.start(JOB, &[number(0), number(1)], None, now);
-        assert_eq!(jobs.get(JOB).map(OwnJob::counts), Some(&counts(&[(JobPhase::Queued, 2)])));
+        let job = jobs.get(JOB).expect("a job");
+        assert_eq!(job.counts(), &counts(&[(JobPhase::Queued, 2)]));
+        assert_eq!((job.all_counts().percent(), job.all_counts().total()), (50, 4));
     }
 
     #[test]
@@ -402,7 +429,7 @@ mod tests {
         jobs.start(other, &[number(2), number(3)], Some(1), now);
         jobs.update(JOB, number(0), &set(), now);
         jobs.update(other, number(2), &set(), now);
-        jobs.release(JOB);
+        jobs.release(JOB, now);
         assert!(jobs.get(JOB).is_some_and(|job| !job.is_held()));
         assert!(jobs.get(other).is_some_and(OwnJob::is_held));
     }
@@ -415,7 +442,7 @@ mod tests {
         let held = counts(&[(JobPhase::Set, 1), (JobPhase::Queued, 2)]);
         assert_eq!(jobs.update(JOB, number(0), &set(), now), Some(JobMilestone::Held(JOB, held)));
         assert!(jobs.get(JOB).is_some_and(OwnJob::is_held));
-        jobs.release(JOB);
+        jobs.release(JOB, now);
         assert!(jobs.get(JOB).is_some_and(|job| !job.is_held()));
         assert_eq!(jobs.update(JOB, number(1), &set(), now), None);
     }
@@ -436,5 +463,34 @@ mod tests {
         assert_eq!(job.pace(at(99)).map(rounded), Some(5.1), "both ends of the minute count");
         assert_eq!(job.time_left(at(99)).map(|left| left.as_secs()), Some(98));
         assert_eq!((job.pace(at(300)), job.time_left(at(300))), (Some(0.0), None));
+    }
+
+    #[test]
+    fn a_pause_says_nothing_about_the_pace() {
+        let (mut jobs, start) = (OwnJobs::default(), Instant::now());
+        let at = |seconds| start + Duration::from_secs(seconds);
+        jobs.start(JOB, &numbers(1_000), None, start);
+        for n in 0..100 {
+            jobs.update(JOB, number(n), &set(), at(10));
+        }
+        assert_eq!(jobs.get(JOB).and_then(|job| job.pace(at(20))), Some(5.0));
+        jobs.set_paused(JOB, true, at(20));
+        jobs.set_paused(JOB, false, at(50));
+        assert_eq!(jobs.get(JOB).and_then(|job| job.pace(at(59))), None);
+        jobs.update(JOB, number(100), &set(), at(60));
+        assert_eq!(jobs.get(JOB).and_then(|job| job.pace(at(60))), Some(0.1));
+    }
+
+    #[test]
+    fn no_time_is_claimed_for_the_last_requests() {
+        let (mut jobs, start) = (OwnJobs::default(), Instant::now());
+        let at = start + Duration::from_secs(30);
+        jobs.start(JOB, &numbers(61), None, start);
+        for n in 0..60 {
+            jobs.update(JOB, number(n), &set(), at);
+        }
+        assert_eq!(jobs.get(JOB).and_then(|job| job.time_left(at)), Some(Duration::from_millis(500)));
+        jobs.update(JOB, number(60), &SENDING, at);
+        assert_eq!(jobs.get(JOB).and_then(|job| job.time_left(at)), None);
     }
 }

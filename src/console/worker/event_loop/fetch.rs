@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 
 use super::{RecordsState, Worker};
 use crate::console::app::Msg;
-use crate::console::worker::journal_read::read_journal;
+use crate::console::worker::journal_read::{read_journal, try_read_journal};
 use crate::console::worker::number_cache::{CachePermit, RefreshResult};
 use crate::console::worker::{BackpressurePermit, WorkerReport};
 use crate::domain::clock::UtcTime;
@@ -19,7 +19,7 @@ use crate::domain::number::{Number, PhoneNumberId, WabaId};
 use crate::domain::outcome::ReadFailure;
 use crate::graph::Graph;
 use crate::jobs::StatusRead;
-use crate::journal::Journal;
+use crate::journal::{Journal, JournalReader};
 use crate::numbers::{self, NumberSources, NumbersEvent, discovery};
 
 /// Times in the journal are whole seconds.
@@ -97,6 +97,17 @@ impl<R: Fn(WorkerReport) + Send + Sync + 'static> Worker<R> {
             flushed.await;
             let lines = read_journal(&journal, move |reader| reader.history(id, MAX_HISTORY_LINES)).await;
             report(WorkerReport::Msg(Msg::HistoryRead { id, lines }));
+        });
+    }
+
+    /// Reads when the last drill of the escrow was. Without a journal nothing is known of it.
+    pub(super) fn read_last_drill(&self) {
+        let RecordsState::Open { recorder, .. } = &self.records_state else { return };
+        let (journal, report) = (recorder.journal.clone(), Arc::clone(&self.report));
+        tokio::spawn(async move {
+            if let Some(drill) = try_read_journal(&journal, JournalReader::last_drill).await {
+                report(WorkerReport::Msg(Msg::LastDrillRead(drill)));
+            }
         });
     }
 

@@ -173,7 +173,7 @@ impl Walker {
         let read_time = if key == Some(Key::Char('y')) { QUIET_TIME } else { Duration::ZERO };
         assert_eq!(self.app.running_count(), 0, "quit during a request");
         for (id, state) in self.app.roster().changes() {
-            let was_shown = self.shown_before_quit.get(id).is_some_and(|shown| *shown + read_time <= self.now.instant);
+            let was_shown = self.shown_before_quit.get(&id).is_some_and(|shown| *shown + read_time <= self.now.instant);
             assert!(!is_only_in_memory(state) || was_shown, "quit without showing {id}: {state:?}");
         }
     }
@@ -273,7 +273,7 @@ impl Walker {
         let midnight = self.now.plus(self.now.utc.until_next_day()).instant;
         let is_midnight = wake == Some(midnight) && self.app.roster().is_set_on(self.now.utc.day());
         let is_pause_end = self.app.roster().open_changes().any(|(id, shown)| {
-            let is_queued = self.app.roster().changes().any(|change| change == (id, &ChangeState::Queued));
+            let is_queued = self.app.roster().changes().any(|change| change == (*id, &ChangeState::Queued));
             is_queued && matches!(shown, ChangeState::Paused { until, .. } if wake == Some(until.instant))
         });
         // The title and the page of a job show its limits, and for how many minutes.

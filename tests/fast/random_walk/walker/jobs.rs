@@ -3,7 +3,6 @@
 use std::collections::{BTreeSet, HashSet};
 
 use pindesk::console::app::Msg;
-use pindesk::console::effect::WorkCommand;
 use pindesk::console::input::key::Key;
 use pindesk::console::input::keymap::Mode;
 use pindesk::console::pages::Page;
@@ -37,9 +36,17 @@ pub(super) struct JobBefore {
     /// This process works on it.
     is_own: bool,
     /// Its first numbers ended, and the others wait.
-    is_held: bool,
+    pub(super) is_held: bool,
     /// The numbers that it left, as far as the page knows.
     left: HashSet<PhoneNumberId>,
+}
+
+impl JobBefore {
+    /// A job is paused, and what waits is sent, only by its key on its page.
+    pub(super) fn check_pause_key(&self, job: JobId, key: Option<Key>) {
+        assert!(self.mode == Mode::Job && key == Some(Key::Char('w')) && self.is_own, "{key:?}");
+        assert_eq!(self.job, Some(job));
+    }
 }
 
 impl Walker {
@@ -128,17 +135,6 @@ impl Walker {
         let question = self.question.take().expect("a confirmation is open");
         assert_eq!((question.mode, key), (Mode::JobStop, Some(Key::Char('y'))));
         assert!(question.is_read && question.was_quiet, "not y after a quiet time");
-    }
-
-    /// What waits is sent only by its key on the page of its job; sending also goes on when nothing is left to hold back.
-    pub(super) fn check_pause_key(&self, command: &WorkCommand, key: Option<Key>, before: &JobBefore) {
-        let is_key = before.mode == Mode::Job && key == Some(Key::Char('w')) && before.is_own;
-        if let WorkCommand::SendHeld(job) = command {
-            assert!(is_key && before.is_held && before.job == Some(*job), "{command:?}");
-        } else {
-            let goes_on_by_itself = *command == WorkCommand::ContinueSending && self.app.running_count() == 0;
-            assert!((is_key && !before.is_held) || goes_on_by_itself, "{command:?}");
-        }
     }
 
     /// Each number of a job is in exactly one phase, and counted there.

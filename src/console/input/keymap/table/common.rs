@@ -10,6 +10,9 @@ use Risk::{Prompts, ReadsMeta};
 /// The name of the action that opens the help of a page.
 pub(in crate::console::input::keymap) const HELP_ACTION: &str = "help";
 
+/// The name of the action that shows the whole list of a form or question.
+pub(in crate::console::input::keymap) const WHOLE_LIST_ACTION: &str = "whole-list";
+
 pub(super) const UP: KeyRow = KeyRow::new("up", &[Key::Up, Char('k')], "one row up", Move).moves();
 pub(super) const DOWN: KeyRow = KeyRow::new("down", &[Key::Down, Char('j')], "one row down", Move).moves();
 pub(super) const PAGE_UP: KeyRow = KeyRow::new("page-up", &[Key::PageUp, Ctrl('u')], "one page up", Move).moves();
@@ -18,7 +21,9 @@ pub(super) const PAGE_DOWN: KeyRow =
 pub(super) const FIRST: KeyRow =
     KeyRow::new("first", &[Char('g'), Key::Home, Char('<')], "to the first row", Move).moves();
 pub(super) const LAST: KeyRow = KeyRow::new("last", &[Char('G'), Key::End, Char('>')], "to the last row", Move).moves();
-pub(super) const HELP: KeyRow = KeyRow::new(HELP_ACTION, &[Char('?')], "help for this page", Look).footer("help");
+/// Help of a page that asks: its footer has the keys that answer.
+pub(super) const HELP_OF_QUESTION: KeyRow = KeyRow::new(HELP_ACTION, &[Char('?')], "help for this page", Look);
+pub(super) const HELP: KeyRow = HELP_OF_QUESTION.footer("help");
 pub(super) const MESSAGES: KeyRow =
     KeyRow::new("messages", &[Char('m')], "messages, newest first", Look).footer("messages");
 pub(super) const SET_PIN: KeyRow =
@@ -47,11 +52,15 @@ pub(super) const CONTINUE_TO_COUNT: KeyRow =
         .fixed();
 pub(super) const SHOW_PIN: KeyRow =
     KeyRow::new("show-pin", &[Char('v')], "show the PIN for a while, or hide it", Look).footer("show");
+pub(super) const WHOLE_LIST: KeyRow =
+    KeyRow::new(WHOLE_LIST_ACTION, &[Char('l')], "the whole list, as it will be sent", Look).footer("whole list");
 pub(super) const DELETE_DIGIT: KeyRow =
     KeyRow::new("delete-digit", &[Key::Backspace, Key::Delete], "delete a digit", Act);
 pub(super) const CLEAR_DIGITS: KeyRow = KeyRow::new("clear-field", &[Ctrl('u')], "clear the field", Act);
 pub(super) const HIDE_SCREEN: KeyRow =
     KeyRow::new("hide-screen", &[Char('z')], "hide the screen, drop token and saved PINs", Tool).footer("hide");
+pub(super) const HIDE_FORM: KeyRow =
+    KeyRow::new("hide-screen", &[Char('z')], "hide the screen, drop token, saved PINs and input", Tool);
 pub(super) const SHOW_IN_DOUBT: KeyRow =
     KeyRow::new("in-doubt", &[Char('w')], "numbers in doubt and other open issues", Look).footer("in doubt");
 pub(super) const SHOW_JOBS: KeyRow = KeyRow::new("jobs", &[Char('b')], "jobs, newest first", Look).footer("jobs");

@@ -2,7 +2,7 @@
 
 use super::common::{
     BACK, CANCEL, CLEAR_DIGITS, CONTINUE_TO_COUNT, DELETE_DIGIT, DOWN, FIRST, HELP, HIDE_SCREEN, LAST, MESSAGES,
-    NEXT_FIELD, PAGE_DOWN, PAGE_UP, PREVIOUS_FIELD, SHOW_PIN, UP, with_motions,
+    NEXT_FIELD, PAGE_DOWN, PAGE_UP, PREVIOUS_FIELD, SHOW_PIN, UP, WHOLE_LIST, with_motions,
 };
 use crate::console::input::key::Key;
 use crate::console::input::keymap::actions::{
@@ -43,7 +43,7 @@ pub static JOB: KeyTable<JobAction> = KeyTable {
         bind(JobAction::Help, HELP),
         bind(
             JobAction::PauseOrContinue,
-            KeyRow::new("pause-job", &[Char('w')], "pause sending, or go on", Act).footer("pause"),
+            KeyRow::new("pause-job", &[Char('w')], "pause this job, or go on", Act).footer("pause"),
         ),
         bind(
             JobAction::Stop,
@@ -115,6 +115,7 @@ pub static JOB_PIN: KeyTable<JobPinAction> = KeyTable {
         bind(JobPinAction::ClearField, CLEAR_DIGITS),
         bind(JobPinAction::Cancel, CANCEL),
         bind(JobPinAction::Help, HELP),
+        bind(JobPinAction::ShowList, WHOLE_LIST),
     ],
 };
 
@@ -132,6 +133,7 @@ pub static JOB_RESUME: KeyTable<JobResumeAction> = KeyTable {
                 .risk(Submits)
                 .fixed(),
         ),
+        bind(JobResumeAction::ShowList, WHOLE_LIST),
         bind(JobResumeAction::DeleteDigit, DELETE_DIGIT),
         bind(JobResumeAction::ClearField, CLEAR_DIGITS),
         bind(JobResumeAction::Cancel, CANCEL),

@@ -1,20 +1,18 @@
 //! The keys of the form and the question for many numbers, and of their whole list.
 
 use super::common::{
-    BACK, CANCEL, CLEAR_DIGITS, CONTINUE_TO_COUNT, DELETE_DIGIT, DOWN, FILTER_ROWS, FIRST, HELP, HIDE_SCREEN, LAST,
-    NEXT_FIELD, PAGE_DOWN, PAGE_UP, PREVIOUS_FIELD, SHOW_PIN, UP, with_motions,
+    BACK, CANCEL, CLEAR_DIGITS, CONTINUE_TO_COUNT, DELETE_DIGIT, DOWN, FILTER_ROWS, FIRST, HELP, HELP_OF_QUESTION,
+    HIDE_FORM, HIDE_SCREEN, LAST, NEXT_FIELD, PAGE_DOWN, PAGE_UP, PREVIOUS_FIELD, SHOW_PIN, UP, WHOLE_LIST,
+    with_motions,
 };
 use crate::console::input::key::Key;
 use crate::console::input::keymap::actions::{ConfirmManyAction, ManyPinsAction, ManyPinsListAction, Motion};
 use crate::console::input::keymap::mode::{Mode, TextInput};
 use crate::console::input::keymap::row::{HelpGroup, KeyRow, KeyTable, Risk, bind};
 
-use HelpGroup::{Act, Find, Look, Move, Tool};
+use HelpGroup::{Act, Find, Move, Tool};
 use Key::{Char, Ctrl};
 use Risk::Submits;
-
-const WHOLE_LIST: KeyRow =
-    KeyRow::new("whole-list", &[Char('l')], "the whole list, as it will be sent", Look).footer("whole list");
 
 /// The keys of [`Mode::ManyPins`].
 pub static MANY_PINS: KeyTable<ManyPinsAction> = KeyTable {
@@ -30,6 +28,7 @@ pub static MANY_PINS: KeyTable<ManyPinsAction> = KeyTable {
         ),
         bind(ManyPinsAction::Continue, CONTINUE_TO_COUNT),
         bind(ManyPinsAction::ShowList, WHOLE_LIST),
+        bind(ManyPinsAction::HideScreen, HIDE_FORM),
         bind(ManyPinsAction::Cancel, CANCEL),
         bind(ManyPinsAction::Help, HELP),
     ],
@@ -47,8 +46,10 @@ pub static MANY_PINS_PIN: KeyTable<ManyPinsAction> = KeyTable {
         bind(ManyPinsAction::ShowPin, SHOW_PIN),
         bind(ManyPinsAction::DeleteDigit, DELETE_DIGIT),
         bind(ManyPinsAction::ClearField, CLEAR_DIGITS),
+        bind(ManyPinsAction::HideScreen, HIDE_FORM),
         bind(ManyPinsAction::Cancel, CANCEL),
         bind(ManyPinsAction::Help, HELP),
+        bind(ManyPinsAction::ShowList, WHOLE_LIST),
     ],
 };
 
@@ -86,6 +87,7 @@ pub static CONFIRM_MANY: KeyTable<ConfirmManyAction> = KeyTable {
         bind(ConfirmManyAction::ShowList, WHOLE_LIST),
         bind(ConfirmManyAction::DeleteDigit, DELETE_DIGIT),
         bind(ConfirmManyAction::ClearField, CLEAR_DIGITS),
+        bind(ConfirmManyAction::Help, HELP_OF_QUESTION),
         bind(
             ConfirmManyAction::Back,
             KeyRow::new("step-back", &[Key::Esc], "one step back, nothing is sent", Tool)

@@ -1,6 +1,9 @@
 //! The keys of the pages that ask: for a PIN, a note, a confirmation.
 
-use super::common::{CANCEL, CLEAR_DIGITS, DELETE_DIGIT, DOWN, FIRST, LAST, PAGE_DOWN, PAGE_UP, UP, with_motions};
+use super::common::{
+    CANCEL, CLEAR_DIGITS, DELETE_DIGIT, DOWN, FIRST, HELP_OF_QUESTION, HIDE_FORM, LAST, PAGE_DOWN, PAGE_UP, UP,
+    with_motions,
+};
 use crate::console::input::key::Key;
 use crate::console::input::keymap::actions::{
     ConfirmAction, Motion, PinFormAction, QuitAction, RecipientsAction, ResolutionNoteAction,
@@ -48,8 +51,9 @@ pub static PIN_FORM: KeyTable<PinFormAction> = KeyTable {
         ),
         bind(PinFormAction::DeleteDigit, DELETE_DIGIT),
         bind(PinFormAction::ClearField, CLEAR_DIGITS.footer("clear")),
+        bind(PinFormAction::HideScreen, HIDE_FORM),
         bind(PinFormAction::Cancel, CANCEL),
-        bind(PinFormAction::Help, KeyRow::new("help", &[Char('?')], "help for this page", Look)),
+        bind(PinFormAction::Help, HELP_OF_QUESTION),
     ],
 };
 
@@ -61,6 +65,7 @@ pub static CONFIRM: KeyTable<ConfirmAction> = KeyTable {
     bindings: &[
         bind(ConfirmAction::Yes, SEND),
         bind(ConfirmAction::Cancel, GIVE_UP),
+        bind(ConfirmAction::Help, HELP_OF_QUESTION),
         bind(ConfirmAction::Back, STEP_BACK.footer("back to the form")),
     ],
 };
@@ -81,6 +86,7 @@ pub static CONFIRM_REPLACE: KeyTable<ConfirmAction> = KeyTable {
         ),
         bind(ConfirmAction::DeleteDigit, DELETE_DIGIT),
         bind(ConfirmAction::ClearField, CLEAR_DIGITS),
+        bind(ConfirmAction::Help, HELP_OF_QUESTION),
         bind(ConfirmAction::Back, STEP_BACK.footer("back to the form")),
     ],
 };
@@ -93,6 +99,7 @@ pub static CONFIRM_RESEND: KeyTable<ConfirmAction> = KeyTable {
     bindings: &[
         bind(ConfirmAction::Yes, SEND),
         bind(ConfirmAction::Cancel, GIVE_UP),
+        bind(ConfirmAction::Help, HELP_OF_QUESTION),
         bind(ConfirmAction::Back, STEP_BACK.footer("back")),
     ],
 };
@@ -132,6 +139,7 @@ pub static CONFIRM_RESOLUTION: KeyTable<ConfirmAction> = KeyTable {
             KeyRow::new("confirm-resolved", &[Char('y')], "mark as resolved", Act).footer("resolve").risk(Commits),
         ),
         bind(ConfirmAction::Cancel, GIVE_UP),
+        bind(ConfirmAction::Help, HELP_OF_QUESTION),
         bind(ConfirmAction::Back, STEP_BACK.footer("back to the note")),
     ],
 };
