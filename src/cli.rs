@@ -107,7 +107,7 @@ enum CliCommand {
     /// List, inspect and resume jobs
     #[command(subcommand)]
     Jobs(jobs::JobsCommand),
-    /// Show and verify the audit log
+    /// Show and verify the audit log, and accept damage
     #[command(subcommand)]
     Audit(audit::AuditCommand),
     /// Copy the journal and the escrow to another directory

@@ -7,6 +7,7 @@
 mod entry;
 mod recipient_key;
 mod recipients;
+mod scan;
 mod lock;
 mod file;
 mod copy;
@@ -19,3 +20,4 @@ pub use lock::{LockError, LockHolder};
 pub use recipe::recipe;
 pub use recipient_key::{Fingerprint, RecipientKeyError};
 pub use recipients::{EncryptError, Recipients, RecipientsError};
+pub use scan::{EscrowLine, EscrowPosition, EscrowScan, LinePlace};

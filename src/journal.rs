@@ -37,15 +37,15 @@ use crate::domain::text::CleanText;
 use crate::escrow::{EscrowEntry, EscrowFile, Recipients};
 use crate::state_dir::{self, StateDir};
 
-pub use audit::{AuditAction, AuditProblem, AuditRow, ClaimedIdentity, THROTTLED_OUTCOME};
+pub use audit::{AuditAction, AuditRow, ClaimedIdentity, THROTTLED_OUTCOME};
 pub use audit_export::{ExportComparison, ExportError};
 pub use backup::{Backup, BackupError};
 pub use error::{JournalError, RecordError};
 pub use model::{
-    AuditEvent, EncryptedPin, EscrowDrill, HistoryEntry, Intent, JobDetail, JobNumber, JobOperator, JobPlan, JobSet,
-    JobStatus, JobSummary, JobWorker, JournalKind, JournalOptions, LastRequest, NumberRecord, NumberUpdate, Operator,
-    OutcomeRecord, PinRecipients, PinSource, RecipientsStatus, RecordCursor, RecordedChange, RecordedState,
-    RecoveryReport, ReplySummary, SentChange, UnresolvedChange,
+    AuditEvent, AuditProblem, BoundRows, EncryptedPin, EscrowDrill, HistoryEntry, Intent, JobDetail, JobNumber,
+    JobOperator, JobPlan, JobSet, JobStatus, JobSummary, JobWorker, JournalDamage, JournalKind, JournalOptions,
+    LastRequest, NumberRecord, NumberUpdate, Operator, OutcomeRecord, PinRecipients, PinSource, RecipientsStatus,
+    RecordCursor, RecordedChange, RecordedState, RecoveryReport, ReplySummary, SentChange, UnresolvedChange,
 };
 pub use rules::recent_sets::{RecentJob, RecentSets};
 pub use sqlite::reader::{JournalReader, VerifiedAudit};
@@ -250,6 +250,15 @@ impl Journal {
     /// [`RecordError::Busy`] if another process holds the lock for too long; [`RecordError::JournalFailed`].
     pub async fn accept_recipients(&self) -> Result<(), RecordError> {
         self.write(WriteOp::AcceptRecipients).await.map(drop)
+    }
+
+    /// Records that an operator accepted the damage in all rows until this one. They are bound as they are. This process
+    /// still sends nothing; a later one does.
+    ///
+    /// # Errors
+    /// [`RecordError::Busy`] if another process holds the lock for too long; [`RecordError::JournalFailed`].
+    pub async fn accept_damage(&self, until: i64) -> Result<(), RecordError> {
+        self.write(WriteOp::AcceptDamage { until }).await.map(drop)
     }
 
     /// Caches numbers as they were read, in one transaction, when no record waits. The update is queued when this

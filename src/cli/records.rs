@@ -9,7 +9,6 @@ use std::sync::Arc;
 use crate::cli::config_keys::keymap_from_config;
 use crate::cli::console_setup::recording_config;
 use crate::cli::error::CliError;
-use crate::cli::known_numbers::KnownNumbers;
 use crate::cli::late_arrivals::LateArrivals;
 use crate::cli::output::stdio::eprint_line;
 use crate::cli::output::table;
@@ -17,13 +16,13 @@ use crate::cli::rerun::RerunOptions;
 use crate::cli::suspend::SuspendHandler;
 use crate::config::{self, Config, Env, Overrides};
 use crate::domain::clock::Clock;
-use crate::domain::number::Number;
+use crate::domain::number::{Number, PhoneNumberId};
 use crate::domain::redact::redacted_path;
 use crate::domain::text::CleanText;
 use crate::escrow::{EscrowEntry, Fingerprint, Recipients};
 use crate::journal::{
-    EncryptedPin, Journal, JournalError, JournalKind, JournalOptions, JournalReader, Operator, RecipientsStatus,
-    RecoveryReport, SentChange,
+    AuditProblem, EncryptedPin, Journal, JournalError, JournalKind, JournalOptions, JournalReader, Operator,
+    RecipientsStatus, RecoveryReport, SentChange,
 };
 use crate::preflight::{self, RecordingConfig, Records};
 use crate::state_dir::StateDir;
@@ -215,6 +214,7 @@ const DRY_RUN_RERUN_HINT: &str =
 
 /// Refuses to set anything while an operator must look at a finding, or must accept changed recipients.
 fn check_report(report: &RecoveryReport, how_to_continue: &str, rerun: &RerunOptions) -> Result<(), CliError> {
+    refuse_damage(report, rerun)?;
     if !report.findings.is_empty() {
         return Err(CliError::not_ready("look at the state directory first")
             .nothing_sent()
@@ -232,6 +232,30 @@ fn check_report(report: &RecoveryReport, how_to_continue: &str, rerun: &RerunOpt
                 .remedy(format!("If these recipients are right, run: {}", rerun.command("escrow ack"))))
         }
     }
+}
+
+/// How many damaged rows a message names before it counts the rest.
+const MAX_LISTED_ROWS: usize = 5;
+
+/// A line for each damaged row.
+pub(crate) fn listed_problems(problems: &[AuditProblem]) -> Vec<String> {
+    let rest = problems.len().saturating_sub(MAX_LISTED_ROWS);
+    let rows = problems.iter().take(MAX_LISTED_ROWS).map(ToString::to_string);
+    rows.chain((rest > 0).then(|| format!("and {rest} more"))).collect()
+}
+
+/// Refuses to set or decide anything with a damaged journal.
+pub(crate) fn refuse_damage(report: &RecoveryReport, rerun: &RerunOptions) -> Result<(), CliError> {
+    let Some(damage) = &report.damage else { return Ok(()) };
+    let accept = format!("audit accept --until {}", damage.until());
+    Err(CliError::not_ready("the journal is damaged")
+        .nothing_sent()
+        .details(listed_problems(&damage.problems))
+        .details(report.findings.iter().map(ToString::to_string))
+        .remedy(format!("To see each damaged row: {}", rerun.command("audit verify")))
+        .remedy("To start a new journal, in which every PIN of the escrow file comes back in doubt:")
+        .remedy(format!("  {}", damage.move_away))
+        .remedy(format!("To accept the damage as it is: {}", rerun.command(&accept))))
 }
 
 /// A line for each recipient that was added or removed.
@@ -263,30 +287,43 @@ pub(crate) struct JournalPins {
     pub(crate) re_encrypted: Vec<EscrowEntry>,
     /// All changes in that order, with those whose PIN is not encrypted.
     pub(crate) changes: Vec<SentChange>,
-    pub(crate) known: KnownNumbers,
     /// True if the journal has every PIN that was encrypted and sent.
     pub(crate) is_complete: bool,
 }
 
-/// Reads the encrypted PINs of the journal. Returns none if the journal cannot be read, and prints why.
-pub(crate) fn journal_pins(dir: &StateDir) -> JournalPins {
-    let read = |reader: JournalReader| {
-        Ok(JournalPins {
-            is_complete: reader.is_complete()?,
-            pins: reader.encrypted_pins()?,
-            re_encrypted: reader.re_encrypted_pins()?,
-            changes: reader.sent_changes()?,
-            known: KnownNumbers::read(&reader),
-        })
-    };
-    match JournalReader::open(dir).and_then(read) {
-        Ok(pins) => pins,
-        Err(error) if error.is_missing() => JournalPins::default(),
+/// Opens the journal for its encrypted PINs; `None` if there is none, or if it cannot be read, which it prints.
+pub(crate) fn open_for_pins(dir: &StateDir) -> Option<JournalReader> {
+    match JournalReader::open(dir) {
+        Ok(reader) => Some(reader),
         Err(error) => {
-            eprint_line(&format!("pindesk: reading only the escrow file. {}", CliError::from(error)));
-            JournalPins::default()
+            if !error.is_missing() {
+                eprint_unread_journal(error);
+            }
+            None
         }
     }
+}
+
+/// Reads the encrypted PINs of these numbers, or of all if none is named. Returns none if the journal cannot be read, and
+/// prints why.
+pub(crate) fn journal_pins(reader: &JournalReader, numbers: &[PhoneNumberId]) -> JournalPins {
+    let read = || {
+        warn_of_older_copy(reader)?;
+        Ok(JournalPins {
+            is_complete: reader.is_complete()?,
+            pins: reader.encrypted_pins(numbers)?,
+            re_encrypted: reader.re_encrypted_pins(numbers)?,
+            changes: reader.sent_changes(numbers)?,
+        })
+    };
+    read().unwrap_or_else(|error| {
+        eprint_unread_journal(error);
+        JournalPins::default()
+    })
+}
+
+fn eprint_unread_journal(error: JournalError) {
+    eprint_line(&format!("pindesk: reading only the escrow file. {}", CliError::from(error)));
 }
 
 /// True if the config sends audit rows to syslog. A command that needs no config works without one, or with a wrong one.
@@ -331,6 +368,21 @@ pub(crate) fn open_existing(state_dir: &Path, is_explicit: bool) -> Result<Optio
         Err(error) if error.is_missing() && dir.is_empty().is_ok_and(|is_empty| is_empty) => Ok(None),
         Err(error) => Err(error.into()),
     }
+}
+
+/// As [`open_existing`], for a command that shows what the journal has: warns if rows are missing at its end.
+pub(crate) fn open_to_show(state_dir: &Path, is_explicit: bool) -> Result<Option<JournalReader>, CliError> {
+    let journal = open_existing(state_dir, is_explicit)?;
+    journal.as_ref().map_or(Ok(()), warn_of_older_copy)?;
+    Ok(journal)
+}
+
+/// Warns if the journal was truncated, or replaced with an older copy.
+pub(crate) fn warn_of_older_copy(journal: &JournalReader) -> Result<(), JournalError> {
+    if let Some(mismatch) = journal.head_mismatch()? {
+        eprint_line(&format!("pindesk: {mismatch}."));
+    }
+    Ok(())
 }
 
 /// True if the directory has a journal or an escrow file, or cannot be read.

@@ -4,23 +4,22 @@
 //! lines: it only removes what a failed write of this process left at the end.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read as _};
+use std::io::{self, BufReader, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::retry_on_intr;
+use sha2::{Digest as _, Sha256};
 
 use crate::state_dir::{OpenMode, StateDir, StateDirError};
 
 use super::entry::EscrowEntry;
 use super::lock::{self, LockError};
+use super::scan::{self, EscrowLine, EscrowPosition, EscrowScan, LinePlace};
 
 /// The name of the file in the state directory.
 pub(super) const FILE_NAME: &str = "escrow.jsonl";
-
-/// No valid line is as long as this. A longer line is damaged, and is not loaded.
-const MAX_LINE_BYTES: u64 = 256 << 10;
 
 /// The content of an escrow file.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -56,6 +55,8 @@ pub struct EscrowLock<'a> {
 pub struct AppendReceipt {
     /// The length of the file before the append, in bytes.
     len_before: u64,
+    /// Where each entry begins, and how long its line is, in bytes.
+    pub lines: Vec<(u64, u64)>,
 }
 
 impl EscrowFile {
@@ -88,27 +89,97 @@ impl EscrowFile {
     /// If the file is not safe, or the system refuses.
     pub fn read(dir: &StateDir) -> Result<EscrowContents, StateDirError> {
         let mut entries = Vec::new();
-        let contents = Self::scan_entries(dir, |entry| entries.push(entry))?;
-        Ok(EscrowContents { entries, ..contents })
+        let on_line = |line: EscrowLine| {
+            entries.push(line.entry);
+            Ok::<_, io::Error>(())
+        };
+        let scanned =
+            Self::scan(dir, EscrowPosition::default(), on_line)?.map_err(|error| dir.io_error(FILE_NAME, error));
+        let EscrowScan { unreadable_lines, is_torn, .. } = scanned?;
+        Ok(EscrowContents { entries, unreadable_lines, is_torn })
     }
 
-    /// As [`Self::read`], but passes each entry to `on_entry` instead of collecting all: the file grows for years, and
-    /// memory use must not.
+    /// As [`Self::read`], but from a position, and passes each line to `on_line` instead of collecting all: the file
+    /// grows for years, and memory use must not. The position must be one of this file: [`Self::has`].
+    ///
+    /// # Errors
+    /// If the file is not safe, or the system refuses to open it. The inner error is that of a read, or of `on_line`.
+    pub(crate) fn scan<E: From<io::Error>>(
+        dir: &StateDir,
+        from: EscrowPosition,
+        on_line: impl FnMut(EscrowLine) -> Result<(), E>,
+    ) -> Result<Result<EscrowScan, E>, StateDirError> {
+        match dir.open_file(FILE_NAME, OpenMode::Read) {
+            Ok(mut file) => match file.seek(SeekFrom::Start(from.bytes)) {
+                Ok(_) => Ok(EscrowScan::read(BufReader::new(file), from, on_line)),
+                Err(error) => Ok(Err(error.into())),
+            },
+            Err(error) if error.is_missing() => Ok(Ok(EscrowScan { end: from, ..EscrowScan::default() })),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// True if the file has this position: it is as long, and a line ends there. Another file may have it as well.
     ///
     /// # Errors
     /// If the file is not safe, or the system refuses.
-    pub(crate) fn scan_entries(
-        dir: &StateDir,
-        on_entry: impl FnMut(EscrowEntry),
-    ) -> Result<EscrowContents, StateDirError> {
-        match dir.open_file(FILE_NAME, OpenMode::Read) {
-            Ok(file) => {
-                let contents = EscrowContents::scan_entries(BufReader::new(file), on_entry);
-                contents.map_err(|error| dir.io_error(FILE_NAME, error))
-            }
-            Err(error) if error.is_missing() => Ok(EscrowContents::default()),
-            Err(error) => Err(error),
+    pub(crate) fn has(dir: &StateDir, position: EscrowPosition) -> Result<bool, StateDirError> {
+        let Some(last) = position.bytes.checked_sub(1) else { return Ok(true) };
+        let file = match dir.open_file(FILE_NAME, OpenMode::Read) {
+            Ok(file) => file,
+            Err(error) if error.is_missing() => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        let mut byte = [0];
+        match file.read_at(&mut byte, last) {
+            Ok(count) => Ok(count == 1 && byte == *b"\n"),
+            Err(error) => Err(dir.io_error(FILE_NAME, error)),
         }
+    }
+
+    /// The entries of these lines; `None` if one of these places is not that of a line, or cannot be parsed.
+    ///
+    /// # Errors
+    /// If the file is not safe, or the system refuses.
+    pub(crate) fn read_lines(dir: &StateDir, places: &[LinePlace]) -> Result<Option<Vec<EscrowEntry>>, StateDirError> {
+        let file = match dir.open_file(FILE_NAME, OpenMode::Read) {
+            Ok(file) => file,
+            Err(error) if error.is_missing() => return Ok(places.is_empty().then(Vec::new)),
+            Err(error) => return Err(error),
+        };
+        places
+            .iter()
+            .map(|place| read_line(&file, *place))
+            .collect::<Result<_, _>>()
+            .map_err(|error| dir.io_error(FILE_NAME, error))
+    }
+
+    /// The digest of the position at this many bytes, computed from an earlier position; `None` if the file is shorter.
+    ///
+    /// # Errors
+    /// If the file is not safe, or the system refuses.
+    pub(crate) fn digest(dir: &StateDir, from: EscrowPosition, bytes: u64) -> Result<Option<[u8; 32]>, StateDirError> {
+        let len = bytes.saturating_sub(from.bytes);
+        if len == 0 {
+            return Ok(Some(from.digest));
+        }
+        let mut file = match dir.open_file(FILE_NAME, OpenMode::Read) {
+            Ok(file) => file,
+            Err(error) if error.is_missing() => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let mut digest = Sha256::new().chain_update(from.digest);
+        let copied = file.seek(SeekFrom::Start(from.bytes)).and_then(|_| io::copy(&mut file.take(len), &mut digest));
+        let copied = copied.map_err(|error| dir.io_error(FILE_NAME, error))?;
+        Ok((copied == len).then(|| digest.finalize().into()))
+    }
+
+    /// The device and the inode of the file; `None` if there is none.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub(crate) fn identity(dir: &StateDir) -> io::Result<Option<(u64, u64)>> {
+        dir.file_identity(FILE_NAME)
     }
 
     /// Acquires the lock that all writers of the state directory share. Waits at most `timeout`. Dropping the guard
@@ -154,18 +225,20 @@ impl EscrowLock<'_> {
     pub fn append(&self, entries: &[EscrowEntry]) -> io::Result<AppendReceipt> {
         let file = &self.file.file;
         let len = file.metadata()?.len();
+        let (mut text, mut lines) = (Vec::new(), Vec::with_capacity(entries.len()));
         if entries.is_empty() {
-            return Ok(AppendReceipt { len_before: len });
+            return Ok(AppendReceipt { len_before: len, lines });
         }
-        let mut text = Vec::new();
         if is_torn(file, len)? {
             text.push(b'\n');
         }
         for entry in entries {
+            let start = text.len() as u64;
             entry.write_json_line(&mut text);
+            lines.push((len + start, text.len() as u64 - start));
         }
         let result = write_in_one_call(file, &text).and_then(|()| self.file.sync());
-        let receipt = AppendReceipt { len_before: len };
+        let receipt = AppendReceipt { len_before: len, lines };
         if result.is_err() {
             self.roll_back(&receipt);
         }
@@ -181,17 +254,18 @@ impl EscrowLock<'_> {
 }
 
 impl EscrowLock<'_> {
-    /// Terminates a torn last line, so that it counts as unreadable and no process appends to that line.
+    /// Terminates a torn last line, so that it counts as unreadable and no process appends to that line. True if there
+    /// was one.
     ///
     /// # Errors
     /// If the system refuses.
-    pub fn terminate_torn_line(&self) -> io::Result<()> {
+    pub fn terminate_torn_line(&self) -> io::Result<bool> {
         let file = &self.file.file;
         if !is_torn(file, file.metadata()?.len())? {
-            return Ok(());
+            return Ok(false);
         }
         write_in_one_call(file, b"\n")?;
-        self.file.sync()
+        self.file.sync().map(|()| true)
     }
 }
 
@@ -212,85 +286,20 @@ fn write_in_one_call(file: &File, text: &[u8]) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::WriteZero, message))
 }
 
-impl EscrowContents {
-    /// Reads line by line, and never keeps more than one line in memory. A line that is too long is unreadable.
-    fn scan_entries(mut reader: impl BufRead, mut on_entry: impl FnMut(EscrowEntry)) -> io::Result<Self> {
-        let mut contents = Self::default();
-        let mut text = Vec::new();
-        for number in 1.. {
-            if read_line_part(&mut reader, &mut text)? == 0 {
-                break;
-            }
-            let (is_blank, mut is_terminated) = (text.trim_ascii().is_empty(), text.ends_with(b"\n"));
-            let mut entry = EscrowEntry::parse(&text);
-            while !is_terminated && read_line_part(&mut reader, &mut text)? > 0 {
-                // The line is longer than an entry can be.
-                entry = None;
-                is_terminated = text.ends_with(b"\n");
-            }
-            match entry {
-                Some(entry) => on_entry(entry),
-                None if is_blank => {}
-                None if is_terminated => contents.unreadable_lines.push(number),
-                None => contents.is_torn = true,
-            }
-        }
-        Ok(contents)
+/// The entry of a line; `None` if it is not one line, or cannot be parsed.
+fn read_line(file: &File, place: LinePlace) -> io::Result<Option<EscrowEntry>> {
+    const LINE_END: u8 = b'\n';
+    let len = usize::try_from(place.bytes.clamp(1, scan::MAX_LINE_BYTES)).map_err(io::Error::other)?;
+    let mut text = vec![0; len];
+    match file.read_exact_at(&mut text, place.offset) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        Err(error) => return Err(error),
     }
-}
-
-/// Reads up to the end of the line, but at most [`MAX_LINE_BYTES`].
-fn read_line_part(reader: &mut impl BufRead, text: &mut Vec<u8>) -> io::Result<usize> {
-    text.clear();
-    reader.take(MAX_LINE_BYTES).read_until(b'\n', text)
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::super::entry::Ciphertext;
-    use super::*;
-    use crate::domain::clock::UtcTime;
-
-    fn entry(bytes: Vec<u8>) -> EscrowEntry {
-        EscrowEntry {
-            change: "01a2050b-82ce-7672-8d2a-2692b77520df".parse().expect("a UUID"),
-            number: "106540352100143".parse().expect("an id"),
-            waba: None,
-            at: UtcTime::from_unix_seconds(0),
-            job: None,
-            ciphertext: Ciphertext(bytes),
-        }
+    let mut before = [LINE_END];
+    if let Some(last) = place.offset.checked_sub(1) {
+        file.read_exact_at(&mut before, last)?;
     }
-
-    proptest! {
-        #[test]
-        fn every_valid_line_is_read_and_bad_lines_are_numbered(
-            lines in proptest::collection::vec((any::<bool>(), any::<Vec<u8>>()), 0..20), torn in any::<Vec<u8>>(),
-        ) {
-            let (mut text, mut expected) = (Vec::new(), EscrowContents::default());
-            let one_line = |bytes: &[u8]| bytes.iter().copied().filter(|byte| *byte != b'\n').collect::<Vec<u8>>();
-            let is_blank = |bytes: &[u8]| bytes.trim_ascii().is_empty();
-            for (number, (is_entry, bytes)) in (1..).zip(lines) {
-                if is_entry {
-                    entry(bytes.clone()).write_json_line(&mut text);
-                    expected.entries.push(entry(bytes));
-                    continue;
-                }
-                let bytes = one_line(&bytes);
-                text.extend_from_slice(&bytes);
-                text.push(b'\n');
-                if !is_blank(&bytes) {
-                    expected.unreadable_lines.push(number);
-                }
-            }
-            let torn = one_line(&torn);
-            text.extend_from_slice(&torn);
-            expected.is_torn = !is_blank(&torn);
-            let mut entries = Vec::new();
-            let contents = EscrowContents::scan_entries(&text[..], |entry| entries.push(entry)).expect("readable");
-            prop_assert_eq!(EscrowContents { entries, ..contents }, expected);
-        }
-    }
+    let is_line = before == [LINE_END] && text.iter().position(|byte| *byte == LINE_END) == Some(len - 1);
+    Ok(EscrowEntry::parse(&text).filter(|_| is_line))
 }

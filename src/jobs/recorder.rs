@@ -34,7 +34,7 @@ pub(super) enum RecordIntentError {
 impl From<RecordError> for RecordIntentError {
     fn from(error: RecordError) -> Self {
         match error {
-            RecordError::JournalFailed(reason) => Self::JournalFailed(reason),
+            RecordError::JournalFailed(reason) | RecordError::Damaged(reason) => Self::JournalFailed(reason),
             RecordError::Busy(reason) => Self::Refused(SendFailure::RefusedLocally(reason).into()),
             RecordError::RecipientsChanged => {
                 let reason = CleanText::new(&RecordError::RecipientsChanged.to_string());

@@ -1,27 +1,23 @@
-//! The audit log: one row for each action, in a hash chain that reveals an edit, a deletion or a truncation.
+//! The audit log: one row for each action. The hash chain of `chain` reveals an edit, a deletion or a truncation.
 //!
-//! A row records what the kernel knows about the operator, and separately what the environment claims. It never holds a
-//! PIN or anything derived from one, not even the ciphertext.
+//! A row records what the kernel knows about the operator, and separately what the environment claims, and binds the rows
+//! of other tables that were written with it by their digest. It never holds a PIN, not even an encrypted one.
 
-use std::fmt::Write as _;
-use std::fs::File;
-use std::io::{self, Read as _};
-use std::os::unix::fs::FileExt as _;
+mod chain;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
-use super::model::{Operator, ReplySummary};
+use super::model::{AuditProblem, Operator, ReplySummary};
 use crate::domain::change::{ChangeId, JobId};
 use crate::domain::clock::UtcTime;
 use crate::domain::json_text::json_text;
 use crate::domain::number::{PhoneNumberId, WabaId};
 use crate::domain::operator::OperatorName;
 use crate::domain::text::CleanText;
-use crate::state_dir::{OpenMode, StateDir};
 
-/// The file that holds the head of the hash chain. It may be behind the database, but never ahead of it.
-pub(super) const HEAD_FILE: &str = "audit.head";
+pub(super) use chain::{
+    ALTERED, ChainHead, ChainVerifier, HEAD_FILE, RecordDigest, SavedHead, StoredRow, UNKNOWN_ROW, UNMATCHED,
+};
 
 /// The `outcome` of a finding that audit rows were lost, or may have been lost.
 pub(super) const ROWS_LOST_OUTCOME: &str = "rows_lost";
@@ -77,6 +73,14 @@ pub enum AuditAction {
     /// Recovery found a problem when the journal was opened.
     #[serde(rename = "found")]
     Finding,
+    /// An older pindesk wrote the rows before this one without a digest, so this one binds all of them.
+    #[serde(rename = "chained")]
+    RowsBound,
+    /// An operator accepted damage in earlier rows. This row binds them as they are.
+    #[serde(rename = "accepted")]
+    DamageAccepted,
+    /// A start had checked everything up to here.
+    Checked,
 }
 
 /// One row of the audit log.
@@ -124,6 +128,11 @@ pub struct AuditRow {
     pub note: Option<CleanText>,
     /// The version of pindesk that wrote the row.
     pub version: CleanText,
+    /// The SHA-256 of the rows of other tables that were written with this one, so that the hash chain covers them. It
+    /// covers an encrypted PIN as well, which tells nothing about the PIN. `None` without such rows, and in the rows of
+    /// older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<CleanText>,
 }
 
 /// What the environment claims about the operator. Anyone can fake it.
@@ -171,21 +180,6 @@ pub(super) struct AuditEntry<'a> {
     pub(super) note: Option<CleanText>,
 }
 
-/// The head of the hash chain: the number and the hash of the last row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct ChainHead {
-    pub(super) sequence: i64,
-    pub(super) hash: [u8; 32],
-}
-
-/// The content of [`HEAD_FILE`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum SavedHead {
-    Missing,
-    Unreadable,
-    Present(ChainHead),
-}
-
 impl AuditRow {
     pub(super) fn new(
         sequence: i64,
@@ -193,6 +187,7 @@ impl AuditRow {
         operator: &Operator,
         action: AuditAction,
         entry: AuditEntry<'_>,
+        record: Option<RecordDigest>,
     ) -> Self {
         let text = |value: &dyn std::fmt::Display| CleanText::new(&value.to_string());
         Self {
@@ -220,6 +215,7 @@ impl AuditRow {
             trace_id: entry.reply.trace_id,
             note: entry.note,
             version: CleanText::new(env!("CARGO_PKG_VERSION")),
+            record: record.map(|digest| text(&digest)),
         }
     }
 
@@ -248,7 +244,8 @@ impl AuditRow {
         let is_loss = self.action == AuditAction::Finding
             && self.outcome.is_some_and(|outcome| outcome.as_str() == ROWS_LOST_OUTCOME);
         let note = self.note.filter(|_| is_loss)?;
-        Some(AuditProblem::new(self.sequence, &format!("at {} pindesk found: {note}", self.at)))
+        let description = format!("at {} pindesk found: {note}", self.at);
+        Some(AuditProblem::note(self.sequence, &description))
     }
 
     /// The row as one line of JSON, always with the same order of fields.
@@ -257,139 +254,5 @@ impl AuditRow {
     /// If JSON cannot represent a field. No current field causes this.
     pub fn to_json(&self) -> Result<String, serde_json::Error> {
         json_text(self)
-    }
-}
-
-impl ChainHead {
-    /// The head of an empty log.
-    pub(super) const EMPTY: Self = Self { sequence: 0, hash: [0; 32] };
-
-    /// The head after this row is appended.
-    pub(super) fn after(self, row: &str) -> Self {
-        let hash = Sha256::new().chain_update(self.hash).chain_update(row.as_bytes()).finalize();
-        Self { sequence: self.sequence + 1, hash: hash.into() }
-    }
-
-    /// The hash in hexadecimal digits.
-    pub(super) fn hash_text(&self) -> String {
-        let mut text = String::with_capacity(2 * self.hash.len());
-        for byte in self.hash {
-            // Writing to a String cannot fail.
-            write!(text, "{byte:02x}").unwrap_or_default();
-        }
-        text
-    }
-
-    /// The text for the head file. Its length never changes, so that one write replaces it.
-    fn encode(&self) -> String {
-        format!("{:020} {}\n", self.sequence, self.hash_text())
-    }
-
-    fn parse(line: &str) -> Option<Self> {
-        let (sequence, digits) = line.strip_suffix('\n')?.split_once(' ')?;
-        let mut hash = [0; 32];
-        for (byte, start) in hash.iter_mut().zip((0..64).step_by(2)) {
-            *byte = u8::from_str_radix(digits.get(start..start + 2)?, 16).ok()?;
-        }
-        let head = Self { sequence: sequence.parse().ok()?, hash };
-        (head.encode() == line).then_some(head)
-    }
-
-    pub(super) fn write(&self, file: &File) -> io::Result<()> {
-        file.write_all_at(self.encode().as_bytes(), 0)
-    }
-}
-
-impl SavedHead {
-    pub(super) fn read(dir: &StateDir) -> Result<Self, crate::state_dir::StateDirError> {
-        let mut file = match dir.open_file(HEAD_FILE, OpenMode::Read) {
-            Ok(file) => file,
-            Err(error) if error.is_missing() => return Ok(Self::Missing),
-            Err(error) => return Err(error),
-        };
-        let mut line = String::new();
-        let is_read = file.read_to_string(&mut line).is_ok();
-        Ok(ChainHead::parse(&line).filter(|_| is_read).map_or(Self::Unreadable, Self::Present))
-    }
-
-    /// How the database contradicts this head, if it does: `last_sequence` is the number of its last row, and
-    /// `stored_hash` the hash of the row that this head names, if there is such a row.
-    pub(super) fn find_mismatch(self, last_sequence: i64, stored_hash: Option<[u8; 32]>) -> Option<CleanText> {
-        let problem = match self {
-            Self::Missing if last_sequence == 0 => None,
-            Self::Missing => Some(format!("{HEAD_FILE} is missing, so a truncated audit log cannot be detected")),
-            Self::Unreadable => {
-                Some(format!("{HEAD_FILE} cannot be read, so a truncated audit log cannot be detected"))
-            }
-            Self::Present(head) if head.sequence > last_sequence => Some(format!(
-                "the journal ends at audit row {last_sequence}, but it once reached row {}: it was truncated, or \
-                 replaced with an older copy",
-                head.sequence
-            )),
-            Self::Present(head) => {
-                let is_same = head.sequence == 0 || stored_hash == Some(head.hash);
-                (!is_same).then(|| format!("audit row {} is not the original row", head.sequence))
-            }
-        };
-        problem.map(|problem| CleanText::new(&problem))
-    }
-}
-
-/// Verifies the hash chain, row by row.
-#[derive(Debug)]
-pub(super) struct ChainVerifier {
-    head: ChainHead,
-    row_count: i64,
-    problems: Vec<AuditProblem>,
-}
-
-impl ChainVerifier {
-    pub(super) const fn new() -> Self {
-        Self { head: ChainHead::EMPTY, row_count: 0, problems: Vec::new() }
-    }
-
-    /// Verifies the next row.
-    pub(super) fn verify_row(&mut self, sequence: i64, row: &str, hash: [u8; 32]) {
-        self.row_count += 1;
-        if sequence > self.head.sequence + 1 {
-            let (from, to) = (self.head.sequence + 1, sequence - 1);
-            self.problems.push(AuditProblem::new(
-                from,
-                &if from == to { "it is missing".to_owned() } else { format!("rows {from} to {to} are missing") },
-            ));
-            // The hash before this row is lost, so this row cannot be verified.
-            self.head = ChainHead { sequence, hash };
-            return;
-        }
-        let parsed = serde_json::from_str::<AuditRow>(row).ok().filter(|parsed| parsed.sequence == sequence);
-        if self.head.after(row).hash != hash || parsed.is_none() {
-            self.problems.push(AuditProblem::new(sequence, "it was altered"));
-        }
-        self.problems.extend(parsed.and_then(AuditRow::reported_loss));
-        self.head = ChainHead { sequence, hash };
-    }
-
-    /// Ends with what contradicts the log: `rows` whose record in another table is missing or differs, and the saved
-    /// head. Returns how many rows there were, or the problems.
-    pub(super) fn finish(mut self, rows: Vec<i64>, mismatch: Option<CleanText>) -> Result<i64, Vec<AuditProblem>> {
-        let unmatched = "the record that it describes was deleted or altered";
-        self.problems.extend(rows.into_iter().map(|sequence| AuditProblem::new(sequence, unmatched)));
-        self.problems.extend(mismatch.map(|mismatch| AuditProblem::new(self.head.sequence, mismatch.as_str())));
-        if self.problems.is_empty() { Ok(self.row_count) } else { Err(self.problems) }
-    }
-}
-
-/// A problem of the audit log, or a loss that the log itself reports.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AuditProblem {
-    /// The number of the row.
-    pub sequence: i64,
-    /// What is wrong, as the end of a sentence about the row.
-    pub description: CleanText,
-}
-
-impl AuditProblem {
-    pub(super) fn new(sequence: i64, description: &str) -> Self {
-        Self { sequence, description: CleanText::new(description) }
     }
 }

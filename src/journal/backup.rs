@@ -9,13 +9,14 @@ use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
 use super::audit::HEAD_FILE;
+use super::error::StorageError;
 use super::sqlite::backup::copy_database;
 use super::sqlite::inspection;
 use super::sqlite::reader::JournalReader;
 use super::{AuditProblem, JournalError};
 use crate::domain::redact::redacted_path;
 use crate::domain::text::CleanText;
-use crate::escrow::EscrowFile;
+use crate::escrow::{EscrowFile, EscrowPosition};
 use crate::state_dir::{OpenMode, StateDir, StateDirError};
 
 /// A backup that was written.
@@ -98,14 +99,17 @@ fn sync_parent(dir: &Path) -> io::Result<()> {
 
 /// Reads the whole copy, as its first reader would.
 fn check(copy: &StateDir) -> Result<Backup, JournalError> {
-    let sentence =
-        |problem: AuditProblem| CleanText::new(&format!("audit row {}: {}", problem.sequence, problem.description));
+    let sentence = |problem: AuditProblem| CleanText::new(&problem.to_string());
     let (rows, mut problems) = match JournalReader::open(copy)?.verify_audit()? {
         Ok(verified) => (verified.rows, Vec::new()),
         Err(problems) => (0, problems.into_iter().map(sentence).collect()),
     };
     let mut encrypted_pins = 0;
-    EscrowFile::scan_entries(copy, |_| encrypted_pins += 1)?;
+    let count = |_| {
+        encrypted_pins += 1;
+        Ok::<_, StorageError>(())
+    };
+    EscrowFile::scan(copy, EscrowPosition::default(), count)?.map_err(|error| error.into_journal_error(copy))?;
     problems.extend(inspection::inspect(copy, &[])?.findings);
     Ok(Backup { rows, encrypted_pins, problems })
 }

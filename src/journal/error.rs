@@ -101,6 +101,17 @@ pub enum JournalError {
         /// The value that is in effect.
         found: CleanText,
     },
+    /// An older version of pindesk created it, and a process still uses it, which may be of that version.
+    #[error(
+        "journal {path}: an older pindesk created it, and {holder} still uses it. Nothing was changed. End that process, \
+         then try again"
+    )]
+    OlderInUse {
+        /// The path of the database.
+        path: CleanText,
+        /// The process and its host.
+        holder: CleanText,
+    },
     /// Another process held the lock until the timeout. The text names the process and says what to do.
     #[error("journal in {dir}: {holder}. Nothing was changed, and nothing was sent")]
     Locked {
@@ -134,6 +145,7 @@ impl JournalError {
             | Self::WrongKind { .. }
             | Self::NewerSchema { .. }
             | Self::OlderSchema { .. }
+            | Self::OlderInUse { .. }
             | Self::NotDurable { .. }
             | Self::Locked { .. }
             | Self::Failed { .. } => false,
@@ -150,7 +162,7 @@ impl JournalError {
 }
 
 /// Also moves the sidecar files: SQLite would read them as part of the next database.
-fn move_away_command(dir: &Path) -> CleanText {
+pub(super) fn move_away_command(dir: &Path) -> CleanText {
     let (from, to) = (shell_quote(&dir.join(DATABASE_FILE)), shell_quote(&dir.join("damaged")));
     CleanText::new(&format!("mkdir -p {to} && mv --backup=numbered {from}* {to}"))
 }
@@ -165,6 +177,9 @@ pub enum RecordError {
     /// The recipients have changed, and no operator has accepted them.
     #[error("the escrow recipients have changed and no operator has accepted them")]
     RecipientsChanged,
+    /// Rows of the journal are damaged. The text says which, and what to do.
+    #[error("{0}")]
+    Damaged(CleanText),
     /// The journal failed in this process: a write or a sync failed, or the disk is full. The text names the directory
     /// and the free space.
     #[error("{0}")]

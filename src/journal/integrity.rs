@@ -6,11 +6,12 @@ use std::collections::HashSet;
 use std::hash::{BuildHasher as _, RandomState};
 
 use super::audit::SavedHead;
+use super::error::StorageError;
 use super::rules::recovery::{self, AppendReason, EscrowCopy};
 use crate::domain::change::ChangeId;
 use crate::domain::text::CleanText;
-use crate::escrow::{EscrowEntry, EscrowFile};
-use crate::state_dir::{StateDir, StateDirError};
+use crate::escrow::{EscrowEntry, EscrowFile, EscrowLine, EscrowPosition};
+use crate::state_dir::StateDir;
 
 /// The evidence that recovery compares with the database.
 pub(super) struct RecoveryInput {
@@ -19,7 +20,7 @@ pub(super) struct RecoveryInput {
     pub(super) escrow: EscrowIndex,
 }
 
-/// The content of the escrow file.
+/// The content of the escrow file, from where an earlier start had checked it.
 pub(super) struct EscrowIndex {
     /// The changes in the order of the file, each with a hash of its entry, because the entries would take too much
     /// memory.
@@ -28,8 +29,10 @@ pub(super) struct EscrowIndex {
     hasher: RandomState,
     /// The numbers of lines that cannot be parsed.
     pub(super) unreadable_lines: Vec<usize>,
-    /// True if the last line does not end with a newline.
+    /// True if the last line is incomplete.
     pub(super) is_torn: bool,
+    /// The end of the last complete line.
+    pub(super) end: EscrowPosition,
     /// The number of the last line, if recovery has just terminated it.
     pub(super) torn_line: Option<usize>,
 }
@@ -50,17 +53,26 @@ impl RecoveryInput {
 }
 
 impl EscrowIndex {
-    pub(super) fn read(dir: &StateDir) -> Result<Self, StateDirError> {
+    /// Reads from a position on, and passes each line on.
+    pub(super) fn read(
+        dir: &StateDir,
+        from: EscrowPosition,
+        mut on_line: impl FnMut(&EscrowLine) -> Result<(), StorageError>,
+    ) -> Result<Self, StorageError> {
         let (mut entries, hasher) = (Vec::new(), RandomState::new());
-        let contents =
-            EscrowFile::scan_entries(dir, |entry| entries.push((entry.change, hash_entry(&hasher, &entry))))?;
-        Ok(Self {
-            entries,
-            hasher,
-            unreadable_lines: contents.unreadable_lines,
-            is_torn: contents.is_torn,
-            torn_line: None,
-        })
+        let add = |line: EscrowLine| {
+            on_line(&line)?;
+            entries.push((line.entry.change, hash_entry(&hasher, &line.entry)));
+            Ok::<_, StorageError>(())
+        };
+        let scanned = EscrowFile::scan(dir, from, add).map_err(|error| StorageError::new(error.to_string()))??;
+        let (unreadable_lines, is_torn, end) = (scanned.unreadable_lines, scanned.is_torn, scanned.end);
+        Ok(Self { entries, hasher, unreadable_lines, is_torn, end, torn_line: None })
+    }
+
+    /// Notes that the last line was torn and has just been terminated.
+    pub(super) fn note_torn_line(&mut self) {
+        self.torn_line = self.unreadable_lines.last().copied().filter(|line| *line == self.end.lines);
     }
 
     /// The unparsable lines that are not in `reported`.

@@ -2,6 +2,7 @@
 //!
 //! This module does not read or write the database. No value holds a readable PIN.
 
+mod damage;
 mod job;
 mod record;
 
@@ -18,10 +19,11 @@ use crate::domain::text::CleanText;
 use crate::escrow::{EscrowEntry, Fingerprint, Recipients};
 use crate::state_dir::StateDir;
 
+pub use damage::{AuditProblem, BoundRows, JournalDamage};
+pub(in crate::journal) use job::outcome_reason;
 pub use job::{
     JobDetail, JobNumber, JobOperator, JobSet, JobStatus, JobSummary, JobWorker, LastRequest, RecordedState,
 };
-pub(in crate::journal) use job::{outcome_reason, refusal};
 pub use record::{NumberRecord, NumberUpdate, RecordCursor, RecordedChange};
 
 /// The maximum time from the record of a request until the request can be sent: the record may be 10 s old when the
@@ -87,6 +89,8 @@ pub struct RecoveryReport {
     pub findings: Vec<CleanText>,
     /// Whether the escrow recipients have changed.
     pub recipients: RecipientsStatus,
+    /// The rows that are not as they were written. While there are any, nothing is set.
+    pub damage: Option<JournalDamage>,
 }
 
 /// A change whose outcome is in doubt, or that has no outcome yet.
@@ -118,6 +122,8 @@ pub struct UnresolvedChange {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct OpenChange {
     pub(super) unresolved: UnresolvedChange,
+    /// The row that recorded it.
+    pub(super) sequence: i64,
     /// The run that last sent it; `None` if only the escrow file had the change.
     pub(super) run_id: Option<String>,
     /// True if its last attempt has an outcome.

@@ -47,6 +47,11 @@ impl RunLock {
         &self.run_id
     }
 
+    /// The directory of the journal.
+    pub(super) const fn dir(&self) -> &StateDir {
+        &self.dir
+    }
+
     /// True for a live run of another process.
     pub(super) fn is_other_live_run(&self, run_id: &str) -> io::Result<bool> {
         Ok(run_id != self.run_id && is_run_alive(&self.dir, run_id)?)
@@ -90,6 +95,16 @@ impl<'a> LiveRuns<'a> {
         self.known.insert(run_id.to_owned(), is_alive);
         Ok(is_alive)
     }
+}
+
+/// A run whose process is alive, if there is one.
+pub(super) fn any_live_run(dir: &StateDir) -> io::Result<Option<String>> {
+    for name in dir.file_names_with_prefix(LOCK_FILE_PREFIX)? {
+        if is_locked(dir, &name)? {
+            return Ok(name.strip_prefix(LOCK_FILE_PREFIX).map(str::to_owned));
+        }
+    }
+    Ok(None)
 }
 
 /// True if the process of this run is alive.

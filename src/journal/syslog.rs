@@ -132,7 +132,7 @@ mod tests {
             ssh_connection: None,
         };
         let at = UtcTime::from_unix_seconds(1_795_356_000);
-        let row = AuditRow::new(sequence, at, &operator, AuditAction::ScreenHidden, AuditEntry::default());
+        let row = AuditRow::new(sequence, at, &operator, AuditAction::ScreenHidden, AuditEntry::default(), None);
         row.to_json().expect("JSON")
     }
 

@@ -1,9 +1,13 @@
 //! The journal, the escrow file and the state directory that holds both, with real files and locks but made-up numbers.
 
 mod audit;
+mod bound_records;
 mod cached_numbers;
 mod changes;
+mod checkpoints;
 mod clocks;
+mod damage;
+mod damaged_files;
 mod full_disk;
 mod late_arrival;
 mod number_records;

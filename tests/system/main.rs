@@ -29,6 +29,7 @@ mod support {
     pub(crate) mod skip;
     pub(crate) mod state_fixture;
     pub(crate) mod svg;
+    pub(crate) mod tampering;
     pub(crate) mod terminal_fixture;
     pub(crate) mod trace;
     pub(crate) mod watchdog;

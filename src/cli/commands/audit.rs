@@ -1,7 +1,8 @@
-//! `pindesk audit`: shows the audit log, verifies its hash chain, and exports it.
+//! `pindesk audit`: shows the audit log, verifies its hash chain, exports it, and accepts damage.
 //!
-//! It needs the state directory alone, and changes nothing in it.
+//! It needs the state directory alone.
 
+mod accept;
 mod verify;
 
 use std::collections::{BTreeSet, HashMap};
@@ -28,6 +29,7 @@ use crate::domain::number_arg::NumberArg;
 use crate::domain::redact::{redacted_path, redacted_word};
 use crate::domain::text::{CleanText, width};
 use crate::journal::{AuditAction, AuditRow, JournalError, JournalReader, RecordedState, SentChange};
+use crate::state_dir::StateDir;
 
 use verify::AuditVerifyArgs;
 
@@ -35,8 +37,10 @@ use verify::AuditVerifyArgs;
 pub(crate) enum AuditCommand {
     /// Show the entries, oldest first
     Show(AuditShowArgs),
-    /// Verify the hash chain
+    /// Verify the hash chain and every record that it covers
     Verify(AuditVerifyArgs),
+    /// Accept damage that verify found, as it is
+    Accept(accept::AuditAcceptArgs),
     /// Write every entry with its hash to standard output, to compare later
     Export,
 }
@@ -71,18 +75,26 @@ pub(crate) fn run(
 ) -> Result<ExitCode, CliError> {
     let state_dir = config::resolve_state_dir(overrides, env)?;
     let is_explicit = config::explicit_state_dir(overrides, env).is_some();
-    let journal = records::open_existing(&state_dir, is_explicit)?;
+    let journal = match command {
+        AuditCommand::Show(_) | AuditCommand::Export => records::open_to_show(&state_dir, is_explicit)?,
+        // They report the same as a problem.
+        AuditCommand::Verify(_) | AuditCommand::Accept(_) => records::open_existing(&state_dir, is_explicit)?,
+    };
     match (command, journal) {
         (AuditCommand::Show(args), Some(journal)) => show(args, &journal, global),
         (AuditCommand::Show(AuditShowArgs { json: true, .. }), None) => {
             exit_code_after_print(writeln!(io::stdout(), "{{\"schema\":{SCHEMA_VERSION},\"rows\":[]}}"), ExitCode::Done)
         }
-        (AuditCommand::Verify(args), Some(journal)) => verify::verify(args, &journal),
+        (AuditCommand::Verify(args), Some(journal)) => verify::verify(args, &journal, &RerunOptions::new(global)),
+        (AuditCommand::Accept(args), Some(journal)) => {
+            let to_syslog = records::goes_to_syslog(overrides, env);
+            accept::run(args, &StateDir::open(&state_dir)?, journal, to_syslog, global)
+        }
         (AuditCommand::Export, Some(journal)) => verify::export(&journal),
         (AuditCommand::Verify(AuditVerifyArgs { against: Some(path) }), None) => {
             Err(verify::no_journal(&state_dir, path))
         }
-        (AuditCommand::Show(_) | AuditCommand::Verify(_) | AuditCommand::Export, None) => {
+        (AuditCommand::Show(_) | AuditCommand::Verify(_) | AuditCommand::Accept(_) | AuditCommand::Export, None) => {
             let place = redacted_path(&state_dir);
             exit_code_after_print(writeln!(io::stdout(), "No audit entries yet in {place}."), ExitCode::Done)
         }
@@ -213,7 +225,10 @@ fn table_facts(journal: &JournalReader, filter: &AuditFilter) -> Result<AuditTab
             | AuditAction::BackedUp
             | AuditAction::ScreenHidden
             | AuditAction::ScreenShown
-            | AuditAction::Finding => {}
+            | AuditAction::Finding
+            | AuditAction::RowsBound
+            | AuditAction::DamageAccepted
+            | AuditAction::Checked => {}
         }
         Ok(())
     })?;
@@ -221,7 +236,7 @@ fn table_facts(journal: &JournalReader, filter: &AuditFilter) -> Result<AuditTab
     if without_outcome.is_empty() {
         return Ok(AuditTableFacts { who_width, ..AuditTableFacts::default() });
     }
-    let sent = journal.sent_changes()?;
+    let sent = journal.sent_changes(&[])?;
     let is_over = |change: &&SentChange| change.state != RecordedState::Running;
     let cut_off = sent.iter().filter(is_over).filter_map(|sent| without_outcome.remove(&sent.change.to_string()));
     Ok(AuditTableFacts { cut_off: cut_off.collect(), who_width })

@@ -103,7 +103,7 @@ pub(crate) fn run(
     let is_explicit = config::explicit_state_dir(overrides, env).is_some();
     match command {
         JobsCommand::List(args) => {
-            show::list(args, &state_dir, records::open_existing(&state_dir, is_explicit)?, global)
+            show::list(args, &state_dir, records::open_to_show(&state_dir, is_explicit)?, global)
         }
         JobsCommand::Show(args) => {
             let (job, known) =
@@ -153,7 +153,9 @@ fn find_job_with_names(
     id: JobId,
     rerun: &RerunOptions,
 ) -> Result<(JobDetail, KnownNumbers), CliError> {
-    read_job(state_dir, is_explicit, id, rerun).map(|(job, journal)| (job, KnownNumbers::read(&journal)))
+    let (job, journal) = read_job(state_dir, is_explicit, id, rerun)?;
+    records::warn_of_older_copy(&journal)?;
+    Ok((job, KnownNumbers::read(&journal)))
 }
 
 fn check(
@@ -179,6 +181,7 @@ fn check(
         let graph = open_graph(&config.profile)?;
         let pace = pauses::new_pace(&config.profile, config.profile.concurrency, options);
         let session = records::open_journal(state_dir, &config, true)?;
+        records::refuse_damage(&session.report, &rerun)?;
         check::read_and_resolve(&ids, config.profile.name, &graph, &pace, session, options)?
     };
     let (job, known) = find_job_with_names(state_dir, false, id, &rerun)?;
@@ -256,7 +259,7 @@ fn check_rest(
     checks::require_writable(&config.profile, global)?;
     let records = records::prepare_to_send(state_dir, &config, args.dry_run, true, &rerun)?;
     // Read again: opening the journal imports changes that only the escrow file had.
-    let numbers = find_job(state_dir, id, &rerun)?.numbers;
+    let numbers = confirmed_numbers(id, state_dir, &rerun)?;
     let ids = numbers_left(&numbers, args.failed);
     let options = OutputOptions::new(args.json, global);
     warn_set_since(id, &numbers, args.failed, options);
@@ -294,6 +297,19 @@ fn check_rest(
     let can_ask = unconfirmed == Unconfirmed::Ask;
     let confirmed = ConfirmedJob { profile, start, plan, graph, pace, session, concurrency, rerun, can_ask, early };
     Ok(CheckedJob::Confirmed(Box::new(confirmed), runtime, options))
+}
+
+/// The numbers of a job. Refuses a job whose numbers may not be the ones that were confirmed: the journal refuses it as
+/// well, but only after the question.
+fn confirmed_numbers(id: JobId, state_dir: &Path, rerun: &RerunOptions) -> Result<Vec<JobNumber>, CliError> {
+    let (JobDetail { numbers, .. }, journal) = read_job(state_dir, false, id, rerun)?;
+    let Some(problem) = journal.job_problem(id)? else { return Ok(numbers) };
+    let what = format!("the numbers of job {id} may not be the ones that were confirmed");
+    Err(CliError::not_ready(what)
+        .nothing_sent()
+        .details([problem.to_string()])
+        .remedy(format!("To see each damaged row: {}", rerun.command("audit verify")))
+        .remedy("To set the remaining numbers, start a new job."))
 }
 
 fn report_nothing_left(id: JobId, numbers: &[JobNumber], options: OutputOptions, global: &GlobalArgs) -> ExitCode {

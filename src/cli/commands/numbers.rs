@@ -226,7 +226,7 @@ fn number_history(state_dir: &Path, is_required: bool) -> Result<NumberHistory, 
 }
 
 fn read_history(state_dir: &Path) -> Result<NumberHistory, CliError> {
-    let Some(journal) = records::open_existing(state_dir, false)? else { return Ok(NumberHistory::default()) };
+    let Some(journal) = records::open_to_show(state_dir, false)? else { return Ok(NumberHistory::default()) };
     Ok(NumberHistory::read(&journal)?)
 }
 

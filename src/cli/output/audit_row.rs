@@ -131,6 +131,9 @@ fn action_cell(row: &AuditRow) -> Cell<'static> {
         AuditAction::ScreenHidden => "screen hidden".into(),
         AuditAction::ScreenShown => "screen shown".into(),
         AuditAction::Finding => "problem found".into(),
+        AuditAction::RowsBound => "rows bound".into(),
+        AuditAction::DamageAccepted => "damage accepted".into(),
+        AuditAction::Checked => "records checked".into(),
     }
 }
 

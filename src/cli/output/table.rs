@@ -95,6 +95,11 @@ impl<'a> Cell<'a> {
     pub(crate) fn new(text: impl Into<Cow<'a, str>>, tone: Tone) -> Self {
         Self { text: text.into(), tone }
     }
+
+    /// How many columns its text takes.
+    pub(crate) fn width(&self) -> usize {
+        width(&self.text)
+    }
 }
 
 impl<'a, T: Into<Cow<'a, str>>> From<T> for Cell<'a> {
@@ -222,8 +227,7 @@ impl<'a> Table<'a> {
 
     /// Prints the headings and the rows.
     pub(crate) fn print(&self, style: TableStyle, out: &mut impl Write) -> io::Result<()> {
-        let widest =
-            |index: usize| self.rows.iter().filter_map(|(cells, _)| Some(width(&cells.get(index)?.text))).max();
+        let widest = |index: usize| self.rows.iter().filter_map(|(cells, _)| Some(cells.get(index)?.width())).max();
         let content: Vec<_> = (0..self.columns.len()).map(|index| widest(index).unwrap_or_default()).collect();
         let layout = Layout::for_content(style, &self.columns, &content);
         writeln!(out, "{}", layout.headings())?;

@@ -137,6 +137,7 @@ impl App {
             RecordingStatus::Opening | RecordingStatus::Unusable(_) => false,
             RecordingStatus::Ready { .. }
             | RecordingStatus::RecipientsChanged { .. }
+            | RecordingStatus::Damaged(_)
             | RecordingStatus::JournalFailed(_) => true,
         };
         let shown = if let Page::Job(page) = &self.page { Some(page.id) } else { None };

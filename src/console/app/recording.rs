@@ -40,7 +40,7 @@ impl App {
                     format!("Escrow keys have changed. No PIN can be set until someone accepts them: press {key}."),
                 );
             }
-            RecordingStatus::Unusable(why) | RecordingStatus::JournalFailed(why) => {
+            RecordingStatus::Unusable(why) | RecordingStatus::Damaged(why) | RecordingStatus::JournalFailed(why) => {
                 self.shared.messages.push(now.utc, format!("No PIN can be set: {why}"));
             }
         }

@@ -58,7 +58,7 @@ impl Shared {
         match &self.recording_status {
             RecordingStatus::Ready { .. } | RecordingStatus::RecipientsChanged { .. } => {}
             RecordingStatus::Opening => return message(JOURNAL_OPENING),
-            RecordingStatus::Unusable(_) | RecordingStatus::JournalFailed(_) => {
+            RecordingStatus::Unusable(_) | RecordingStatus::Damaged(_) | RecordingStatus::JournalFailed(_) => {
                 return Some(BlockReason::JournalUnavailable);
             }
         }
@@ -155,7 +155,7 @@ impl Shared {
             RecordingStatus::Ready { .. } => {}
             RecordingStatus::Opening => return Some(BlockReason::Message(JOURNAL_OPENING.to_owned())),
             RecordingStatus::RecipientsChanged { .. } => return Some(BlockReason::Recipients),
-            RecordingStatus::Unusable(_) | RecordingStatus::JournalFailed(_) => {
+            RecordingStatus::Unusable(_) | RecordingStatus::Damaged(_) | RecordingStatus::JournalFailed(_) => {
                 return Some(BlockReason::JournalUnavailable);
             }
         }

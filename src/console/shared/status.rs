@@ -135,6 +135,8 @@ pub enum RecordingStatus {
     },
     /// Nothing can be recorded, so nothing can be set. The text says why and what to do.
     Unusable(CleanText),
+    /// Rows of the journal were altered or deleted, so nothing is sent. The text says which, and what to do.
+    Damaged(CleanText),
     /// A write or a sync failed while the program ran, so nothing more is sent. The text names the directory
     /// and the free space.
     JournalFailed(CleanText),
@@ -150,6 +152,7 @@ impl RecordingStatus {
             | Self::Opening
             | Self::RecipientsChanged { .. }
             | Self::Unusable(_)
+            | Self::Damaged(_)
             | Self::JournalFailed(_) => None,
         }
     }

@@ -74,6 +74,7 @@ fn missing_label(app: &App) -> String {
         RecordingStatus::Unusable(why) => format!("The journal cannot be read: {why}"),
         RecordingStatus::Ready { .. }
         | RecordingStatus::RecipientsChanged { .. }
+        | RecordingStatus::Damaged(_)
         | RecordingStatus::JournalFailed(_) => {
             let has_failed = app.open_job().has_read_failed();
             if has_failed { "This job could not be read." } else { "Reading the job." }.to_owned()

@@ -78,6 +78,12 @@ pub(super) fn journal_unavailable(app: &App) -> Sheet {
             sheet.optional_blank_line();
             sheet.text("Fix this, then restart pindesk. Numbers can still be listed.");
         }
+        RecordingStatus::Damaged(reason) => {
+            sheet.styled_text("Rows of the journal were altered or deleted, so nothing is sent.", Role::Strong);
+            sheet.text(reason.as_str());
+            sheet.optional_blank_line();
+            sheet.text("Numbers can still be listed, and PINs can still be decrypted from the escrow.");
+        }
         RecordingStatus::Opening | RecordingStatus::Ready { .. } | RecordingStatus::RecipientsChanged { .. } => {
             sheet.text("The journal works again.");
         }

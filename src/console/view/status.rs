@@ -61,6 +61,7 @@ pub(super) fn recording_label(app: &App) -> Option<&'static str> {
         RecordingStatus::Opening | RecordingStatus::Ready { .. } => None,
         RecordingStatus::RecipientsChanged { .. } => Some("KEYS CHANGED"),
         RecordingStatus::Unusable(_) => Some("NO JOURNAL"),
+        RecordingStatus::Damaged(_) => Some("JOURNAL DAMAGED"),
         RecordingStatus::JournalFailed(_) => Some("JOURNAL FAILED"),
     }
 }

@@ -23,11 +23,12 @@ pub(super) struct OpenedRecords {
 pub(super) fn open(config: &RecordingConfig, clock: Clock) -> Result<OpenedRecords, CleanText> {
     let Records { journal, report, recipients, syslog_problem } =
         preflight::open_records(config, clock).map_err(|error| error_chain(&error))?;
-    let RecoveryReport { unresolved, mut findings, recipients: recipients_status } = report;
+    let RecoveryReport { unresolved, mut findings, recipients: recipients_status, damage } = report;
     findings.extend(syslog_problem);
-    let status = match recipients_status {
-        RecipientsStatus::Known => ready_status(recipients.as_deref()),
-        RecipientsStatus::Changed { previous, current } => {
+    let status = match (damage, recipients_status) {
+        (Some(damage), _) => RecordingStatus::Damaged(CleanText::new(&damage.to_string())),
+        (None, RecipientsStatus::Known) => ready_status(recipients.as_deref()),
+        (None, RecipientsStatus::Changed { previous, current }) => {
             RecordingStatus::RecipientsChanged { previous: labels(&previous), current: labels(&current) }
         }
     };

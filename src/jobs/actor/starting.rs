@@ -43,8 +43,13 @@ impl JobsActor {
                     self.report_unqueued(Some(*job), plan, &why);
                 }
                 (Err(error), _) => {
-                    if let RecordError::JournalFailed(reason) = error {
-                        self.handle_journal_failure(reason.clone());
+                    match error {
+                        RecordError::JournalFailed(reason) => self.handle_journal_failure(reason.clone()),
+                        // The damage may be in the list of this job alone.
+                        RecordError::Damaged(reason) if resumed.is_none() => {
+                            self.handle_journal_failure(reason.clone());
+                        }
+                        RecordError::Damaged(_) | RecordError::Busy(_) | RecordError::RecipientsChanged => {}
                     }
                     let why = SendFailure::RefusedLocally(CleanText::new(&error.to_string())).into();
                     self.report_unqueued(None, plan, &why);

@@ -161,7 +161,7 @@ impl RecordedState {
 }
 
 /// What Meta reported, if it refused the PIN of a change that is left with this.
-pub(in crate::journal) fn refusal(standing: Option<&Standing>) -> Option<&ApiError> {
+fn refusal(standing: Option<&Standing>) -> Option<&ApiError> {
     if let Some(Standing::Failed(error)) = standing { Some(error) } else { None }
 }
 

@@ -171,8 +171,13 @@ mod tests {
             last_send: NOW,
             is_in_escrow: true,
         };
-        let open =
-            OpenChange { unresolved: unresolved_change.clone(), run_id: None, has_outcome: false, last_send: sent };
+        let open = OpenChange {
+            unresolved: unresolved_change.clone(),
+            sequence: 1,
+            run_id: None,
+            has_outcome: false,
+            last_send: sent,
+        };
         assert_eq!(unresolved(open.clone(), true, NOW, None), None);
         let last_send = NOW.plus(Duration::from_secs(40));
         let expected = UnresolvedChange { last_send, ..unresolved_change };

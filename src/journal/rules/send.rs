@@ -3,6 +3,7 @@
 //! Two different PINs must never be able to reach a number in an unknown order. So a PIN waits until no earlier request
 //! with another PIN can arrive, whatever the outcome of that request was. This module sends and records nothing.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::recipients::RecipientsMatch;
@@ -51,10 +52,16 @@ pub(in crate::journal) struct ProcessLabel {
     pub(in crate::journal) operator: String,
 }
 
+impl fmt::Display for ProcessLabel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "process {} on {}, {}", self.pid, self.host, self.operator)
+    }
+}
+
 /// Why a PIN must not be sent now.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(in crate::journal) enum SendRefusal {
-    #[error("another pindesk is working on this number: process {} on {}, {}", .0.pid, .0.host, .0.operator)]
+    #[error("another pindesk is working on this number: {0}")]
     OtherProcess(ProcessLabel),
     #[error("an earlier PIN can still reach this number; a different PIN can be sent from {0}")]
     EarlierPinCanArrive(UtcTime),

@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, Row, params_from_iter};
 
 use super::columns::parse_column;
 use super::encoding::parse_resolution;
 use crate::domain::change::ChangeId;
+use crate::domain::number::PhoneNumberId;
 use crate::journal::error::StorageError;
 use crate::journal::model::RecordedState;
 use crate::journal::rules::change_state::{ChangeFacts, LastRecord};
@@ -33,19 +34,29 @@ pub(super) const FACTS_COLUMNS: &str = "
 /// How many columns [`FACTS_COLUMNS`] has.
 pub(super) const FACTS_COLUMN_COUNT: usize = 5;
 
-/// The state of every change.
+/// The state of every change, or of every change of these numbers if any is named.
 pub(super) fn states(
     db: &Connection,
     runs: &mut LiveRuns<'_>,
+    numbers: &[PhoneNumberId],
 ) -> Result<HashMap<ChangeId, RecordedState>, StorageError> {
-    let mut statement = db.prepare(&format!("SELECT {FACTS_COLUMNS}, r.change FROM changes r {FACTS_JOIN}"))?;
-    let mut rows = statement.query([])?;
+    let condition = if numbers.is_empty() { "" } else { "WHERE r.number IN (SELECT value FROM json_each(?1))" };
+    let mut statement =
+        db.prepare_cached(&format!("SELECT {FACTS_COLUMNS}, r.change FROM changes r {FACTS_JOIN} {condition}"))?;
+    let mut rows = statement.query(params_from_iter((!numbers.is_empty()).then(|| json_list(numbers))))?;
     let mut states = HashMap::new();
     while let Some(row) = rows.next()? {
         let is_alive = is_run_alive(row, 0, runs)?;
         states.insert(parse_column(row, FACTS_COLUMN_COUNT)?, read_facts(row, 0)?.state(is_alive));
     }
     Ok(states)
+}
+
+/// A JSON list of numbers, for a statement that selects them.
+pub(super) fn json_list(numbers: &[PhoneNumberId]) -> String {
+    // An ID is digits alone.
+    let quoted: Vec<String> = numbers.iter().map(|number| format!("\"{number}\"")).collect();
+    format!("[{}]", quoted.join(","))
 }
 
 /// Reads the facts from [`FACTS_COLUMNS`], which start at a column.

@@ -74,7 +74,10 @@ fn describe(row: &AuditRow, retried: Option<&Standing>) -> Option<String> {
         | AuditAction::BackedUp
         | AuditAction::ScreenHidden
         | AuditAction::ScreenShown
-        | AuditAction::Finding => None,
+        | AuditAction::Finding
+        | AuditAction::RowsBound
+        | AuditAction::DamageAccepted
+        | AuditAction::Checked => None,
     }
 }
 

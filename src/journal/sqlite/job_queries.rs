@@ -8,56 +8,46 @@ use rusqlite::{Connection, Row, params};
 
 use super::change_facts::{FACTS_COLUMN_COUNT, FACTS_COLUMNS, FACTS_JOIN, is_run_alive, read_facts};
 use super::columns::{parse_column, parse_two_step, waba_column};
+use super::job_tallies;
 use crate::domain::change::JobId;
 use crate::domain::clock::UtcTime;
-use crate::domain::number::TwoStep;
+use crate::domain::number::{PhoneNumberId, TwoStep};
 use crate::domain::operator::OperatorName;
 use crate::domain::standing::Standing;
 use crate::domain::text::CleanText;
 use crate::journal::audit::AuditRow;
 use crate::journal::error::StorageError;
-use crate::journal::model::{
-    JobDetail, JobNumber, JobOperator, JobSet, JobStatus, JobSummary, JobWorker, PinSource, RecordedState, refusal,
-};
+use crate::journal::model::{JobDetail, JobNumber, JobOperator, JobSet, JobStatus, JobSummary, JobWorker, PinSource};
 use crate::journal::rules::change_state;
 use crate::journal::run_lock::LiveRuns;
 use crate::state_dir::StateDir;
 
-/// Every job, newest first. One statement counts the numbers with equal facts, and a rule decides the state of each
-/// group.
-pub(super) fn summaries(db: &Connection, dir: &StateDir) -> Result<Vec<JobSummary>, StorageError> {
-    const START: usize = FACTS_COLUMN_COUNT + 4;
+/// Calls `visit` for every job, newest first, until it fails. Counts the numbers only of jobs that have no tally.
+pub(super) fn for_each_summary<E>(
+    db: &Connection,
+    dir: &StateDir,
+    mut visit: impl FnMut(JobSummary) -> Result<(), E>,
+) -> Result<Result<(), E>, StorageError> {
+    const TALLY: usize = 8;
     let mut runs = LiveRuns::new(dir);
-    let mut statement = db.prepare(&format!(
-        "SELECT f.last, f.doubted, f.confirmed, f.settled, f.run,
-            f.is_started, count(f.job), f.refusal, f.set_since, {JOB_COLUMNS}
-        FROM jobs j LEFT JOIN (
-            SELECT n.job, r.change IS NOT NULL AS is_started, {FACTS_COLUMNS}, {REFUSAL_COLUMN}, {SET_SINCE_COLUMN}
-            {}) f ON f.job = j.job
-        GROUP BY j.job, f.is_started, f.last, f.doubted, f.confirmed, f.settled, f.run, f.refusal, f.set_since
-        ORDER BY j.job DESC",
-        numbers_sql(None)
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT {JOB_COLUMNS}, {} FROM jobs j LEFT JOIN job_tallies t ON t.job = j.job ORDER BY j.job DESC",
+        job_tallies::COLUMNS
     ))?;
     let mut rows = statement.query([])?;
-    let mut jobs: Vec<JobTally> = Vec::new();
     while let Some(row) = rows.next()? {
-        let id = JobId::new(row.get(START)?);
-        if jobs.last().is_none_or(|tally| tally.summary.id != id) {
-            jobs.push(read_job(row, START, &mut runs)?);
+        let mut tally = read_job(row, 0, &mut runs)?;
+        if let Some(counted) = job_tallies::read(row, TALLY)? {
+            (tally.summary.counts, tally.summary.resumable) = counted;
+        } else {
+            let id = tally.summary.id;
+            for_each_number(db, &mut runs, id, None, |number, is_alive| tally.add(&number, is_alive))?;
         }
-        // `None` if the job has no numbers.
-        if let (Some(is_started), Some(tally)) = (row.get::<_, Option<bool>>(FACTS_COLUMN_COUNT)?, jobs.last_mut()) {
-            let is_alive = is_run_alive(row, 0, &mut runs)?;
-            let state = if is_started { read_facts(row, 0)?.state(is_alive) } else { RecordedState::NotStarted };
-            let count: u32 = row.get(FACTS_COLUMN_COUNT + 1)?;
-            let detail: Option<String> = row.get(FACTS_COLUMN_COUNT + 2)?;
-            let standing: Option<Standing> = detail.and_then(|detail| serde_json::from_str(&detail).ok());
-            let is_set_since = row.get::<_, Option<bool>>(FACTS_COLUMN_COUNT + 3)?.unwrap_or(false);
-            let is_resumable = !is_set_since && state.is_resumable(refusal(standing.as_ref()));
-            tally.add(state, usize::try_from(count).unwrap_or(usize::MAX), is_resumable, is_alive);
+        if let Err(error) = visit(tally.finish(db)?) {
+            return Ok(Err(error));
         }
     }
-    jobs.into_iter().map(|tally| tally.finish(db)).collect()
+    Ok(Ok(()))
 }
 
 /// One job; `None` if no job has this ID.
@@ -65,22 +55,39 @@ pub(super) fn detail(db: &Connection, mut runs: LiveRuns<'_>, id: JobId) -> Resu
     let mut statement = db.prepare_cached(&format!("SELECT {JOB_COLUMNS} FROM jobs j WHERE j.job = ?1"))?;
     let mut jobs = statement.query([id.get()])?;
     let Some(mut tally) = jobs.next()?.map(|row| read_job(row, 0, &mut runs)).transpose()? else { return Ok(None) };
-    let mut statement = db.prepare_cached(&format!(
-        "SELECT {FACTS_COLUMNS}, n.number, n.waba, r.change, coalesce(o.at, t.at), coalesce(o.tries, t.attempt),
-            o.detail, {SET_SINCE_COLUMN}, c.before {} ORDER BY n.place",
-        numbers_sql(Some(id))
-    ))?;
-    let mut rows = statement.query([id.get()])?;
     // A list that grows would take twice its memory.
     let count: u32 = db.query_row("SELECT count(*) FROM job_numbers WHERE job = ?1", [id.get()], |row| row.get(0))?;
     let mut numbers = Vec::with_capacity(usize::try_from(count).unwrap_or_default());
-    while let Some(row) = rows.next()? {
-        let is_alive = is_run_alive(row, 0, &mut runs)?;
-        let number = read_number(row, is_alive)?;
-        tally.add(number.state, 1, number.is_resumable(), is_alive);
+    for_each_number(db, &mut runs, id, None, |number, is_alive| {
+        tally.add(&number, is_alive);
         numbers.push(number);
-    }
+    })?;
     Ok(Some(JobDetail { summary: tally.finish(db)?, numbers }))
+}
+
+/// Calls `visit` for each number of a job, or for one of them, in the order of the plan, with whether a live process works
+/// on it.
+pub(super) fn for_each_number(
+    db: &Connection,
+    runs: &mut LiveRuns<'_>,
+    id: JobId,
+    only: Option<PhoneNumberId>,
+    mut visit: impl FnMut(JobNumber, bool),
+) -> Result<(), StorageError> {
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT {FACTS_COLUMNS}, n.number, n.waba, r.change, coalesce(o.at, t.at), coalesce(o.tries, t.attempt),
+            o.detail, {SET_SINCE_COLUMN}, c.before {} ORDER BY n.place",
+        numbers_sql(only.is_some())
+    ))?;
+    let mut rows = match &only {
+        Some(number) => statement.query(params![id.get(), number.as_str()])?,
+        None => statement.query([id.get()])?,
+    };
+    while let Some(row) = rows.next()? {
+        let is_alive = is_run_alive(row, 0, runs)?;
+        visit(read_number(row, is_alive)?, is_alive);
+    }
+    Ok(())
 }
 
 /// The PINs that Meta confirmed to jobs since a time, oldest first.
@@ -95,10 +102,6 @@ pub(super) fn sets_since(db: &Connection, since: UtcTime) -> Result<Vec<JobSet>,
     Ok(statement.query_map([since.unix_seconds()], read)?.collect::<Result<_, _>>()?)
 }
 
-/// What Meta refused, without the trace ID, which is different for each number; `NULL` for other outcomes.
-const REFUSAL_COLUMN: &str =
-    "iif(o.kind = 'failed' AND json_valid(o.detail), json_remove(o.detail, '$.Refused.trace_id'), NULL) AS refusal";
-
 /// Whether another job set a PIN on the number after this one began.
 const SET_SINCE_COLUMN: &str = "
     EXISTS (SELECT 1 FROM outcomes s WHERE s.number = n.number AND s.kind = 'set' AND s.job IS NOT n.job
@@ -112,21 +115,19 @@ const JOB_COLUMNS: &str = "j.job, j.at, j.profile, j.pins,
         SELECT 1 FROM job_ends e WHERE e.job = p.job AND e.run = p.run AND e.seq > p.seq)),
     j.note, (SELECT row FROM audit WHERE seq = j.seq)";
 
-/// The planned numbers `n`, each with the change `r` that has the latest record of the number in the job. With a job,
-/// each table is searched by its index.
-fn numbers_sql(job: Option<JobId>) -> String {
-    let [of_job, of_change, of_outcome] = match job {
-        Some(_) => ["WHERE n.job = ?1", "WHERE c.job = ?1", "WHERE job = ?1"],
-        None => [""; 3],
-    };
+/// The planned numbers `n` of a job, or one of them, each with the change `r` that has the latest record of the number in
+/// the job.
+fn numbers_sql(is_one: bool) -> String {
+    let only = if is_one { "AND number = ?2" } else { "" };
     format!(
         "FROM job_numbers n LEFT JOIN (
             SELECT job, number, change, max(seq) FROM (
                 SELECT c.job, c.number, c.change, t.seq
-                FROM changes c JOIN tries t ON t.change = c.change {of_change}
-                UNION ALL SELECT job, number, change, seq FROM outcomes {of_outcome})
+                FROM (SELECT * FROM changes WHERE job = ?1 {only}) c JOIN tries t ON t.change = c.change
+                UNION ALL SELECT job, number, change, seq FROM outcomes WHERE job = ?1 {only})
             GROUP BY job, number) r ON r.job = n.job AND r.number = n.number
-        {FACTS_JOIN} {of_job}"
+        {FACTS_JOIN} WHERE n.job = ?1 {}",
+        if is_one { "AND n.number = ?2" } else { "" }
     )
 }
 
@@ -142,10 +143,10 @@ struct JobTally {
 }
 
 impl JobTally {
-    /// Counts numbers in this state. `is_alive` tells whether a live process works on them.
-    fn add(&mut self, state: RecordedState, count: usize, is_resumable: bool, is_alive: bool) {
-        *self.summary.counts.entry(state).or_default() += count;
-        self.summary.resumable += if is_resumable { count } else { 0 };
+    /// Counts a number. `is_alive` tells whether a live process works on it.
+    fn add(&mut self, number: &JobNumber, is_alive: bool) {
+        *self.summary.counts.entry(number.state).or_default() += 1;
+        self.summary.resumable += usize::from(number.is_resumable());
         self.is_active |= is_alive;
     }
 

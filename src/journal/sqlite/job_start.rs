@@ -20,16 +20,21 @@ use crate::journal::run_lock::LiveRuns;
 
 impl JournalTx<'_> {
     pub(super) fn start_job(&mut self, plan: &JobPlan) -> Result<JobId, StorageError> {
-        let last: u32 = self.db.query_row("SELECT coalesce(max(job), 0) FROM jobs", [], |row| row.get(0))?;
+        // A new job must not get numbers that were inserted for it before.
+        const LAST: &str = "SELECT max(coalesce((SELECT max(job) FROM jobs), 0),
+            coalesce((SELECT max(job) FROM job_numbers), 0))";
+        let last: u32 = self.db.query_row(LAST, [], |row| row.get(0))?;
         let job = JobId::new(last.saturating_add(1));
-        let pins = match plan.pin_source {
-            PinSource::Given => "given",
-            PinSource::Random => "random",
-        };
+        let pins = pin_source_keyword(plan.pin_source);
         let noted = plan.note.as_ref().map(|note| format!(", note: {note}")).unwrap_or_default();
         let note = format!("{}, profile {}, PINs {pins}{noted}", number_count_label(plan.numbers.len()), plan.profile);
         let entry = AuditEntry { job: Some(job), note: Some(CleanText::new(&note)), ..AuditEntry::default() };
-        let seq = self.add_audit_row(AuditAction::JobStarted, self.now.utc, entry)?;
+        self.add_record(AuditAction::JobStarted, self.now.utc, entry, |tx, seq| tx.insert_job(seq, job, plan))?;
+        self.drop_tally(job)?;
+        Ok(job)
+    }
+
+    fn insert_job(&self, seq: i64, job: JobId, plan: &JobPlan) -> Result<(), StorageError> {
         self.db
             .prepare_cached(
                 "INSERT INTO jobs (job, seq, run, at, profile, pins, note) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -40,7 +45,7 @@ impl JournalTx<'_> {
                 self.run_id(),
                 self.now.utc.unix_seconds(),
                 plan.profile.as_str(),
-                pins,
+                pin_source_keyword(plan.pin_source),
                 plan.note.as_ref().map(CleanText::as_str)
             ])?;
         let mut insert_number =
@@ -48,7 +53,7 @@ impl JournalTx<'_> {
         for (position, (number, waba)) in (1_u32..).zip(&plan.numbers) {
             insert_number.execute(params![job.get(), position, number.as_str(), waba.as_ref().map(WabaId::as_str)])?;
         }
-        Ok(job)
+        Ok(())
     }
 
     /// Records that this process resumes a job, unless another process works on it or a number is not resumable.
@@ -58,6 +63,9 @@ impl JournalTx<'_> {
         numbers: &[PhoneNumberId],
     ) -> Result<Result<(), RecordError>, StorageError> {
         let busy = |text: String| Ok(Err(RecordError::Busy(CleanText::new(&text))));
+        if let Err(damage) = self.check_job(job)? {
+            return Ok(Err(damage));
+        }
         // A job of this process that has ended may be resumed by it.
         let runs = LiveRuns::of_others(&self.context.run_lock);
         let Some(detail) = job_queries::detail(self.db, runs, job)? else {
@@ -77,14 +85,13 @@ impl JournalTx<'_> {
         }
         let note = Some(CleanText::new(&format!("resumed: {}", number_count_label(numbers.len()))));
         let at = self.now.utc;
-        let seq = self.add_audit_row(
-            AuditAction::JobResumed,
-            at,
-            AuditEntry { job: Some(job), note, ..AuditEntry::default() },
-        )?;
-        self.db
-            .prepare_cached("INSERT INTO resumptions (seq, job, run, at) VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![seq, job.get(), self.run_id(), at.unix_seconds()])?;
+        let entry = AuditEntry { job: Some(job), note, ..AuditEntry::default() };
+        self.add_record(AuditAction::JobResumed, at, entry, |tx, seq| {
+            tx.db
+                .prepare_cached("INSERT INTO resumptions (seq, job, run, at) VALUES (?1, ?2, ?3, ?4)")?
+                .execute(params![seq, job.get(), tx.run_id(), at.unix_seconds()])?;
+            Ok(())
+        })?;
         Ok(Ok(()))
     }
 
@@ -92,11 +99,19 @@ impl JournalTx<'_> {
     pub(super) fn end_job(&mut self, job: JobId) -> Result<(), StorageError> {
         let at = self.now.utc;
         let entry = AuditEntry { job: Some(job), ..AuditEntry::default() };
-        let seq = self.add_audit_row(AuditAction::JobEnded, at, entry)?;
-        self.db
-            .prepare_cached("INSERT INTO job_ends (seq, job, run, at) VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![seq, job.get(), self.run_id(), at.unix_seconds()])?;
-        Ok(())
+        self.add_record(AuditAction::JobEnded, at, entry, |tx, seq| {
+            tx.db
+                .prepare_cached("INSERT INTO job_ends (seq, job, run, at) VALUES (?1, ?2, ?3, ?4)")?
+                .execute(params![seq, job.get(), tx.run_id(), at.unix_seconds()])?;
+            Ok(())
+        })
+    }
+}
+
+const fn pin_source_keyword(source: PinSource) -> &'static str {
+    match source {
+        PinSource::Given => "given",
+        PinSource::Random => "random",
     }
 }
 

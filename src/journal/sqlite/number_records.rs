@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use rusqlite::{Connection, Row, params};
 
 use super::change_facts::{FACTS_COLUMN_COUNT, FACTS_COLUMNS, FACTS_JOIN, is_run_alive, read_facts};
+use super::checkpoint::LastCheckpoint;
 use super::columns::parse_column;
 use super::encoding::parse_resolution;
 use super::{audit_log, open_changes};
@@ -27,8 +28,9 @@ use crate::state_dir::StateDir;
 const ROWS_PER_UPDATE: u32 = 1_024;
 
 /// The last row, and the numbers with an open change.
-pub(super) fn cursor(db: &Connection) -> rusqlite::Result<RecordCursor> {
-    let open = open_changes::all(db, None)?;
+pub(super) fn cursor(db: &Connection, dir: &StateDir) -> Result<RecordCursor, StorageError> {
+    let checked = LastCheckpoint::read(db, dir)?.base();
+    let open = open_changes::all_since(db, None, checked.head.sequence, &checked.open)?;
     let held = open.into_iter().map(|open| open.unresolved.number).collect();
     Ok(RecordCursor { sequence: audit_log::chain_head(db)?.sequence, held, has_more: false, jobs: BTreeSet::new() })
 }

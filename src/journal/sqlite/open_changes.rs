@@ -24,15 +24,28 @@ fn candidates_sql() -> String {
             (SELECT d.detail FROM outcomes d
                 WHERE d.change = c.change AND d.kind = 'no_answer' ORDER BY d.seq DESC LIMIT 1),
             coalesce((SELECT boot FROM runs WHERE run = coalesce(t.run, c.run))
-                = (SELECT boot FROM runs WHERE run = ?1), 0)
+                = (SELECT boot FROM runs WHERE run = ?1), 0), r.seq
         FROM changes r {FACTS_JOIN} WHERE NOT confirmed"
     )
 }
 
-/// Every open change, oldest first. `run` is the run of the caller; without it, no row counts as of this boot.
-pub(super) fn all(db: &Connection, run: Option<&str>) -> rusqlite::Result<Vec<OpenChange>> {
-    let sql = format!("{} ORDER BY r.seq", candidates_sql());
-    read_open(db.prepare(&sql)?.query([run])?)
+/// Every open change, oldest first, if only these `listed` changes (a JSON list of rows) were open at the row `after`: a
+/// change that was over by then is open again only after another attempt. `run` is the run of the caller; without it, no
+/// row counts as of this boot.
+pub(super) fn all_since(
+    db: &Connection,
+    run: Option<&str>,
+    after: i64,
+    listed: &str,
+) -> rusqlite::Result<Vec<OpenChange>> {
+    let sql = format!(
+        "{} AND r.seq IN (
+            SELECT value FROM json_each(?2) UNION SELECT seq FROM changes WHERE seq > ?3
+            UNION SELECT a.seq FROM tries n JOIN changes a USING (change) WHERE n.seq > ?3)
+        ORDER BY r.seq",
+        candidates_sql()
+    );
+    read_open(db.prepare_cached(&sql)?.query(params![run, listed, after])?)
 }
 
 /// The open changes of one number, oldest first.
@@ -159,6 +172,7 @@ fn read_change(row: &Row<'_>, facts: ChangeFacts) -> rusqlite::Result<OpenChange
             last_send: last_send.latest(),
             is_in_escrow: row.get(START + 5)?,
         },
+        sequence: row.get(START + 15)?,
         run_id,
         has_outcome: outcome_at.is_some(),
         last_send,

@@ -8,10 +8,11 @@ use std::sync::Arc;
 use rusqlite::{Connection, params};
 
 use super::columns::{parse_column, waba_column};
-use super::open_changes;
 use super::transaction::JournalTx;
+use super::{change_facts, open_changes};
 use crate::domain::change::JobId;
 use crate::domain::clock::UtcTime;
+use crate::domain::number::PhoneNumberId;
 use crate::domain::text::CleanText;
 use crate::escrow::{Ciphertext, EscrowEntry, Fingerprint};
 use crate::journal::audit::{AuditAction, AuditEntry};
@@ -46,23 +47,32 @@ impl JournalTx<'_> {
                 job: entry.job,
                 ..AuditEntry::default()
             };
-            let seq = self.add_audit_row(AuditAction::PinReEncrypted, at, audit_entry)?;
-            self.db
-                .prepare_cached("INSERT INTO re_encryptions (seq, change, at, sealed) VALUES (?1, ?2, ?3, ?4)")?
-                .execute(params![seq, entry.change.to_string(), at.unix_seconds(), entry.ciphertext.0])?;
+            self.add_record(AuditAction::PinReEncrypted, at, audit_entry, |tx, seq| {
+                tx.db
+                    .prepare_cached("INSERT INTO re_encryptions (seq, change, at, sealed) VALUES (?1, ?2, ?3, ?4)")?
+                    .execute(params![seq, entry.change.to_string(), at.unix_seconds(), entry.ciphertext.0])?;
+                Ok(())
+            })?;
         }
         self.escrow_entries.extend_from_slice(entries);
         Ok(Ok(()))
     }
 }
 
-/// Calls `visit` for each PIN that was encrypted again, in that order.
-pub(super) fn for_each(db: &Connection, mut visit: impl FnMut(EscrowEntry)) -> rusqlite::Result<()> {
-    let mut statement = db.prepare(
+/// Calls `visit` for each PIN that was encrypted again after the row `after`, in that order. Only for these numbers, if any
+/// is named.
+pub(super) fn for_each(
+    db: &Connection,
+    after: i64,
+    numbers: &[PhoneNumberId],
+    mut visit: impl FnMut(EscrowEntry),
+) -> rusqlite::Result<()> {
+    let numbers = (!numbers.is_empty()).then(|| change_facts::json_list(numbers));
+    let mut statement = db.prepare_cached(
         "SELECT c.change, c.number, c.waba, c.at, c.job, r.sealed FROM re_encryptions r JOIN changes c USING (change)
-        ORDER BY r.seq",
+        WHERE r.seq > ?1 AND (?2 IS NULL OR c.number IN (SELECT value FROM json_each(?2))) ORDER BY r.seq",
     )?;
-    let mut rows = statement.query([])?;
+    let mut rows = statement.query(params![after, numbers])?;
     while let Some(row) = rows.next()? {
         visit(EscrowEntry {
             change: parse_column(row, 0)?,

@@ -1,27 +1,32 @@
 //! Opens the journal for reading, while other processes write, and in a directory that is not writable.
 //!
-//! It never changes a row, takes a lock that a writer waits for, or creates a file.
+//! It never changes a row, takes a lock that a writer waits for, or creates a file, but for the mark of damaged rows.
 
 use std::collections::HashSet;
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use url::Url;
 
+use super::row_check::RowCheck;
 use super::schema::{self, LATEST_VERSION};
-use super::{audit_log, cache, encrypted_pins, history, job_queries, last_requests, number_records, re_encryptions};
+use super::{
+    audit_check, audit_log, cache, checkpoint, encrypted_pins, escrow_lines, history, job_counts, job_queries,
+    last_requests, number_records, re_encryptions,
+};
 use crate::domain::change::JobId;
 use crate::domain::clock::{Clock, UtcTime};
 use crate::domain::number::{Number, PhoneNumberId, WabaId};
 use crate::domain::text::CleanText;
-use crate::escrow::EscrowEntry;
-use crate::journal::audit::{AuditProblem, AuditRow, SavedHead};
+use crate::escrow::{EscrowContents, EscrowEntry};
+use crate::journal::audit::{AuditRow, SavedHead};
 use crate::journal::database_files::{DATABASE_FILE, WAL_FILE, database_path};
 use crate::journal::error::{JournalError, StorageError};
 use crate::journal::model::{
-    EncryptedPin, EscrowDrill, HistoryEntry, JobDetail, JobSummary, LastRequest, NumberRecord, NumberUpdate,
-    PinRecipients, RecordCursor, SentChange,
+    AuditProblem, BoundRows, EncryptedPin, EscrowDrill, HistoryEntry, JobDetail, JobSummary, LastRequest, NumberRecord,
+    NumberUpdate, PinRecipients, RecordCursor, SentChange,
 };
 use crate::journal::rules::recent_sets::RecentSets;
 use crate::journal::run_lock::LiveRuns;
@@ -41,6 +46,8 @@ pub struct JournalReader {
 pub struct VerifiedAudit {
     /// How many rows the log has.
     pub rows: i64,
+    /// The rows that only a later row binds. `None` if each row binds what was written with it.
+    pub bound: Option<BoundRows>,
 }
 
 impl JournalReader {
@@ -92,7 +99,7 @@ impl JournalReader {
     /// # Errors
     /// If the database cannot be read.
     pub fn record_cursor(&self) -> Result<RecordCursor, JournalError> {
-        self.read(|db| Ok(number_records::cursor(db)?))
+        self.read(|db| number_records::cursor(db, &self.dir))
     }
 
     /// The newest row of every number that ended a change, newest first: eight bytes for each number, for
@@ -173,7 +180,23 @@ impl JournalReader {
     /// # Errors
     /// If the database cannot be read.
     pub fn jobs(&self) -> Result<Vec<JobSummary>, JournalError> {
-        self.read(|db| job_queries::summaries(db, &self.dir))
+        let mut jobs = Vec::new();
+        let Ok(()) = self.for_each_job(|job| {
+            jobs.push(job);
+            Ok::<(), Infallible>(())
+        })?;
+        Ok(jobs)
+    }
+
+    /// Calls `visit` for every job, newest first, until it fails.
+    ///
+    /// # Errors
+    /// If the database cannot be read. The inner error is the one that `visit` returned.
+    pub fn for_each_job<E>(
+        &self,
+        visit: impl FnMut(JobSummary) -> Result<(), E>,
+    ) -> Result<Result<(), E>, JournalError> {
+        self.read(|db| job_queries::for_each_summary(db, &self.dir, visit))
     }
 
     /// One job, number by number; `None` if no job has this ID.
@@ -182,6 +205,15 @@ impl JournalReader {
     /// If the database cannot be read.
     pub fn job(&self, id: JobId) -> Result<Option<JobDetail>, JournalError> {
         self.read(|db| job_queries::detail(db, LiveRuns::new(&self.dir), id))
+    }
+
+    /// Why the numbers of a job may not be the ones that were confirmed: its rows are not as they were written, even if
+    /// an operator accepted the damage since. `None` if they are, or if no job has this ID.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub fn job_problem(&self, id: JobId) -> Result<Option<AuditProblem>, JournalError> {
+        self.read(|db| Ok(RowCheck::new(db, None)?.check_job(id)?.err()))
     }
 
     /// The jobs that set some of these numbers in the 24 hours before `now`.
@@ -248,7 +280,8 @@ impl JournalReader {
         &self.db
     }
 
-    /// Verifies the hash chain, compares its end with the saved head, and compares the other tables with the audit log.
+    /// Verifies the hash chain, compares its end with the saved head, and compares the other tables and
+    /// the escrow file with the audit log.
     /// Checks the whole database, whatever its size, and does not block writers.
     ///
     /// # Errors
@@ -257,7 +290,41 @@ impl JournalReader {
         // Read before the rows, because it may be behind them, but never ahead.
         let saved_head = SavedHead::read(&self.dir)?;
         schema::check_integrity(&self.db, &self.dir)?;
-        self.read(|db| Ok(audit_log::verify_chain(db, saved_head)?.map(|rows| VerifiedAudit { rows })))
+        let check = self.read(|db| {
+            let mut check = audit_check::verify_all(db)?;
+            let mismatch = audit_log::find_mismatch(db, saved_head)?;
+            let problem = |text: CleanText| AuditProblem::note(check.head.sequence, text.as_str());
+            check.problems.extend(mismatch.map(problem));
+            // Altered rows make checkpoints and counts wrong as well.
+            if check.problems.is_empty() {
+                check.problems.extend(checkpoint::changed_escrow(db, &self.dir)?);
+                check.problems.extend(job_counts::wrong_tallies(db, &self.dir)?);
+            }
+            Ok(check)
+        })?;
+        if check.problems.is_empty() {
+            return Ok(Ok(VerifiedAudit { rows: check.rows, bound: check.bound }));
+        }
+        Ok(Err(check.problems))
+    }
+
+    /// Makes each later start verify all rows, until it finds no damage. Does nothing in a directory that is not
+    /// writable, where nothing can be set either.
+    ///
+    /// # Errors
+    /// If the mark cannot be created.
+    pub fn mark_damage(&self) -> Result<(), JournalError> {
+        if self.dir.is_writable() { Ok(audit_check::mark_damage(&self.dir)?) } else { Ok(()) }
+    }
+
+    /// How the rows contradict the saved head, if they do: the journal was truncated, or replaced with an older copy.
+    ///
+    /// # Errors
+    /// If the database or the saved head cannot be read.
+    pub fn head_mismatch(&self) -> Result<Option<CleanText>, JournalError> {
+        // Read before the rows, because it may be behind them, but never ahead.
+        let saved_head = SavedHead::read(&self.dir)?;
+        self.read(|db| Ok(audit_log::find_mismatch(db, saved_head)?))
     }
 
     /// True if the rows reach the saved head. Then the journal has every change that was sent, because pindesk records
@@ -266,28 +333,37 @@ impl JournalReader {
     /// # Errors
     /// If the database or the saved head cannot be read.
     pub fn is_complete(&self) -> Result<bool, JournalError> {
-        // Read before the rows, because it may be behind them, but never ahead.
-        let saved_head = SavedHead::read(&self.dir)?;
-        self.read(|db| Ok(audit_log::find_mismatch(db, saved_head)?.is_none()))
+        Ok(self.head_mismatch()?.is_none())
+    }
+
+    /// What the escrow file has of these numbers, by the index of its lines. `None` if the index cannot be trusted, or
+    /// nothing was checked yet: then the whole file must be read.
+    ///
+    /// # Errors
+    /// If the database or the escrow file cannot be read.
+    pub fn escrow_of(&self, numbers: &[PhoneNumberId]) -> Result<Option<EscrowContents>, JournalError> {
+        self.read(|db| escrow_lines::of_numbers(db, &self.dir, numbers))
     }
 
     /// The encrypted PINs of the journal with the state of each change, in the order in which they were last sent,
-    /// which does not depend on clocks. PINs that only the escrow file had have the position of their import.
+    /// which does not depend on clocks. PINs that only the escrow file had have the position of their import. Only those
+    /// of these numbers, if any is named.
     ///
     /// # Errors
     /// If the database cannot be read.
-    pub fn encrypted_pins(&self) -> Result<Vec<EncryptedPin>, JournalError> {
-        self.read(|db| encrypted_pins::all(db, &self.dir))
+    pub fn encrypted_pins(&self, numbers: &[PhoneNumberId]) -> Result<Vec<EncryptedPin>, JournalError> {
+        self.read(|db| encrypted_pins::all(db, &self.dir, numbers))
     }
 
-    /// The PINs that were encrypted again, in that order. Their changes are those of [`Self::encrypted_pins`].
+    /// The PINs of these numbers that were encrypted again, or of all if none is named, in that order. Their changes are
+    /// those of [`Self::encrypted_pins`].
     ///
     /// # Errors
     /// If the database cannot be read.
-    pub fn re_encrypted_pins(&self) -> Result<Vec<EscrowEntry>, JournalError> {
+    pub fn re_encrypted_pins(&self, numbers: &[PhoneNumberId]) -> Result<Vec<EscrowEntry>, JournalError> {
         self.read(|db| {
             let mut entries = Vec::new();
-            re_encryptions::for_each(db, |entry| entries.push(entry))?;
+            re_encryptions::for_each(db, 0, numbers, |entry| entries.push(entry))?;
             Ok(entries)
         })
     }
@@ -308,12 +384,13 @@ impl JournalReader {
         self.read(|db| Ok(audit_log::last_drill(db)?))
     }
 
-    /// Every change of the journal, in the order in which they were last sent.
+    /// The changes of the journal, in the order in which they were last sent. Only those of these numbers, if any is
+    /// named.
     ///
     /// # Errors
     /// If the database cannot be read.
-    pub fn sent_changes(&self) -> Result<Vec<SentChange>, JournalError> {
-        self.read(|db| encrypted_pins::sent_changes(db, &self.dir))
+    pub fn sent_changes(&self, numbers: &[PhoneNumberId]) -> Result<Vec<SentChange>, JournalError> {
+        self.read(|db| encrypted_pins::sent_changes(db, &self.dir, numbers))
     }
 
     /// Runs `query` in one transaction, so that all it reads is consistent.

@@ -6,23 +6,27 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rusqlite::{Connection, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
-use super::open_changes;
+use super::checkpoint::{Checkpoint, LastCheckpoint};
+use super::schema::DatabaseInfo;
 use super::transaction::{JournalTx, WriterContext};
-use super::{audit_log, inspection, recipients, schema};
+use super::{audit_check, audit_log, escrow_lines, inspection, open_changes, recipients, runs, schema};
 use crate::domain::change::JobId;
 use crate::domain::clock::{self, TimePoint};
 use crate::domain::number::WabaId;
 use crate::domain::standing::ChangeResult;
 use crate::domain::text::CleanText;
-use crate::escrow::{EscrowEntry, EscrowFile, EscrowLock};
+use crate::escrow::{EscrowEntry, EscrowLock, EscrowPosition};
 use crate::journal::audit::{AuditAction, AuditEntry, ChainHead, ROWS_LOST_OUTCOME, SavedHead};
-use crate::journal::error::{JournalError, StorageError};
+use crate::journal::database_files::database_path;
+use crate::journal::error::{JournalError, StorageError, move_away_command};
 use crate::journal::integrity::{self, EscrowIndex, LINE_NOTE_PREFIX, RecoveryInput};
-use crate::journal::model::{JournalOptions, RecoveryReport, UnresolvedChange};
+use crate::journal::model::{
+    JournalDamage, JournalKind, JournalOptions, OpenChange, RecipientsStatus, RecoveryReport, UnresolvedChange,
+};
 use crate::journal::rules::recovery;
-use crate::journal::run_lock::RunLock;
+use crate::journal::run_lock::{self, RunLock};
 use crate::state_dir::StateDir;
 
 /// An open journal, before its writer thread starts.
@@ -46,86 +50,119 @@ pub(in crate::journal) fn open(
     let dir = &dir;
     let exists = schema::check_files(dir)?;
     let saved_head = SavedHead::read(dir)?;
-    let escrow = read_escrow(dir, lock)?;
-    let (mut db, info) = schema::open(dir, exists, sync_writes)?;
-    let sqlite_error = |error: rusqlite::Error| StorageError::from(error).into_journal_error(dir);
+    let (db, info) = schema::open(dir, exists, sync_writes)?;
     if !info.is_empty() {
         info.check_compatible(dir, Some(kind))?;
     }
-    schema::migrate(&mut db, info, kind).map_err(sqlite_error)?;
+    if info.is_older() {
+        check_unused(&db, dir)?;
+    }
     let run_lock = RunLock::acquire(dir, clock::new_uuid_v7().to_string())?;
     let recipients = recipients.map(|recipients| recipients.fingerprints()).unwrap_or_default();
-    let context = WriterContext { clock, operator, run_lock, recipients, known_until: None, safe_from: HashMap::new() };
+    let context = WriterContext {
+        clock,
+        operator,
+        run_lock,
+        recipients,
+        known_until: None,
+        safe_from: HashMap::new(),
+        binding: None,
+        damage: None,
+    };
     let now = clock.now();
-    let mut opened =
-        recover(db, context, now, dir, &RecoveryInput { was_empty: info.is_empty(), saved_head, escrow }, lock)
-            .map_err(|error| error.into_journal_error(dir))?;
+    let mut opened = recover(db, (info, kind), context, now, dir, saved_head, lock)
+        .map_err(|error| error.into_journal_error(dir))?;
     opened.context.known_until = reads_after_open.then_some(opened.head.sequence);
     Ok(opened)
 }
 
-/// Reads the escrow file, and terminates a torn last line.
-fn read_escrow(dir: &StateDir, lock: &EscrowLock<'_>) -> Result<EscrowIndex, JournalError> {
-    let escrow = EscrowIndex::read(dir)?;
-    if !escrow.is_torn {
-        return Ok(escrow);
+/// Reads the escrow file from where it was checked, terminates a torn last line, and indexes every line.
+fn read_escrow(
+    db: &Connection,
+    dir: &StateDir,
+    checked: &Checkpoint,
+    lock: &EscrowLock<'_>,
+) -> Result<EscrowIndex, StorageError> {
+    if checked.escrow == EscrowPosition::default() {
+        // The index may be of another file.
+        escrow_lines::clear(db)?;
     }
-    lock.terminate_torn_line().map_err(|error| StorageError::from(error).into_journal_error(dir))?;
-    let mut escrow = EscrowIndex::read(dir)?;
-    escrow.torn_line = escrow.unreadable_lines.last().copied();
+    let was_torn = lock.terminate_torn_line()?;
+    let mut escrow =
+        EscrowIndex::read(dir, checked.escrow, |line| Ok(escrow_lines::insert(db, line.place, line.entry.number)?))?;
+    if was_torn {
+        escrow.note_torn_line();
+    }
     Ok(escrow)
 }
 
+/// Refuses to migrate while another process uses the database: it may write rows as an older version does.
+fn check_unused(db: &Connection, dir: &StateDir) -> Result<(), JournalError> {
+    let error = |error: StorageError| error.into_journal_error(dir);
+    let Some(run) = run_lock::any_live_run(dir).map_err(|found| error(found.into()))? else { return Ok(()) };
+    let label = runs::process_label(db, &run).optional().map_err(|found| error(found.into()))?;
+    let holder = label.map_or_else(|| "a process".to_owned(), |label| label.to_string());
+    Err(JournalError::OlderInUse { path: database_path(dir.path()), holder: CleanText::new(&holder) })
+}
+
+/// Migrates and recovers the database in one transaction.
 fn recover(
     mut db: Connection,
+    (info, kind): (DatabaseInfo, JournalKind),
     mut context: WriterContext,
     now: TimePoint,
     dir: &StateDir,
-    input: &RecoveryInput,
+    saved_head: SavedHead,
     lock: &EscrowLock<'_>,
 ) -> Result<OpenedJournal, StorageError> {
     let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    schema::migrate(&tx, info, kind)?;
+    // After a verification that found damage, everything is checked and counted again.
+    let is_marked = audit_check::is_marked(dir)?;
+    let last = if is_marked { LastCheckpoint::None } else { LastCheckpoint::read(&tx, dir)? };
+    let checked = last.base();
+    let input =
+        RecoveryInput { was_empty: info.is_empty(), saved_head, escrow: read_escrow(&tx, dir, &checked, lock)? };
     let old_head = audit_log::chain_head(&tx)?;
-    let mut journal_tx = JournalTx { db: &tx, context: &mut context, head: old_head, now, escrow_entries: Vec::new() };
+    let mut journal_tx = JournalTx::new(&tx, &mut context, old_head, now)?;
     journal_tx.insert_run()?;
-    let escrow = &input.escrow;
-    let mut findings: Vec<CleanText> = match input.missing_journal_finding() {
-        Some(finding) => vec![finding],
-        None => audit_log::find_mismatch(journal_tx.db, input.saved_head)?.into_iter().collect(),
-    };
-    if input.was_empty && !findings.is_empty() {
-        journal_tx.clear_recipients()?;
+    if info.is_unbound() {
+        journal_tx.bind_older_rows()?;
     }
+    let mut damage = audit_check::damage_at_start(&tx, dir, checked.head)?;
+    let mut findings = journal_tx.record_lost_rows(&input)?;
     let is_complete = !input.was_empty && findings.is_empty();
-    for finding in &findings {
-        let entry =
-            AuditEntry { outcome: Some(ROWS_LOST_OUTCOME), note: Some(finding.clone()), ..AuditEntry::default() };
-        journal_tx.add_audit_row(AuditAction::Finding, now.utc, entry)?;
-    }
-    if let Some(finding) = journal_tx.record_unreadable_lines(escrow, is_complete)? {
-        journal_tx.add_audit_row(
-            AuditAction::Finding,
-            now.utc,
-            AuditEntry { note: Some(finding.clone()), ..AuditEntry::default() },
-        )?;
-        findings.push(finding);
-    }
-    journal_tx.import_unknown_changes(dir, escrow)?;
-    let missing = inspection::missing_entries(journal_tx.db, escrow)?;
+    let escrow = &input.escrow;
+    findings.extend(journal_tx.record_finding(last.finding())?);
+    let unreadable = journal_tx.record_unreadable_lines(escrow, is_complete)?;
+    findings.extend(journal_tx.record_finding(unreadable)?);
+    journal_tx.import_unknown_changes(dir, &checked, escrow)?;
+    let missing = inspection::missing_entries(journal_tx.db, escrow, checked.head.sequence)?;
     for note in missing.repaired_findings() {
-        journal_tx.add_audit_row(
-            AuditAction::Finding,
-            now.utc,
-            AuditEntry { note: Some(note.clone()), ..AuditEntry::default() },
-        )?;
-        findings.push(note);
+        findings.extend(journal_tx.record_finding(Some(note))?);
     }
-    let unresolved = journal_tx.unresolved_changes()?;
-    let recipients = recipients::status(journal_tx.db, &journal_tx.context.recipients)?;
+    let open = open_changes::all_since(journal_tx.db, Some(journal_tx.run_id()), checked.head.sequence, &checked.open)?;
+    let recipients = recipients::status(&mut journal_tx.row_check()?, &journal_tx.context.recipients)?;
+    let recipients = recipients.unwrap_or_else(|problem| {
+        damage.extend((!damage.contains(&problem)).then_some(problem));
+        RecipientsStatus::Known
+    });
+    if damage.is_empty() && last.is_due(journal_tx.head.sequence) {
+        let sequences: Vec<i64> = open.iter().map(|open| open.sequence).collect();
+        journal_tx.insert_checkpoint(dir, &checked, escrow.end, &sequences)?;
+    }
+    if is_marked {
+        journal_tx.drop_all_tallies()?;
+    }
+    journal_tx.store_missing_tallies()?;
+    let unresolved = journal_tx.unresolved_changes(open)?;
     let head = journal_tx.head;
-    lock.append(&missing.entries)?;
+    escrow_lines::append(&tx, dir, lock, &missing.entries)?;
     tx.commit()?;
-    Ok(OpenedJournal { db, context, old_head, head, report: RecoveryReport { unresolved, findings, recipients } })
+    let damage = JournalDamage::new(damage, move_away_command(dir.path()));
+    context.damage = damage.as_ref().map(|damage| CleanText::new(&damage.to_string()));
+    let report = RecoveryReport { unresolved, findings, recipients, damage };
+    Ok(OpenedJournal { db, context, old_head, head, report })
 }
 
 impl JournalTx<'_> {
@@ -153,6 +190,31 @@ impl JournalTx<'_> {
         Ok(())
     }
 
+    /// Records that rows of the journal were lost, if they were.
+    fn record_lost_rows(&mut self, input: &RecoveryInput) -> Result<Vec<CleanText>, StorageError> {
+        let finding = match input.missing_journal_finding() {
+            Some(finding) => Some(finding),
+            None => audit_log::find_mismatch(self.db, input.saved_head)?,
+        };
+        let Some(finding) = finding else { return Ok(Vec::new()) };
+        if input.was_empty {
+            self.clear_recipients()?;
+        }
+        let entry =
+            AuditEntry { outcome: Some(ROWS_LOST_OUTCOME), note: Some(finding.clone()), ..AuditEntry::default() };
+        self.add_audit_row(AuditAction::Finding, self.now.utc, entry)?;
+        Ok(vec![finding])
+    }
+
+    /// Records a finding, and returns it.
+    fn record_finding(&mut self, finding: Option<CleanText>) -> Result<Option<CleanText>, StorageError> {
+        if let Some(note) = finding.clone() {
+            let entry = AuditEntry { note: Some(note), ..AuditEntry::default() };
+            self.add_audit_row(AuditAction::Finding, self.now.utc, entry)?;
+        }
+        Ok(finding)
+    }
+
     /// Records unparsable lines that were not reported before. If the journal is complete, a torn line loses nothing
     /// and is not a finding.
     fn record_unreadable_lines(
@@ -161,7 +223,7 @@ impl JournalTx<'_> {
         is_complete: bool,
     ) -> Result<Option<CleanText>, StorageError> {
         let mut new_lines = Vec::new();
-        for line in escrow.unreported_lines(&inspection::reported_lines(self.db)?) {
+        for line in escrow.unreported_lines(&escrow_lines::reported_lines(self.db)?) {
             let problem = if recovery::may_have_lost_a_pin(is_complete, escrow.torn_line == Some(line)) {
                 new_lines.push(line);
                 "cannot be parsed"
@@ -176,7 +238,12 @@ impl JournalTx<'_> {
 
     /// Imports the changes that only the escrow file has. Reads the file a second time only if there are any, which is
     /// rare.
-    fn import_unknown_changes(&mut self, dir: &StateDir, escrow: &EscrowIndex) -> Result<(), StorageError> {
+    fn import_unknown_changes(
+        &mut self,
+        dir: &StateDir,
+        checked: &Checkpoint,
+        escrow: &EscrowIndex,
+    ) -> Result<(), StorageError> {
         let mut unknown = HashSet::new();
         for (change, _) in &escrow.entries {
             if !open_changes::change_exists(self.db, *change)? {
@@ -188,16 +255,16 @@ impl JournalTx<'_> {
         }
         let (mut entries, mut positions) = (Vec::new(), HashMap::new());
         // A change with two lines is imported once, with the newer line: today's keys may not open the older one.
-        EscrowFile::scan_entries(dir, |entry| {
-            if unknown.contains(&entry.change) {
-                let position = *positions.entry(entry.change).or_insert(entries.len());
+        escrow_lines::scan(dir, checked.escrow, |line| {
+            if unknown.contains(&line.entry.change) {
+                let position = *positions.entry(line.entry.change).or_insert(entries.len());
                 match entries.get_mut(position) {
-                    Some(older) => *older = entry,
-                    None => entries.push(entry),
+                    Some(older) => *older = line.entry,
+                    None => entries.push(line.entry),
                 }
             }
-        })
-        .map_err(|error| StorageError::new(error.to_string()))?;
+            Ok(())
+        })?;
         entries.iter().try_for_each(|entry| self.import_change(entry))
     }
 
@@ -214,23 +281,25 @@ impl JournalTx<'_> {
         };
         let note = Some(CleanText::new("found only in the escrow file"));
         let finding = AuditEntry { waba: escrow_entry.waba, note, ..entry() };
-        let seq = self.add_audit_row(AuditAction::Finding, at, finding)?;
-        self.db
-            .prepare_cached(
-                "INSERT INTO changes (seq, change, job, number, waba, before, at, sealed)
-                VALUES (?1, ?2, ?3, ?4, ?5, 'unknown', ?6, ?7)",
-            )?
-            .execute(params![
-                seq,
-                escrow_entry.change.to_string(),
-                outcome.job.map(JobId::get),
-                escrow_entry.number.as_str(),
-                escrow_entry.waba.as_ref().map(WabaId::as_str),
-                escrow_entry.at.unix_seconds(),
-                escrow_entry.ciphertext.0,
-            ])?;
-        let seq = self.add_audit_row(AuditAction::Outcome, at, entry())?;
-        self.insert_outcome(seq, &outcome)
+        self.add_record(AuditAction::Finding, at, finding, |tx, seq| {
+            tx.db
+                .prepare_cached(
+                    "INSERT INTO changes (seq, change, job, number, waba, before, at, sealed)
+                    VALUES (?1, ?2, ?3, ?4, ?5, 'unknown', ?6, ?7)",
+                )?
+                .execute(params![
+                    seq,
+                    escrow_entry.change.to_string(),
+                    outcome.job.map(JobId::get),
+                    escrow_entry.number.as_str(),
+                    escrow_entry.waba.as_ref().map(WabaId::as_str),
+                    escrow_entry.at.unix_seconds(),
+                    escrow_entry.ciphertext.0,
+                ])?;
+            Ok(())
+        })?;
+        self.add_record(AuditAction::Outcome, at, entry(), |tx, seq| tx.insert_outcome(seq, &outcome))?;
+        outcome.job.map_or(Ok(()), |job| self.drop_tally(job))
     }
 
     /// True if the journal has the number of an entry in the job of the entry.
@@ -239,9 +308,10 @@ impl JournalTx<'_> {
         statement.exists(params![entry.job.map(JobId::get), entry.number.as_str()])
     }
 
-    fn unresolved_changes(&mut self) -> Result<Vec<UnresolvedChange>, StorageError> {
+    /// The open changes that no other live process works on.
+    fn unresolved_changes(&mut self, open: Vec<OpenChange>) -> Result<Vec<UnresolvedChange>, StorageError> {
         let mut unresolved = Vec::new();
-        for open in open_changes::all(self.db, Some(self.run_id()))? {
+        for open in open {
             let is_of_other_process =
                 open.run_id.as_ref().map_or(Ok(false), |run| self.context.run_lock.is_other_live_run(run))?;
             let (number, last_send) = (open.unresolved.number, open.last_send);

@@ -1,12 +1,13 @@
 //! Opens, checks, migrates and closes the database.
 //!
-//! Triggers refuse to alter or delete a row of any table except `numbers`. This module refuses a database of another
+//! Triggers refuse to alter or delete a row of any table except `numbers` and those that are derived from others. This
+//! module refuses a database of another
 //! program, of the other kind or of a later version, and does not change it.
 
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags};
 
 use crate::domain::text::CleanText;
 use crate::journal::database_files::{DATABASE_FILE, DatabaseIdentity, SIDECAR_FILES, WAL_FILE, database_path};
@@ -17,26 +18,30 @@ use crate::state_dir::{OpenMode, StateDir};
 /// How long SQLite waits for its own locks. Writers also share a lock outside SQLite.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Each start checks the whole database up to this size (30,000 audit rows). The check of a larger one would block all
-/// other writers for too long, because it runs under the shared lock: 100,000 audit rows (49 MB) took 0.3 s from
-/// memory, and take many times that from a cold disk; without the check, opening takes 3 ms. SQLite still detects
-/// damage in what it reads, recovery compares the end of the audit log with its saved head, and `pindesk audit verify`
-/// checks everything without that lock.
-const MAX_CHECKED_BYTES: u64 = 16 << 20;
+/// Each start checks the whole database up to this size (2,000 audit rows), which takes some milliseconds. The check of a
+/// larger one would cost every command more than its own work, and block all other writers, because it runs under the
+/// shared lock. SQLite still detects damage in what it reads, recovery checks what is newer than the last checkpoint, and
+/// `pindesk audit verify` checks everything without that lock.
+const MAX_CHECKED_BYTES: u64 = 1 << 20;
 
 /// More than the number of distinct statements, so that SQLite prepares each of them once.
-const STATEMENT_CACHE_SIZE: usize = 48;
+const STATEMENT_CACHE_SIZE: usize = 96;
 
 /// Each step migrates the database from the previous version to its own. The first step creates all tables.
-const MIGRATIONS: [(i64, &str); 5] = [
+const MIGRATIONS: [(i64, &str); 7] = [
     (1, include_str!("schema.sql")),
     // The newest outcome of each number.
     (2, "CREATE INDEX outcomes_of_number ON outcomes (number, seq)"),
     // What the operator noted about a job.
     (3, "ALTER TABLE jobs ADD COLUMN note TEXT"),
     (4, include_str!("schema_job_ends.sql")),
+    (FIRST_BOUND_VERSION, include_str!("schema_row_groups.sql")),
+    (6, include_str!("schema_history.sql")),
     (7, include_str!("schema_re_encryptions.sql")),
 ];
+
+/// From this version on, each audit row binds the rows that are written with it.
+pub(super) const FIRST_BOUND_VERSION: i64 = 5;
 
 /// The value with which SQLite reports `synchronous = FULL`.
 const SYNCHRONOUS_FULL: i64 = 2;
@@ -61,6 +66,16 @@ pub(super) struct DatabaseInfo {
 }
 
 impl DatabaseInfo {
+    /// True if the database has rows of an older version.
+    pub(super) const fn is_older(self) -> bool {
+        !self.is_empty() && self.version < LATEST_VERSION
+    }
+
+    /// True if its audit rows do not bind the rows that were written with them.
+    pub(super) const fn is_unbound(self) -> bool {
+        !self.is_empty() && self.version < FIRST_BOUND_VERSION
+    }
+
     /// True if the database has never been used.
     pub(super) const fn is_empty(self) -> bool {
         self.table_count == 0 && self.application_id == 0
@@ -180,16 +195,14 @@ pub(super) fn check_integrity(db: &Connection, dir: &StateDir) -> Result<(), Jou
     }
 }
 
-/// Migrates an open database to the latest version, in one transaction.
-pub(super) fn migrate(db: &mut Connection, info: DatabaseInfo, kind: JournalKind) -> rusqlite::Result<()> {
+/// Migrates an open database to the latest version, in the transaction of the caller.
+pub(super) fn migrate(tx: &Connection, info: DatabaseInfo, kind: JournalKind) -> rusqlite::Result<()> {
     if info.version == LATEST_VERSION {
         return Ok(());
     }
-    let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for (_, step) in MIGRATIONS.iter().filter(|(version, _)| *version > info.version) {
         tx.execute_batch(step)?;
     }
     tx.pragma_update(None, "application_id", application_id(kind))?;
-    tx.pragma_update(None, "user_version", LATEST_VERSION)?;
-    tx.commit()
+    tx.pragma_update(None, "user_version", LATEST_VERSION)
 }

@@ -1,9 +1,7 @@
 //! Reads what decides whether a PIN may be sent to a number. The decision is a rule of the journal.
 
-use rusqlite::Row;
-
-use super::open_changes;
 use super::transaction::JournalTx;
+use super::{open_changes, runs};
 use crate::domain::change::ChangeId;
 use crate::domain::clock::{TimePoint, UtcTime};
 use crate::domain::number::PhoneNumberId;
@@ -56,14 +54,9 @@ impl JournalTx<'_> {
         let waiting = open_changes::runs_waiting_to_retry(self.db, number, change)?;
         for run in others.filter_map(|open| open.run_id).chain(waiting) {
             if self.context.run_lock.is_other_live_run(&run)? {
-                return Ok(Some(self.process_label(&run)?));
+                return Ok(Some(runs::process_label(self.db, &run)?));
             }
         }
         Ok(None)
-    }
-
-    fn process_label(&self, run: &str) -> rusqlite::Result<ProcessLabel> {
-        let label = |row: &Row<'_>| Ok(ProcessLabel { pid: row.get(0)?, host: row.get(1)?, operator: row.get(2)? });
-        self.db.prepare_cached("SELECT pid, host, who FROM runs WHERE run = ?1")?.query_row([run], label)
     }
 }

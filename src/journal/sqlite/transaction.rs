@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::encoding::{outcome_keyword, resolution_kind};
-use super::open_changes;
+use super::row_groups::Binding;
+use super::{open_changes, record_digest};
 use crate::domain::change::{ChangeId, JobId, Resolution};
 use crate::domain::clock::{Clock, TimePoint, UtcTime};
 use crate::domain::number::{PhoneNumberId, WabaId};
@@ -20,6 +21,7 @@ use crate::journal::model::{
     AuditEvent, EscrowDrill, Intent, JobPlan, Operator, OutcomeRecord, RecordedTime, ReplySummary, outcome_reason,
     time_until_new_pin,
 };
+use crate::journal::rules::recipients::RecipientsMatch;
 use crate::journal::rules::{change_state, send};
 use crate::journal::run_lock::RunLock;
 
@@ -27,16 +29,32 @@ use crate::journal::run_lock::RunLock;
 #[derive(Debug)]
 pub(in crate::journal) enum WriteOp {
     StartJob(JobPlan),
-    ResumeJob { job: JobId, numbers: Vec<PhoneNumberId> },
+    ResumeJob {
+        job: JobId,
+        numbers: Vec<PhoneNumberId>,
+    },
     EndJob(JobId),
     RecordIntent(Intent),
-    RecordRetry { change: ChangeId, number: PhoneNumberId, attempt: u8 },
+    RecordRetry {
+        change: ChangeId,
+        number: PhoneNumberId,
+        attempt: u8,
+    },
     RecordOutcome(OutcomeRecord),
     RecordRefusal(OutcomeRecord),
-    Resolve { number: PhoneNumberId, changes: Vec<ChangeId>, resolution: Resolution, note: Option<CleanText> },
+    Resolve {
+        number: PhoneNumberId,
+        changes: Vec<ChangeId>,
+        resolution: Resolution,
+        note: Option<CleanText>,
+    },
     RecordEvents(Vec<AuditEvent>),
     RecordReEncryptions(Vec<EscrowEntry>),
     AcceptRecipients,
+    /// Accept the damage in the rows until this one.
+    AcceptDamage {
+        until: i64,
+    },
 }
 
 /// The result of one [`WriteOp`].
@@ -55,6 +73,10 @@ pub(in crate::journal) struct WriterContext {
     /// When each request in doubt that this process has seen no longer blocks its number, independent of the wall
     /// clock.
     pub(super) safe_from: HashMap<(PhoneNumberId, RecordedTime), Instant>,
+    /// The newest row that binds older ones, after it was verified.
+    pub(super) binding: Option<Binding>,
+    /// Why nothing may be sent, if rows are damaged.
+    pub(super) damage: Option<CleanText>,
 }
 
 impl WriterContext {
@@ -86,64 +108,116 @@ pub(super) struct JournalTx<'t> {
     pub(super) now: TimePoint,
     /// The entries that are appended to the escrow file and synced before the rows are committed.
     pub(super) escrow_entries: Vec<EscrowEntry>,
+    /// How the recipients of this process compare with the stored ones, once they were checked.
+    pub(super) recipients: Option<RecipientsMatch>,
+}
+
+impl<'t> JournalTx<'t> {
+    /// Begins to write in a transaction, after this head.
+    pub(super) fn new(
+        db: &'t Connection,
+        context: &'t mut WriterContext,
+        head: ChainHead,
+        now: TimePoint,
+    ) -> rusqlite::Result<Self> {
+        // The digest in an audit row is computed from rows that refer to it.
+        db.pragma_update(None, "defer_foreign_keys", true)?;
+        Ok(Self { db, context, head, now, escrow_entries: Vec::new(), recipients: None })
+    }
 }
 
 impl JournalTx<'_> {
     /// Writes one record, or refuses it. Only the outer error is a failure of the database.
     pub(super) fn apply(&mut self, op: &WriteOp) -> Result<WriteResult, StorageError> {
-        match op {
-            WriteOp::StartJob(plan) => return self.start_job(plan).map(|job| Ok(Some(job))),
-            WriteOp::ResumeJob { job, numbers } => {
-                if let Err(refused) = self.resume_job(*job, numbers)? {
-                    return Ok(Err(refused));
-                }
-            }
-            WriteOp::EndJob(job) => self.end_job(*job)?,
-            WriteOp::RecordIntent(intent) => {
-                let facts = self.facts_of_intent(intent)?;
-                if let Err(refusal) = send::check(&facts) {
-                    return Ok(Err(refusal.into()));
-                }
-                self.record_intent(intent)?;
-            }
-            WriteOp::RecordRetry { change, number, attempt } => {
-                // Not earlier than the previous attempt, whose time is from another clock in tests that set their own.
-                let at = self.last_recorded_at(*change)?.max(self.now.utc);
-                let facts = self.facts_of_retry(*change, *number, at)?;
-                if let Err(refusal) = send::check(&facts) {
-                    return Ok(Err(refusal.into()));
-                }
-                let entry =
-                    AuditEntry { number: Some(*number), attempts: Some(*attempt), ..self.change_entry(*change)? };
-                let seq = self.add_audit_row(AuditAction::Retry, at, entry)?;
-                self.insert_attempt(seq, *change, *attempt, at)?;
-            }
-            WriteOp::RecordOutcome(record) | WriteOp::RecordRefusal(record) => self.record_outcome(record)?,
-            WriteOp::Resolve { number, changes, resolution, note } => {
-                self.resolve_changes(*number, changes, *resolution, note.as_ref())?;
-            }
-            WriteOp::RecordEvents(events) => events.iter().try_for_each(|event| self.record_event(event))?,
-            WriteOp::RecordReEncryptions(entries) => {
-                if let Err(refused) = self.record_re_encryptions(entries)? {
-                    return Ok(Err(refused));
-                }
-            }
-            WriteOp::AcceptRecipients => {
-                let recipients = self.recipients_match()?;
-                self.store_recipients(recipients.stored_when_accepted())?;
-            }
+        let result = self.record(op)?;
+        if result.is_ok() {
+            self.update_tallies(op)?;
         }
-        Ok(Ok(None))
+        Ok(result)
     }
 
-    /// Appends a row to the audit log. Returns its number, which the row of the record also gets.
+    fn record(&mut self, op: &WriteOp) -> Result<WriteResult, StorageError> {
+        if let Some(refusal) = self.damage_refusal(op) {
+            return Ok(Err(refusal));
+        }
+        let recorded = match op {
+            WriteOp::StartJob(plan) => return self.start_job(plan).map(|job| Ok(Some(job))),
+            WriteOp::ResumeJob { job, numbers } => self.resume_job(*job, numbers)?,
+            WriteOp::EndJob(job) => Ok(self.end_job(*job)?),
+            WriteOp::RecordIntent(intent) => self.record_intent(intent)?,
+            WriteOp::RecordRetry { change, number, attempt } => self.record_retry(*change, *number, *attempt)?,
+            WriteOp::RecordOutcome(record) | WriteOp::RecordRefusal(record) => Ok(self.record_outcome(record)?),
+            WriteOp::Resolve { number, changes, resolution, note } => {
+                Ok(self.resolve_changes(*number, changes, *resolution, note.as_ref())?)
+            }
+            WriteOp::RecordEvents(events) => Ok(events.iter().try_for_each(|event| self.record_event(event))?),
+            WriteOp::RecordReEncryptions(entries) => self.record_re_encryptions(entries)?,
+            WriteOp::AcceptRecipients => self.accept_recipients()?,
+            WriteOp::AcceptDamage { until } => Ok(self.accept_damage(*until)?),
+        };
+        Ok(recorded.map(|()| None))
+    }
+
+    /// Records the first attempt of a change, if its PIN may be sent.
+    fn record_intent(&mut self, intent: &Intent) -> Result<Result<(), RecordError>, StorageError> {
+        if let Err(damage) = self.check_number(intent.number)? {
+            return Ok(Err(damage));
+        }
+        let facts = self.facts_of_intent(intent)?;
+        // The recipients may be damaged.
+        if let Some(refusal) = self.damage() {
+            return Ok(Err(refusal));
+        }
+        if let Err(refusal) = send::check(&facts) {
+            return Ok(Err(refusal.into()));
+        }
+        Ok(Ok(self.insert_intent(intent)?))
+    }
+
+    /// Records a later attempt of a change, if its PIN may be sent again.
+    fn record_retry(
+        &mut self,
+        change: ChangeId,
+        number: PhoneNumberId,
+        attempt: u8,
+    ) -> Result<Result<(), RecordError>, StorageError> {
+        if let Err(damage) = self.check_number(number)? {
+            return Ok(Err(damage));
+        }
+        // Not earlier than the previous attempt, whose time is from another clock in tests that set their own.
+        let at = self.last_recorded_at(change)?.max(self.now.utc);
+        let facts = self.facts_of_retry(change, number, at)?;
+        if let Err(refusal) = send::check(&facts) {
+            return Ok(Err(refusal.into()));
+        }
+        let entry = AuditEntry { number: Some(number), attempts: Some(attempt), ..self.change_entry(change)? };
+        self.add_record(AuditAction::Retry, at, entry, |tx, seq| tx.insert_attempt(seq, change, attempt, at))?;
+        Ok(Ok(()))
+    }
+
+    /// Appends a row to the audit log, for an action that writes no other row.
     pub(super) fn add_audit_row(
         &mut self,
         action: AuditAction,
         at: UtcTime,
         entry: AuditEntry<'_>,
-    ) -> Result<i64, StorageError> {
-        let row = AuditRow::new(self.head.sequence + 1, at, &self.context.operator, action, entry);
+    ) -> Result<(), StorageError> {
+        self.add_record(action, at, entry, |_, _| Ok(()))
+    }
+
+    /// Appends a row to the audit log, with the rows of other tables that `insert` writes with the same number. Their
+    /// digest is in the row, so that the hash chain covers them.
+    pub(super) fn add_record(
+        &mut self,
+        action: AuditAction,
+        at: UtcTime,
+        entry: AuditEntry<'_>,
+        insert: impl FnOnce(&Self, i64) -> Result<(), StorageError>,
+    ) -> Result<(), StorageError> {
+        let seq = self.head.sequence + 1;
+        insert(self, seq)?;
+        let record = record_digest::digest(self.db, record_digest::tables_of(action), seq)?;
+        let row = AuditRow::new(seq, at, &self.context.operator, action, entry, record);
         let row = row.to_json().map_err(|error| StorageError::new(error.to_string()))?;
         self.head = self.head.after(&row);
         self.db.prepare_cached("INSERT INTO audit (seq, row, hash) VALUES (?1, ?2, ?3)")?.execute(params![
@@ -151,10 +225,10 @@ impl JournalTx<'_> {
             row,
             self.head.hash
         ])?;
-        Ok(self.head.sequence)
+        Ok(())
     }
 
-    fn record_intent(&mut self, intent: &Intent) -> Result<(), StorageError> {
+    fn insert_intent(&mut self, intent: &Intent) -> Result<(), StorageError> {
         let recipients = self.recipients_match()?;
         self.store_recipients(recipients.stored_with_a_pin())?;
         let entry = AuditEntry {
@@ -165,7 +239,15 @@ impl JournalTx<'_> {
             attempts: Some(1),
             ..AuditEntry::default()
         };
-        let seq = self.add_audit_row(AuditAction::Intent, intent.at, entry)?;
+        self.add_record(AuditAction::Intent, intent.at, entry, |tx, seq| {
+            tx.insert_change(seq, intent)?;
+            tx.insert_attempt(seq, intent.change, 1, intent.at)
+        })?;
+        self.escrow_entries.extend(intent.escrow_entry.clone());
+        Ok(())
+    }
+
+    fn insert_change(&self, seq: i64, intent: &Intent) -> Result<(), StorageError> {
         let ciphertext = intent.escrow_entry.as_ref().map(|entry| entry.ciphertext.0.as_slice());
         self.db
             .prepare_cached(
@@ -183,8 +265,6 @@ impl JournalTx<'_> {
                 intent.at.unix_seconds(),
                 ciphertext,
             ])?;
-        self.insert_attempt(seq, intent.change, 1, intent.at)?;
-        self.escrow_entries.extend(intent.escrow_entry.clone());
         Ok(())
     }
 
@@ -215,8 +295,7 @@ impl JournalTx<'_> {
             reply: ReplySummary::of(&record.standing),
             note: outcome_reason(&record.standing),
         };
-        let seq = self.add_audit_row(AuditAction::Outcome, record.at, entry)?;
-        self.insert_outcome(seq, record)
+        self.add_record(AuditAction::Outcome, record.at, entry, |tx, seq| tx.insert_outcome(seq, record))
     }
 
     pub(super) fn insert_outcome(&self, seq: i64, record: &OutcomeRecord) -> Result<(), StorageError> {
@@ -268,16 +347,12 @@ impl JournalTx<'_> {
                 ..AuditEntry::default()
             };
             let at = self.now.utc;
-            let seq = self.add_audit_row(AuditAction::Resolved, at, entry)?;
-            self.db
-                .prepare_cached("INSERT INTO settlements (seq, change, at, how, note) VALUES (?1, ?2, ?3, ?4, ?5)")?
-                .execute(params![
-                    seq,
-                    change.change.to_string(),
-                    at.unix_seconds(),
-                    kind,
-                    note.map(CleanText::as_str)
-                ])?;
+            self.add_record(AuditAction::Resolved, at, entry, |tx, seq| {
+                const INSERT: &str = "INSERT INTO settlements (seq, change, at, how, note) VALUES (?1, ?2, ?3, ?4, ?5)";
+                let (change, note) = (change.change.to_string(), note.map(CleanText::as_str));
+                tx.db.prepare_cached(INSERT)?.execute(params![seq, change, at.unix_seconds(), kind, note])?;
+                Ok(())
+            })?;
         }
         Ok(())
     }
@@ -301,7 +376,7 @@ impl JournalTx<'_> {
                 (AuditAction::BackedUp, AuditEntry { note: Some(note.clone()), ..AuditEntry::default() })
             }
         };
-        self.add_audit_row(action, self.now.utc, entry).map(drop)
+        self.add_audit_row(action, self.now.utc, entry)
     }
 
     /// When the last row of a change was recorded.

@@ -14,7 +14,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use super::transaction::{JournalTx, WriteOp, WriteResult, WriterContext};
-use super::{audit_log, cache, schema};
+use super::{audit_log, cache, escrow_lines, schema};
 use crate::domain::clock::Clock;
 use crate::domain::text::CleanText;
 use crate::escrow::EscrowFile;
@@ -283,14 +283,13 @@ impl Writer {
         check_file_identity(identity, dir)?;
         let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let old_head = audit_log::chain_head(&tx)?;
-        let mut journal_tx =
-            JournalTx { db: &tx, context, head: old_head, now: clock.now(), escrow_entries: Vec::new() };
+        let mut journal_tx = JournalTx::new(&tx, context, old_head, clock.now())?;
         let mut results = Vec::with_capacity(ops.len());
         for op in ops {
             results.push(journal_tx.apply(op)?);
         }
         let JournalTx { head, escrow_entries, .. } = journal_tx;
-        let appended = lock.append(&escrow_entries)?;
+        let appended = escrow_lines::append(&tx, dir, &lock, &escrow_entries)?;
         if let Err(error) = tx.commit() {
             lock.roll_back(&appended);
             return Err(error.into());

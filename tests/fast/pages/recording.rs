@@ -40,6 +40,20 @@ fn an_unusable_journal_keeps_the_list_and_blocks_changes() {
 }
 
 #[test]
+fn a_damaged_journal_keeps_the_list_and_blocks_changes() {
+    let why = "the journal is damaged: audit row 12: it was altered. To see each damaged row: pindesk audit verify.";
+    let mut console = AppFixture::loaded((80, 24), RecordingStatus::Damaged(CleanText::new(why)));
+    console
+        .sees("JOURNAL DAMAGED")
+        .sees("No PIN can be set: the journal is damaged: audit row 12")
+        .sees("+1 555-010-0143")
+        .press('p')
+        .assert_no_effects();
+    console.sees("Rows of the journal were altered or deleted, so nothing is sent.").sees(why);
+    console.key(Key::Esc).sees("All 4 numbers").press('r').assert_effects([WorkCommand::RefreshNumber(number(0))]);
+}
+
+#[test]
 fn after_the_journal_fails_nothing_more_is_sent() {
     let mut console = AppFixture::loaded((80, 24), recording_with_escrow());
     console.press('p').enter_pin().wait(READING_TIME);

@@ -181,3 +181,116 @@ fn a_missing_journal_stops_setting_once() {
     let verify = cli.run(&["audit", "verify"]);
     assert!(verify.code == Some(6) && verify.stderr.contains("pindesk found: journal.db is missing"), "{verify:?}");
 }
+
+/// Alters the closed journal as another program could.
+fn alter(cli: &CliFixture, sql: &str) {
+    let db = Connection::open(cli.state_path("journal.db")).expect("the journal");
+    let triggers: Vec<String> = db
+        .prepare("SELECT 'DROP TRIGGER ' || name FROM sqlite_schema WHERE type = 'trigger'")
+        .and_then(|mut names| names.query_map([], |row| row.get(0))?.collect())
+        .expect("the triggers");
+    db.execute_batch(&format!("PRAGMA foreign_keys = OFF; {}; {sql}", triggers.join(";"))).expect("altered");
+}
+
+#[test]
+fn damage_stops_setting_until_it_is_accepted() {
+    let cli = CliFixture::without_faults();
+    let ids = cli.number_ids("not-set", 2);
+    assert_eq!(set_one_pin(&cli, &ids[0], &[]).code, Some(0));
+    alter(&cli, "UPDATE outcomes SET at = at - 1");
+    let digits = cli.last_four_digits(&ids[1]);
+    let pin = cli.path("pin").display().to_string();
+    let set = ["pin", "set", &ids[1], "--pin-file", &pin, "--confirm", &digits];
+    let damaged = "pindesk: the journal is damaged. Nothing was sent.\n  \
+                   audit row 4: the record that it describes was deleted or altered\n  \
+                   To see each damaged row: pindesk audit verify\n";
+    assert_refused(&cli, &set, 6, damaged);
+    assert_refused(&cli, &[&set[..], &["--dry-run"]].concat(), 6, damaged);
+    let verify = cli.run(&["audit", "verify"]);
+    let expected = "pindesk: audit row 4: the record that it describes was deleted or altered.\n\
+                    No PIN can be set until the journal is moved away, or the damage is accepted:\n  \
+                    pindesk audit accept --until 4\n";
+    assert_eq!((verify.code, verify.stderr.as_str()), (Some(6), expected));
+    // The lists and the escrow still work.
+    let key = cli.path("key.txt").display().to_string();
+    for works in [
+        &["jobs", "list"][..],
+        &["audit", "show"],
+        &["escrow", "list"],
+        &["escrow", "open", "--identity", &key, "--json"],
+    ] {
+        assert_eq!(cli.run(works).code, Some(0), "{works:?}");
+    }
+    let accept = ["audit", "accept", "--until", "4"];
+    for (arguments, code, message) in [
+        (
+            &["audit", "accept", "--until", "3", "--confirm", "3"][..],
+            2,
+            "row 4 is damaged as well. Nothing was changed.",
+        ),
+        (&accept, 5, "pindesk: not confirmed. Nothing was changed.\n  audit row 4: "),
+        (&[&accept[..], &["--confirm", "5"]].concat(), 5, "--confirm does not match --until. Nothing was changed."),
+        (&[&accept[..], &["--confirm", "4", "--read-only"]].concat(), 6, "--read-only refuses every change"),
+    ] {
+        assert_refused(&cli, arguments, code, message);
+    }
+    let accepted = cli.run(&[&accept[..], &["--confirm", "4"]].concat());
+    assert_eq!(accepted.code, Some(0), "{accepted:?}");
+    let verify = cli.run(&["audit", "verify"]);
+    assert_eq!(verify.code, Some(0), "{verify:?}");
+    assert!(
+        verify.stdout.ends_with("Rows 1 to 4 are bound together by row 6. The damage in them was accepted.\n"),
+        "{verify:?}"
+    );
+    assert!(cli.run(&["audit", "show"]).stdout.contains("  damage accepted  damage in rows 1 to 4\n"));
+    let set = cli.run(&set);
+    assert_eq!(set.code, Some(0), "{set:?}");
+    let nothing = cli.run(&[&accept[..], &["--confirm", "4"]].concat());
+    assert_eq!(
+        (nothing.code, nothing.stdout.as_str()),
+        (Some(0), "The audit log is intact. There is nothing to accept.\n")
+    );
+}
+
+#[test]
+fn a_job_with_an_altered_list_is_not_resumed() {
+    let fault = "[[fault]]\nevery = 1\nanswer = { code = 190, status = 401 }";
+    let cli = CliFixture::new(Duration::ZERO, fault);
+    let list = cli.write_id_list(&cli.number_ids("not-set", 3));
+    let pin = cli.path("pin").display().to_string();
+    let stopped = cli.run(&["pin", "set", "--from", &list, "--pin-file", &pin, "--confirm", "3"]);
+    assert_eq!(stopped.code, Some(8), "{stopped:?}");
+    let other = cli.number_ids("not-set", 4).remove(3);
+    alter(&cli, &format!("UPDATE job_numbers SET number = '{other}' WHERE place = 3"));
+    for more in [&["--confirm", "3"][..], &["--dry-run"]] {
+        let resume = [&["jobs", "resume", "1", "--pin-file", &pin], more].concat();
+        assert_refused(&cli, &resume, 6, "Nothing was sent.\n  audit row 1: ");
+    }
+    // Even if an operator accepts the damage, nobody confirmed the list.
+    assert_eq!(cli.run(&["audit", "accept", "--until", "1", "--confirm", "1"]).code, Some(0));
+    let resume = ["jobs", "resume", "1", "--pin-file", &pin, "--confirm", "3"];
+    assert_refused(&cli, &resume, 6, "the numbers of job 1 may not be the ones that were confirmed. Nothing was sent.");
+}
+
+#[test]
+fn an_older_copy_of_the_journal_is_named_by_each_list() {
+    let cli = CliFixture::without_faults();
+    let ids = cli.number_ids("not-set", 2);
+    assert_eq!(set_one_pin(&cli, &ids[0], &[]).code, Some(0));
+    fs::copy(cli.state_path("journal.db"), cli.path("copy.db")).expect("the file is copied");
+    assert_eq!(set_one_pin(&cli, &ids[1], &[]).code, Some(0));
+    fs::copy(cli.path("copy.db"), cli.state_path("journal.db")).expect("the file is restored");
+    let message = "pindesk: the journal ends at audit row 4, but it once reached row 7: it was truncated, or replaced with an \
+                   older copy.\n";
+    for list in [
+        &["jobs", "list"][..],
+        &["jobs", "show", "1"],
+        &["jobs", "report", "1"],
+        &["audit", "show"],
+        &["escrow", "list"],
+        &["numbers", "list"],
+    ] {
+        let output = cli.run(list);
+        assert_eq!((output.code, output.stderr.matches(message).count()), (Some(0), 1), "{list:?}: {output:?}");
+    }
+}

@@ -8,12 +8,12 @@ use pindesk::domain::clock::Clock;
 use pindesk::journal::{Journal, JournalKind, JournalOptions, Operator};
 use pindesk::simulator;
 use pindesk::state_dir::StateDir;
-use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use super::{assert_refused, pin_path, set_one_pin};
 use crate::support::cli_fixture::{CliFixture, PIN, wait_until_held};
 use crate::support::skip;
+use crate::support::tampering::rewrite_as_unbound;
 use crate::support::watchdog::Watchdog;
 
 /// Starts a job for these numbers, with one request at a time.
@@ -242,12 +242,10 @@ fn a_clock_a_year_ahead_does_not_block_a_number() {
     start_and_kill_job(&cli, &ids, &["--random"]);
     // One number is set and one is in doubt. By the wall clock both are in the future; in fact they are almost three
     // minutes old.
-    let later = ["tries", "outcomes"]
-        .map(|table| format!("DROP TRIGGER {table}_stay; UPDATE {table} SET at = at + 365 * 86400, up = up - 165;"));
-    Connection::open(cli.state_path("journal.db"))
-        .expect("the journal")
-        .execute_batch(&later.concat())
-        .expect("the rows are altered");
+    let later = ["tries", "outcomes"].map(|table| format!("UPDATE {table} SET at = at + 365 * 86400, up = up - 165;"));
+    rewrite_as_unbound(&cli.state_path(""), &later.concat());
+    // Migrates the journal.
+    assert_eq!(cli.run(&["escrow", "ack"]).code, Some(0));
     assert_eq!(cli.run(&["jobs", "resume", "1", "--confirm", "2"]).code, Some(0));
     let list = cli.write_id_list(&ids[..2]);
     let set = cli.run(&["pin", "set", "--from", &list, "--random", "--confirm", "2", "--replace", "--json"]);

@@ -13,12 +13,12 @@ use pindesk::journal::{
     AuditAction, AuditEvent, AuditProblem, AuditRow, ClaimedIdentity, Journal, JournalOptions, JournalReader, Operator,
     OutcomeRecord,
 };
-use sha2::{Digest as _, Sha256};
 
 use super::api_error;
 use crate::support::journal_fixture::{
     JournalFixture, START_TIME, job_plan, new_recipients, number_id, operator_ana, outcome_record,
 };
+use crate::support::tampering::{next_hash, tamper};
 
 /// A fixture whose closed journal has audit rows of almost every action.
 async fn journal_with_every_action() -> JournalFixture {
@@ -65,19 +65,6 @@ fn broken_rows(fixture: &JournalFixture) -> Vec<(i64, String)> {
     verified.expect_err("the audit is not intact").into_iter().map(row).collect()
 }
 
-/// Changes the database as a program other than pindesk could: without triggers and foreign keys.
-fn tamper(fixture: &JournalFixture, sql: &str) {
-    let db = fixture.open_database();
-    let triggers: Vec<String> = db
-        .prepare("SELECT name FROM sqlite_schema WHERE type = 'trigger'")
-        .and_then(|mut names| names.query_map([], |row| row.get(0))?.collect())
-        .expect("the names of the triggers");
-    for name in triggers {
-        db.execute_batch(&format!("DROP TRIGGER {name}")).expect("dropped");
-    }
-    db.execute_batch(&format!("PRAGMA foreign_keys = off; {sql}")).expect("altered");
-}
-
 #[tokio::test]
 async fn each_action_has_a_row_and_no_row_has_a_pin() {
     let fixture = journal_with_every_action().await;
@@ -99,6 +86,7 @@ async fn each_action_has_a_row_and_no_row_has_a_pin() {
     assert_eq!(rows[0].note.as_ref().map(CleanText::as_str), Some("1 number, profile acme, PINs given"));
     let outcome = rows[4].to_json().expect("JSON");
     let change = rows[4].change.as_ref().expect("a change");
+    let record = rows[4].record.as_ref().expect("a digest");
     assert_eq!(
         outcome,
         r#"{"sequence":5,"at":"2026-11-22T14:00:00Z","host":"desk-1","uid":1000,"euid":1000,"tty":"/dev/pts/3","#
@@ -109,9 +97,11 @@ async fn each_action_has_a_row_and_no_row_has_a_pin() {
                 number_id(1)
             )
             + r#""http_status":502,"code":null,"subcode":null,"trace_id":null,"#
-            + r#""note":"a reply that was not Meta's, HTTP 502","version":"0.1.0"}"#
+            + &format!(r#""note":"a reply that was not Meta's, HTTP 502","version":"0.1.0","record":"{record}"}}"#)
     );
-    let encrypted = JournalReader::open(&fixture.state_dir()).expect("a journal").encrypted_pins().expect("readable");
+    assert!(record.as_str().len() == 64 && rows[5].record.is_none(), "{record}");
+    let encrypted =
+        JournalReader::open(&fixture.state_dir()).expect("a journal").encrypted_pins(&[]).expect("readable");
     let escrow = fs::read_to_string(fixture.state_file("escrow.jsonl")).expect("the file");
     let ciphertext =
         escrow.split("\"sealed\":\"").nth(1).and_then(|rest| rest.split('"').next()).expect("an encrypted PIN");
@@ -206,21 +196,21 @@ async fn a_throttled_request_does_not_break_the_audit() {
     assert_eq!(row.outcome, Some(CleanText::new("throttled")));
     let reader = JournalReader::open(&fixture.state_dir()).expect("a journal");
     assert_eq!(reader.verify_audit().expect("readable").map(|verified| verified.rows), Ok(4));
-    tamper(&fixture, "UPDATE outcomes SET kind = 'set'");
+    tamper(&fixture.state_path(), "UPDATE outcomes SET kind = 'set'");
     assert_eq!(broken_rows(&fixture).len(), 1);
 }
 
 #[tokio::test]
 async fn an_edited_row_is_detected() {
     let fixture = journal_with_every_action().await;
-    tamper(&fixture, "UPDATE audit SET row = replace(row, '\"ana\"', '\"bob\"') WHERE seq = 9");
+    tamper(&fixture.state_path(), "UPDATE audit SET row = replace(row, '\"ana\"', '\"bob\"') WHERE seq = 9");
     assert_eq!(broken_rows(&fixture), [(9, "it was altered".to_owned())]);
 }
 
 #[tokio::test]
 async fn a_deleted_row_is_detected() {
     let fixture = journal_with_every_action().await;
-    tamper(&fixture, "DELETE FROM audit WHERE seq IN (6, 7)");
+    tamper(&fixture.state_path(), "DELETE FROM audit WHERE seq IN (6, 7)");
     assert_eq!(broken_rows(&fixture), [(6, "rows 6 to 7 are missing".to_owned())]);
 }
 
@@ -228,15 +218,15 @@ async fn a_deleted_row_is_detected() {
 async fn renumbered_rows_are_detected() {
     let fixture = journal_with_every_action().await;
     tamper(
-        &fixture,
+        &fixture.state_path(),
         "DELETE FROM audit WHERE seq = 10; UPDATE audit SET seq = 10 WHERE seq = 9; \
          UPDATE audit SET seq = 9 WHERE seq = 8",
     );
     let row = |sequence, what: &str| (sequence, what.to_owned());
     let expected = [
         row(8, "it is missing"),
+        row(9, "it was altered"),
         row(10, "it was altered"),
-        row(10, "the record that it describes was deleted or altered"),
         row(10, "audit row 10 is not the original row"),
     ];
     assert_eq!(broken_rows(&fixture), expected);
@@ -245,10 +235,11 @@ async fn renumbered_rows_are_detected() {
 #[tokio::test]
 async fn a_truncated_audit_is_reported_at_the_next_open() {
     let fixture = journal_with_every_action().await;
-    tamper(&fixture, "DELETE FROM audit WHERE seq > 8");
+    tamper(&fixture.state_path(), "DELETE FROM audit WHERE seq > 8");
     let message =
         "the journal ends at audit row 8, but it once reached row 10: it was truncated, or replaced with an older copy";
-    assert_eq!(broken_rows(&fixture), [(8, message.to_owned())]);
+    let unknown = |row| (row, "it does not exist, but other tables have rows of it".to_owned());
+    assert_eq!(broken_rows(&fixture), [unknown(9), unknown(10), (8, message.to_owned())]);
     let (_, recovered) = fixture.open();
     assert_eq!(recovered.findings.iter().map(ToString::to_string).collect::<Vec<_>>(), [message]);
 }
@@ -256,7 +247,9 @@ async fn a_truncated_audit_is_reported_at_the_next_open() {
 #[tokio::test]
 async fn lost_rows_stay_reported() {
     let fixture = journal_with_every_action().await;
-    tamper(&fixture, "DELETE FROM audit WHERE seq > 8");
+    // What is left is an older copy.
+    let delete = ["audit", "settlements", "recipients"].map(|table| format!("DELETE FROM {table} WHERE seq > 8"));
+    tamper(&fixture.state_path(), &delete.join(";"));
     for _ in 0..2 {
         let (journal, _) = fixture.open();
         journal.record_event(AuditEvent::ScreenHidden).await.expect("recorded");
@@ -284,14 +277,14 @@ async fn lost_rows_stay_reported() {
 #[tokio::test]
 async fn a_recomputed_hash_chain_is_detected() {
     let fixture = journal_with_every_action().await;
-    tamper(&fixture, "UPDATE audit SET row = replace(row, '\"ana\"', '\"bob\"') WHERE seq = 9");
+    tamper(&fixture.state_path(), "UPDATE audit SET row = replace(row, '\"ana\"', '\"bob\"') WHERE seq = 9");
     let db = fixture.open_database();
+    db.execute_batch("DROP TRIGGER audit_stays").expect("dropped");
     let select = |column: &str, row: i64| format!("SELECT {column} FROM audit WHERE seq = {row}");
     for row in 9..=10 {
-        let before: Vec<u8> = db.query_row(&select("hash", row - 1), [], |row| row.get(0)).expect("a hash");
+        let before = db.query_row(&select("hash", row - 1), [], |row| row.get(0)).expect("a hash");
         let text: String = db.query_row(&select("row", row), [], |row| row.get(0)).expect("a row");
-        let hash = Sha256::new().chain_update(before).chain_update(text).finalize().to_vec();
-        db.execute("UPDATE audit SET hash = ?1 WHERE seq = ?2", (hash, row)).expect("altered");
+        db.execute("UPDATE audit SET hash = ?1 WHERE seq = ?2", (next_hash(before, &text), row)).expect("altered");
     }
     let message = "audit row 10 is not the original row";
     assert_eq!(broken_rows(&fixture), [(10, message.to_owned())]);
@@ -312,7 +305,10 @@ async fn a_missing_or_invalid_audit_head_is_reported() {
 #[tokio::test]
 async fn an_altered_row_of_another_table_is_detected() {
     let fixture = journal_with_every_action().await;
-    tamper(&fixture, "UPDATE outcomes SET kind = 'set'; DELETE FROM tries WHERE attempt = 2; DELETE FROM settlements");
+    tamper(
+        &fixture.state_path(),
+        "UPDATE outcomes SET kind = 'set'; DELETE FROM tries WHERE attempt = 2; DELETE FROM settlements",
+    );
     let message = "the record that it describes was deleted or altered".to_owned();
     assert_eq!(broken_rows(&fixture), [(4, message.clone()), (5, message.clone()), (9, message)]);
 }

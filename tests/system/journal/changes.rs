@@ -224,7 +224,7 @@ async fn encrypted_pins_are_listed_in_send_order_with_outcome() {
     escrow.lock(Duration::ZERO).expect("the lock is free").append(&[entry]).expect("appended");
     fixture.open().0.close();
 
-    let pins = JournalReader::open(&fixture.state_dir()).expect("a journal").encrypted_pins().expect("readable");
+    let pins = JournalReader::open(&fixture.state_dir()).expect("a journal").encrypted_pins(&[]).expect("readable");
     let pins_listed: Vec<_> =
         pins.iter().map(|pin| (pin.escrow_entry.change, pin.state, pin.last_attempt_at)).collect();
     assert_eq!(

@@ -11,6 +11,7 @@ use pindesk::journal::{Intent, Journal, JournalOptions, RecoveryReport};
 use super::{busy_reason, no_answer, record_intent, seconds};
 use crate::support::journal_fixture::{JournalFixture, START_TIME, job_plan, outcome_record};
 use crate::support::skip;
+use crate::support::tampering::rewrite_as_unbound;
 
 const ONE_YEAR: Duration = Duration::from_hours(365 * 24);
 
@@ -32,15 +33,24 @@ async fn leave_in_doubt(fixture: &JournalFixture, at: UtcTime) -> JobId {
 
 /// Adds to each recorded uptime.
 fn shift_uptimes(fixture: &JournalFixture, by: &str) {
-    let db = fixture.open_database();
-    db.execute_batch("DROP TRIGGER IF EXISTS tries_stay; DROP TRIGGER IF EXISTS outcomes_stay").expect("dropped");
-    db.execute_batch(&format!("UPDATE tries SET up = up {by}; UPDATE outcomes SET up = up {by}")).expect("altered");
+    rewrite_as_unbound(
+        &fixture.state_path(),
+        &format!("UPDATE tries SET up = up {by}; UPDATE outcomes SET up = up {by}"),
+    );
+}
+
+/// Makes every earlier process one of an earlier start of the machine, with other uptimes.
+fn restart_machine(fixture: &JournalFixture) {
+    let uptimes = "UPDATE tries SET up = up + 1e6; UPDATE outcomes SET up = up + 1e6";
+    rewrite_as_unbound(&fixture.state_path(), &format!("UPDATE runs SET boot = 'before'; {uptimes}"));
 }
 
 /// How long the number in doubt still has to wait for a new PIN, if the journal is opened now.
 fn time_until_new_pin(fixture: &JournalFixture) -> Duration {
-    let [open] = &open_with_system_clock(fixture).1.unresolved[..] else { panic!("one is in doubt") };
+    let (journal, report) = open_with_system_clock(fixture);
+    let [open] = &report.unresolved[..] else { panic!("one is in doubt") };
     let now = Clock::System.now();
+    journal.close();
     open.new_pin_allowed_from(now).instant - now.instant
 }
 
@@ -63,7 +73,9 @@ async fn a_clock_a_year_ahead_does_not_extend_the_wait() {
     let job = leave_in_doubt(&fixture, now.plus(ONE_YEAR)).await;
     let wait = time_until_new_pin(&fixture);
     assert!(wait > seconds(60) && wait <= LATE_ARRIVAL_WINDOW, "{wait:?}");
-    let reason = busy_reason(open_with_system_clock(&fixture).0.record_intent(fixture.intent(job, 1, now)).await);
+    let (journal, _) = open_with_system_clock(&fixture);
+    let reason = busy_reason(journal.record_intent(fixture.intent(job, 1, now)).await);
+    journal.close();
     assert!(
         reason.starts_with("an earlier PIN can still reach this number; a different PIN can be sent from "),
         "{reason}"
@@ -85,8 +97,7 @@ async fn a_clock_a_year_ahead_before_a_reboot_does_not_block() {
     }
     let fixture = JournalFixture::new();
     let job = leave_in_doubt(&fixture, UtcTime::now().plus(ONE_YEAR)).await;
-    fixture.open_database().execute_batch("DROP TRIGGER runs_stay; UPDATE runs SET boot = 'before'").expect("altered");
-    shift_uptimes(&fixture, "+ 1e6");
+    restart_machine(&fixture);
     assert_eq!(time_until_new_pin(&fixture), Duration::ZERO);
     open_with_system_clock(&fixture)
         .0
@@ -172,8 +183,7 @@ async fn after_a_reboot_only_the_wall_clock_counts() {
     let now = UtcTime::now();
     let job = leave_in_doubt(&fixture, now).await;
     // The machine had been up for much longer than it is now.
-    fixture.open_database().execute_batch("DROP TRIGGER runs_stay; UPDATE runs SET boot = 'before'").expect("altered");
-    shift_uptimes(&fixture, "+ 1e6");
+    restart_machine(&fixture);
     let tomorrow = now.plus(Duration::from_hours(24));
     open_with_system_clock(&fixture)
         .0

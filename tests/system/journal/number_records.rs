@@ -14,6 +14,7 @@ use pindesk::state_dir::StateDir;
 
 use super::{api_error, begin_job, no_answer, open_reader, record_intent, seconds};
 use crate::support::journal_fixture::{JournalFixture, START_TIME, job_plan, number_id, operator_ana, outcome_record};
+use crate::support::tampering::rewrite_as_unbound;
 
 fn ana() -> OperatorName {
     OperatorName::new(1000, Some(&CleanText::new("ana")), None, &CleanText::new("desk-1"))
@@ -224,7 +225,8 @@ async fn a_journal_without_the_index_gets_it_and_keeps_its_rows() {
     journal.close();
     // The first version had no notes and no ends of jobs either.
     let old = "DROP INDEX outcomes_of_number; ALTER TABLE jobs DROP COLUMN note; DROP TABLE job_ends;
-        DROP TABLE re_encryptions; DROP INDEX drills; PRAGMA user_version = 1";
+        PRAGMA user_version = 1";
+    rewrite_as_unbound(&fixture.state_path(), "");
     fixture.open_database().execute_batch(old).expect("altered");
     let error = JournalReader::open(&StateDir::open(&fixture.state_path()).expect("a directory"));
     assert!(error.is_err_and(|error| error.to_string().contains("an older pindesk created it")));

@@ -18,6 +18,7 @@ use pindesk::journal::{
 };
 
 use crate::support::journal_fixture::{JournalFixture, START_TIME, job_plan, number_id, outcome_record};
+use crate::support::tampering::append_audit_rows;
 
 /// A fixture whose journal is closed, with one confirmed change and one in doubt.
 async fn closed_journal() -> JournalFixture {
@@ -119,14 +120,10 @@ async fn moving_a_damaged_journal_away_restores_the_doubts() {
 #[tokio::test]
 async fn damage_in_a_large_database_is_found_by_readers() {
     let fixture = closed_journal().await;
-    let row = "SELECT row, hash FROM audit WHERE seq = 5";
-    let many = "WITH RECURSIVE n (i) AS (SELECT 6 UNION ALL SELECT i + 1 FROM n WHERE i < 40000)";
-    let db = fixture.open_database();
-    db.execute_batch(&format!(
-        "{many} INSERT INTO audit (seq, row, hash) SELECT i, last.row, last.hash FROM n, ({row}) AS last"
-    ))
-    .expect("filled");
-    db.close().expect("closed");
+    append_audit_rows(&fixture.state_path(), 60_000);
+    // A start that has not checked them yet reads all rows.
+    let unchecked = fs::read(fixture.state_file("journal.db")).expect("readable");
+    fixture.open().0.close();
     let mut bytes = fs::read(fixture.state_file("journal.db")).expect("readable");
     assert!(bytes.len() > 16 << 20, "the database is too small");
     let middle = bytes.len() / 2;
@@ -137,6 +134,10 @@ async fn damage_in_a_large_database_is_found_by_readers() {
     journal.close();
     let verified = JournalReader::open(&fixture.state_dir()).expect("a journal").verify_audit();
     assert!(matches!(verified, Err(JournalError::Damaged { .. })), "{verified:?}");
+    let mut bytes = unchecked;
+    bytes[middle..middle + 64 * 1024].fill(0x5a);
+    fs::write(fixture.state_file("journal.db"), bytes).expect("written");
+    assert!(matches!(fixture.try_open(), Err(JournalError::Damaged { .. })));
 }
 
 #[tokio::test]
@@ -202,7 +203,8 @@ async fn a_pin_missing_from_the_escrow_file_is_restored() {
     assert_eq!(findings[0], ["2 encrypted PINs were missing from the escrow file; pindesk appended them again"]);
     assert_eq!(findings[1], [""; 0]);
     assert_eq!(EscrowFile::read(&fixture.state_dir()).expect("readable").entries, before);
-    let encrypted = JournalReader::open(&fixture.state_dir()).expect("a journal").encrypted_pins().expect("readable");
+    let encrypted =
+        JournalReader::open(&fixture.state_dir()).expect("a journal").encrypted_pins(&[]).expect("readable");
     assert_eq!(encrypted.into_iter().map(|pin| pin.escrow_entry).collect::<Vec<_>>(), before);
 }
 

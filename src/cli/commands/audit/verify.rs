@@ -10,9 +10,10 @@ use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
 use crate::cli::output::stdio::{eprint_line, exit_code_after_print};
 use crate::cli::output::table;
+use crate::cli::rerun::RerunOptions;
 use crate::domain::redact::redacted_path;
 use crate::domain::text::plain_io_error;
-use crate::journal::{AuditProblem, ExportError, JournalReader};
+use crate::journal::{AuditProblem, BoundRows, ExportError, JournalReader};
 
 #[derive(Debug, Args)]
 pub(crate) struct AuditVerifyArgs {
@@ -21,28 +22,46 @@ pub(crate) struct AuditVerifyArgs {
     pub(crate) against: Option<PathBuf>,
 }
 
-pub(crate) fn verify(args: &AuditVerifyArgs, journal: &JournalReader) -> Result<ExitCode, CliError> {
+pub(crate) fn verify(
+    args: &AuditVerifyArgs,
+    journal: &JournalReader,
+    rerun: &RerunOptions,
+) -> Result<ExitCode, CliError> {
     // The export first: it may be the wrong file, and the whole journal takes longer.
     let compared = args.against.as_deref().map(|path| compare(path, journal)).transpose()?;
-    let (mut facts, mut problems) = (Vec::new(), Vec::new());
+    let (mut facts, mut problems, mut bound, mut to_accept) = (Vec::new(), Vec::new(), None, None);
     match journal.verify_audit()? {
-        Ok(verified) => facts.push(format!("Audit log intact ({}).", row_count(verified.rows))),
-        Err(found) => problems.extend(found.iter().map(problem_line)),
+        Ok(verified) => {
+            facts.push(format!("Audit log intact ({}).", row_count(verified.rows)));
+            bound = verified.bound;
+        }
+        Err(found) => {
+            to_accept = found.iter().filter(|problem| problem.is_damage).map(|problem| problem.until).max();
+            // The next start also corrects what is only wrong and no damage.
+            journal.mark_damage()?;
+            problems.extend(found.iter().map(ToString::to_string));
+        }
     }
     match compared {
         Some(Compared { rows, place, difference: None }) => {
             facts.push(format!("It has all of {place} ({}).", row_count(rows)));
         }
         Some(Compared { place, difference: Some(difference), .. }) => {
-            problems.push(format!("compared with {place}: {}", problem_line(&difference)));
+            problems.push(format!("compared with {place}: {difference}"));
         }
         None => {}
     }
     if problems.is_empty() {
-        return exit_code_after_print(writeln!(io::stdout(), "{}", facts.join(" ")), ExitCode::Done);
+        let lines = [Some(facts.join(" ")), bound.map(bound_line)];
+        let text = lines.into_iter().flatten().collect::<Vec<_>>().join("\n");
+        return exit_code_after_print(writeln!(io::stdout(), "{text}"), ExitCode::Done);
     }
     for problem in &problems {
         eprint_line(&format!("pindesk: {problem}."));
+    }
+    if let Some(until) = to_accept {
+        eprint_line("No PIN can be set until the journal is moved away, or the damage is accepted:");
+        eprint_line(&format!("  {}", rerun.command(&format!("audit accept --until {until}"))));
     }
     Ok(ExitCode::NotReady)
 }
@@ -81,8 +100,13 @@ pub(crate) fn export(journal: &JournalReader) -> Result<ExitCode, CliError> {
     exit_code_after_print(written.and_then(|()| out.flush()), ExitCode::Done)
 }
 
-fn problem_line(problem: &AuditProblem) -> String {
-    format!("audit row {}: {}", problem.sequence, problem.description)
+/// From which row on each row binds its own record.
+fn bound_line(BoundRows { until, by, are_accepted }: BoundRows) -> String {
+    let from = until.saturating_add(1);
+    let why = if are_accepted { "The damage in them was accepted." } else { "An older pindesk wrote them." };
+    format!(
+        "From row {from} on, each row binds its own record. Rows 1 to {until} are bound together by row {by}. {why}"
+    )
 }
 
 fn row_count(rows: i64) -> String {

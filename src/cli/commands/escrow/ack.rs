@@ -16,6 +16,7 @@ use crate::cli::exit_code::ExitCode;
 use crate::cli::output::stdio::{eprint_line, exit_code_after_print, print_json};
 use crate::cli::output::table;
 use crate::cli::records::{self, require_config};
+use crate::cli::rerun::RerunOptions;
 use crate::cli::runtime::build_runtime;
 use crate::config::{self, Env, Overrides};
 use crate::domain::json_text::SCHEMA_VERSION;
@@ -59,6 +60,7 @@ pub(crate) fn accept_recipients(
     for finding in &session.report.findings {
         eprint_line(&format!("pindesk: {finding}"));
     }
+    records::refuse_damage(&session.report, &RerunOptions::new(global))?;
     let change = match &session.report.recipients {
         RecipientsStatus::Known => RecipientChange { previous: &[], current: &[] },
         RecipientsStatus::Changed { previous, current } => RecipientChange { previous, current },

@@ -23,7 +23,7 @@ use crate::domain::standing::ChangeResult;
 use crate::domain::text::CleanText;
 use crate::escrow::decrypt::{DecryptPinError, DecryptedPin, Identities};
 use crate::escrow::{EscrowContents, EscrowEntry, EscrowFile};
-use crate::journal::{EncryptedPin, RecordedState, SentChange};
+use crate::journal::{EncryptedPin, JournalReader, RecordedState, SentChange};
 use crate::state_dir::StateDir;
 
 use super::in_force::{self, InForce};
@@ -253,23 +253,23 @@ impl EscrowStore {
         rerun: &RerunOptions,
     ) -> Result<Self, CliError> {
         let dir = records::open_existing_dir(state_dir, is_explicit)?;
-        let contents = dir.as_ref().map(EscrowFile::read).transpose()?.unwrap_or_default();
-        let EscrowContents { entries, unreadable_lines, is_torn } = contents;
+        let reader = dir.as_ref().and_then(records::open_for_pins);
+        let known = reader.as_ref().map(KnownNumbers::read).unwrap_or_default();
+        let numbers: Vec<_> = args.iter().map(|arg| known.resolve(arg, rerun)).collect::<Result<_, _>>()?;
+        let contents = dir.as_ref().map(|dir| read_escrow(dir, reader.as_ref(), &numbers)).transpose()?;
+        let is_file_empty = contents.as_ref().is_none_or(|(contents, is_indexed)| {
+            contents.entries.is_empty() && contents.unreadable_lines.is_empty() && !is_indexed
+        });
+        let contents = contents.map(|(contents, _)| contents);
+        let EscrowContents { entries, unreadable_lines, is_torn } = contents.unwrap_or_default();
         for line in &unreadable_lines {
             eprint_line(&format!("pindesk: line {line} of the escrow file cannot be read."));
         }
-        let journal = dir.as_ref().map(records::journal_pins).unwrap_or_default();
-        let numbers: Vec<_> = args.iter().map(|arg| journal.known.resolve(arg, rerun)).collect::<Result<_, _>>()?;
+        let journal = reader.map(|reader| records::journal_pins(&reader, &numbers)).unwrap_or_default();
         if is_torn {
-            eprint_line(if journal.is_complete {
-                "pindesk: the last line of the escrow file is truncated, or is being written. No PIN that was sent is lost: the \
-                 journal has all of them."
-            } else {
-                "pindesk: the last line of the escrow file is truncated. Its PIN may have been sent, and there is no complete \
-                 journal here that has it. Look for it in a complete copy of either file."
-            });
+            eprint_line(torn_line_text(journal.is_complete));
         }
-        let has_none = entries.is_empty() && journal.pins.is_empty() && unreadable_lines.is_empty();
+        let has_none = is_file_empty && journal.pins.is_empty();
         let empty_place = has_none.then(|| redacted_path(state_dir));
         let wanted = |number: PhoneNumberId| numbers.is_empty() || numbers.contains(&number);
         let entries = entries.into_iter().filter(|entry| wanted(entry.number));
@@ -280,8 +280,8 @@ impl EscrowStore {
         let missing: Vec<_> = args.iter().zip(&numbers).filter(|(_, number)| is_missing(**number)).collect();
         for (arg, number) in &missing {
             eprint_line(&format!("pindesk: no encrypted PIN for number {}.", arg.label()));
-            if journal.known.get(**number).is_none() {
-                journal.known.hint(arg).iter().for_each(|line| eprint_line(&format!("  {line}")));
+            if known.get(**number).is_none() {
+                known.hint(arg).iter().for_each(|line| eprint_line(&format!("  {line}")));
             }
         }
         let missing_code = if is_torn && !journal.is_complete {
@@ -291,10 +291,10 @@ impl EscrowStore {
         } else {
             ExitCode::Usage
         };
-        let in_force = in_force::decide(&journal.changes, |number| journal.known.get(number));
+        let in_force = in_force::decide(&journal.changes, |number| known.get(number));
         let is_set = |change: &SentChange| change.state == RecordedState::Ended(ChangeResult::Set);
         let last_sets = journal.changes.into_iter().filter(is_set).map(|change| (change.number, change)).collect();
-        let (known, is_journal_complete) = (journal.known, journal.is_complete);
+        let is_journal_complete = journal.is_complete;
         Ok(Self {
             dir,
             changes,
@@ -364,6 +364,31 @@ impl EscrowStore {
     pub(crate) fn exit_code(&self, records: impl Iterator<Item = ExitCode>) -> ExitCode {
         let incomplete = if self.missing_code == ExitCode::NotReady { ExitCode::NotReady } else { ExitCode::Done };
         ExitCode::first_that_applies([records.fold(incomplete, ExitCode::max), self.missing_code])
+    }
+}
+
+/// What a truncated last line means, beside a complete journal or without one.
+const fn torn_line_text(is_journal_complete: bool) -> &'static str {
+    if is_journal_complete {
+        "pindesk: the last line of the escrow file is truncated, or is being written. No PIN that was sent is lost: the \
+         journal has all of them."
+    } else {
+        "pindesk: the last line of the escrow file is truncated. Its PIN may have been sent, and there is no complete \
+         journal here that has it. Look for it in a complete copy of either file."
+    }
+}
+
+/// Reads the lines of these numbers by the index of the journal, if it can be trusted, and otherwise the whole file. True
+/// if it used the index.
+fn read_escrow(
+    dir: &StateDir,
+    reader: Option<&JournalReader>,
+    numbers: &[PhoneNumberId],
+) -> Result<(EscrowContents, bool), CliError> {
+    let indexed = reader.filter(|_| !numbers.is_empty()).and_then(|reader| reader.escrow_of(numbers).ok().flatten());
+    match indexed {
+        Some(contents) => Ok((contents, true)),
+        None => Ok((EscrowFile::read(dir)?, false)),
     }
 }
 

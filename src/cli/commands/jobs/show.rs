@@ -1,6 +1,6 @@
 //! `pindesk jobs list` and `show`: what the journal has about jobs. They change nothing.
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
@@ -13,13 +13,13 @@ use crate::cli::known_numbers::KnownNumbers;
 use crate::cli::output::job::{result_layout, result_row};
 use crate::cli::output::result_fields::recorded_cell;
 use crate::cli::output::stdio::{exit_code_after_print, write_line};
-use crate::cli::output::table::{self, Cell, Column, Table, TableStyle};
+use crate::cli::output::table::{self, Cell, Column, Layout, TableStyle};
 use crate::cli::rerun::RerunOptions;
 use crate::domain::json_text::write_json;
 use crate::domain::redact::redacted_path;
 use crate::domain::standing::ChangeResult;
 use crate::domain::text::CleanText;
-use crate::journal::{JobDetail, JobNumber, JobStatus, JobSummary, JournalReader, RecordedState};
+use crate::journal::{JobDetail, JobNumber, JobStatus, JobSummary, JournalError, JournalReader, RecordedState};
 
 use super::record::{
     JobRecord, groups, open_counts, pins_label, print_fields, print_group, resume_options, running_text, state_label,
@@ -94,53 +94,84 @@ const COLUMNS: [Column; 5] = [
 /// The columns that `--wide` adds.
 const WIDE_COLUMNS: [Column; 2] = [Column::fixed("PROFILE", 12), Column::fixed("PINS", 6)];
 
-/// Prints the jobs, newest first. There is no journal on a machine where nothing was set yet.
+/// Prints the jobs, newest first, as they are read: there may be many. There is no journal on a machine where nothing was
+/// set yet.
 pub(crate) fn list(
     args: &JobsListArgs,
     state_dir: &Path,
     journal: Option<JournalReader>,
     global: &GlobalArgs,
 ) -> Result<ExitCode, CliError> {
-    let jobs = journal.map_or_else(|| Ok(Vec::new()), |journal| journal.jobs())?;
-    let mut out = io::stdout().lock();
-    let printed = if args.json {
-        jobs.iter().try_for_each(|job| {
-            write_json(&mut out, &JobRecord::new(job, "job"))?;
+    let mut out = BufWriter::new(io::stdout().lock());
+    let printed = match journal {
+        None if args.json => Ok(()),
+        None => print_no_jobs(&mut out, state_dir),
+        Some(journal) if args.json => journal.for_each_job(|job| {
+            write_json(&mut out, &JobRecord::new(&job, "job"))?;
             writeln!(out)
-        })
-    } else if jobs.is_empty() {
-        writeln!(out, "No jobs yet in {}.", redacted_path(state_dir))
-    } else {
-        let style = TableStyle::for_stdout(global.no_color, args.wide);
-        job_table(&jobs, args.wide)
-            .print(style, &mut out)
-            .and_then(|()| writeln!(out, "{}.", table::pluralize(jobs.len(), "job")))
+        })?,
+        Some(journal) => {
+            let style = TableStyle::for_stdout(global.no_color, args.wide);
+            match print_table(&mut out, &journal, args.wide, style)? {
+                Ok(0) => print_no_jobs(&mut out, state_dir),
+                Ok(count) => writeln!(out, "{}.", table::pluralize(count, "job")),
+                Err(error) => Err(error),
+            }
+        }
     };
-    exit_code_after_print(printed, ExitCode::Done)
+    exit_code_after_print(printed.and_then(|()| out.flush()), ExitCode::Done)
 }
 
-fn job_table(jobs: &[JobSummary], is_wide: bool) -> Table<'_> {
+fn print_no_jobs(out: &mut impl Write, state_dir: &Path) -> io::Result<()> {
+    writeln!(out, "No jobs yet in {}.", redacted_path(state_dir))
+}
+
+/// Prints the table, and returns how many jobs it has. Reads the jobs twice: the widths of the columns come first.
+fn print_table(
+    out: &mut impl Write,
+    journal: &JournalReader,
+    is_wide: bool,
+    style: TableStyle,
+) -> Result<io::Result<usize>, JournalError> {
     let mut columns = COLUMNS.to_vec();
     if is_wide {
         columns.extend(WIDE_COLUMNS);
     }
-    let mut table = Table::new(&columns);
-    for job in jobs {
-        let mut cells: Vec<Cell<'_>> = vec![
-            job.id.to_string().into(),
-            job.at.format_minute().into(),
-            job.operator.name.as_str().into(),
-            tally(job).total().to_string().into(),
-            state_label(job.status).into(),
-        ];
-        if is_wide {
-            cells.extend([job.profile.as_str().into(), pins_label(job.pin_source).into()]);
+    let (mut widths, mut count) = (vec![0; columns.len()], 0);
+    let measured = journal.for_each_job(|job| {
+        for (widest, cell) in widths.iter_mut().zip(cells(&job, is_wide)) {
+            *widest = cell.width().max(*widest);
         }
-        let (counts, note) = (open_counts(job), job.note.as_ref().map_or("", CleanText::as_str));
-        let gap = if counts.is_empty() || note.is_empty() { "" } else { "; " };
-        table.push_with_note(cells, format!("{counts}{gap}{note}"));
+        count += 1;
+        Ok::<_, io::Error>(())
+    })?;
+    if measured.is_err() || count == 0 {
+        return Ok(measured.map(|()| count));
     }
-    table
+    let layout = Layout::for_content(style, &columns, &widths);
+    if let Err(error) = writeln!(out, "{}", layout.headings()) {
+        return Ok(Err(error));
+    }
+    let printed = journal.for_each_job(|job| {
+        let (counts, note) = (open_counts(&job), job.note.as_ref().map_or("", CleanText::as_str));
+        let gap = if counts.is_empty() || note.is_empty() { "" } else { "; " };
+        writeln!(out, "{}", layout.row(&cells(&job, is_wide), &format!("{counts}{gap}{note}")))
+    })?;
+    Ok(printed.map(|()| count))
+}
+
+fn cells(job: &JobSummary, is_wide: bool) -> Vec<Cell<'_>> {
+    let mut cells: Vec<Cell<'_>> = vec![
+        job.id.to_string().into(),
+        job.at.format_minute().into(),
+        job.operator.name.as_str().into(),
+        tally(job).total().to_string().into(),
+        state_label(job.status).into(),
+    ];
+    if is_wide {
+        cells.extend([job.profile.as_str().into(), pins_label(job.pin_source).into()]);
+    }
+    cells
 }
 
 pub(crate) fn show(
