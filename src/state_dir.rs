@@ -330,10 +330,14 @@ fn effective_uid() -> u32 {
 fn open_directory(path: &Path) -> Result<OwnedFd, StateDirError> {
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
     let missing = || StateDirError::Missing { path: redacted_path(path) };
-    let place = SafePath::new(path, effective_uid()).map_err(|problem| match problem {
-        FileProblem::Missing => missing(),
-        FileProblem::ParentNotADirectory => StateDirError::NotADirectory { path: redacted_path(path) },
-        problem => STATE_DIR.error(path, problem).into(),
+    let place = SafePath::new(path, effective_uid()).map_err(|problem| {
+        if matches!(problem, FileProblem::Missing) {
+            missing()
+        } else if matches!(problem, FileProblem::ParentNotADirectory) {
+            StateDirError::NotADirectory { path: redacted_path(path) }
+        } else {
+            STATE_DIR.error(path, problem).into()
+        }
     })?;
     rustix::fs::openat(place.dir(), place.name(), flags, Mode::empty()).map_err(|errno| match errno {
         Errno::NOENT => missing(),

@@ -87,10 +87,13 @@ fn an_unused_signal_restores_the_terminal() {
 }
 
 #[test]
-fn the_signal_of_a_file_size_limit_ends_nothing() {
+fn the_signal_of_a_file_that_is_too_large_ends_nothing() {
     let fixture = TerminalFixture::without_faults();
-    let session = fixture.start_console(&[]);
+    let mut session = fixture.start_console(&[]);
+    // The write that causes it fails, and is told.
     session.kill(Signal::XFSZ);
+    session.send("?");
+    session.wait_for("Help: ");
     session.kill(Signal::TERM);
     assert_eq!(session.wait_exit(), ProcessExit::with_code(143));
     assert_terminal_restored(&session);
