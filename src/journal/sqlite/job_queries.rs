@@ -37,12 +37,11 @@ pub(super) fn for_each_summary<E>(
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let mut tally = read_job(row, 0, &mut runs)?;
-        match job_tallies::read(row, TALLY)? {
-            Some((counts, resumable)) => (tally.summary.counts, tally.summary.resumable) = (counts, resumable),
-            None => {
-                let id = tally.summary.id;
-                for_each_number(db, &mut runs, id, None, |number, is_alive| tally.add(&number, is_alive))?;
-            }
+        if let Some((counts, resumable)) = job_tallies::read(row, TALLY)? {
+            (tally.summary.counts, tally.summary.resumable) = (counts, resumable);
+        } else {
+            let id = tally.summary.id;
+            for_each_number(db, &mut runs, id, None, |number, is_alive| tally.add(&number, is_alive))?;
         }
         if let Err(error) = visit(tally.finish(db)?) {
             return Ok(Err(error));
