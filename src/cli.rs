@@ -43,6 +43,7 @@ mod console_setup;
 mod commands;
 mod markdown;
 
+use std::io::{self, Write as _};
 use std::process;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
@@ -51,10 +52,10 @@ use args::{DemoArgs, GlobalArgs};
 use commands::{audit, backup, config, console, demo, escrow, jobs, numbers, pin, simulator, wabas};
 use error::CliError;
 use exit_code::ExitCode;
-use output::stdio::eprint_line;
+use output::stdio::{eprint_line, exit_code_after_print};
 
 use crate::config::Env;
-use crate::process::harden;
+use crate::process::{LimitError, catch_file_size_signal, harden, require_file_size, require_open_files};
 
 /// Examples come first: most readers look no further.
 const HELP: &str = "\
@@ -138,22 +139,34 @@ pub fn main() -> process::ExitCode {
             eprint_line(&arg_errors::error_message(&error, &Cli::command(), std::env::args().skip(1)));
             return ExitCode::Usage.into();
         }
+        // Help goes to standard output and is not an error.
         Err(help) => {
-            // Help goes to standard output and is not an error; neither is a closed pipe.
-            help.print().ok();
-            return ExitCode::Done.into();
+            let printed = help.print().and_then(|()| io::stdout().flush());
+            return reported(exit_code_after_print(printed, ExitCode::Done)).into();
         }
     };
     let result = run(&cli);
     pauses::wait_until_told();
-    let code = result.unwrap_or_else(|error| {
+    reported(result).into()
+}
+
+/// The exit code. Prints the error if there is one.
+fn reported(result: Result<ExitCode, CliError>) -> ExitCode {
+    result.unwrap_or_else(|error| {
         eprint_line(&format!("pindesk: {error}"));
         error.exit_code()
-    });
-    code.into()
+    })
+}
+
+/// Refuses limits that would stop the work in its middle.
+fn check_limits() -> Result<(), CliError> {
+    catch_file_size_signal().map_err(|error| CliError::machine("cannot watch for signals", &error))?;
+    let to_error = |error: LimitError| CliError::new(ExitCode::MachineFailed, error.to_string());
+    require_file_size().and_then(|()| require_open_files(0)).map_err(to_error)
 }
 
 fn run(cli: &Cli) -> Result<ExitCode, CliError> {
+    check_limits()?;
     let (overrides, env) = (cli.global.overrides(), Env::from_lookup(|name| std::env::var_os(name)));
     if cli.demo.is_on && cli.command.is_some() {
         return Err(CliError::usage("--demo opens the console, and a command works on the numbers of your config")

@@ -5,6 +5,7 @@ pub mod text;
 pub mod csv_cell;
 pub mod json_text;
 pub mod text_problem;
+pub mod digits;
 pub mod clock;
 pub mod number;
 pub mod number_set;

@@ -8,6 +8,7 @@ mod fields;
 mod json;
 mod rate_limit;
 mod proxy;
+mod tls_roots;
 mod http_client;
 mod transport_error;
 mod reply;
@@ -41,6 +42,7 @@ use crate::policy::quota::Usage;
 pub use crate::graph::discovery::{WabaPage, WabaSource};
 pub use crate::graph::http_client::GraphSetupError;
 pub use crate::graph::proxy::ProxyProblem;
+pub use crate::graph::tls_roots::TlsRootsError;
 
 /// For DNS, TCP and TLS together. Shorter than [`TOTAL_TIMEOUT`], so that a connection that is never established is
 /// reported as "not sent" and not as in doubt.
@@ -150,13 +152,19 @@ pub struct GraphPage {
     pub is_cut_off: bool,
 }
 
+/// What to say if the environment names certificates: connections to this endpoint do not trust them.
+#[must_use]
+pub fn ignored_certificates(endpoint: &Endpoint) -> Option<String> {
+    tls_roots::ignored_variables(endpoint, |name| std::env::var_os(name))
+}
+
 impl Graph {
     /// Creates a client for one endpoint that keeps up to `max_in_flight` idle connections. Loads the TLS roots for
     /// https, which takes some milliseconds; for http it loads nothing.
     ///
     /// # Errors
-    /// If the CA file cannot be read or holds no certificate, the system has no CA certificates, or a variable of the
-    /// environment names a proxy that cannot be used.
+    /// If the CA file is unsafe, unreadable or holds no certificate, there are no certificates at all, or a variable of
+    /// the environment names a proxy that cannot be used.
     pub fn new(endpoint: &Endpoint, credentials: Credentials, max_in_flight: usize) -> Result<Self, GraphSetupError> {
         let proxy = if endpoint.url.is_on_this_machine() { None } else { environment_proxy()? };
         let inner = Inner {

@@ -1,9 +1,10 @@
-//! Hardens the process before it reads the first secret, and suspends it as Ctrl-Z does.
+//! Hardens the process before it reads the first secret, checks its limits, and suspends it as Ctrl-Z does.
 //!
 //! After that only the owner can read the files that the process creates, a crash leaves no core file, and other
 //! processes of the same user cannot read its memory or environment. This module never undoes the settings: they last
-//! until the process ends.
+//! until the process ends. It exceeds no limit that an administrator set.
 
+mod limits;
 mod signals;
 
 use std::io;
@@ -11,8 +12,10 @@ use std::io;
 use rustix::fs::Mode;
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit, umask};
 
+pub use self::limits::{LimitError, MIN_OPEN_FILES, require_file_size, require_open_files};
 pub use self::signals::{
-    TERMINATION_SIGNALS, UNUSED_FATAL_SIGNALS, can_suspend, is_ignored, is_in_foreground, suspend,
+    TERMINATION_SIGNALS, UNUSED_FATAL_SIGNALS, can_suspend, catch_file_size_signal, is_ignored, is_in_foreground,
+    suspend,
 };
 
 /// The system refused to harden the process, so pindesk must not read a secret.

@@ -1,13 +1,14 @@
 //! Opens files that other users must not be able to change, or even read, and checks the open file.
 //!
-//! It follows symbolic links that root or the user created (`/etc` often has them). It checks the open file and not its
-//! name, so no process can replace the file in between. It never reads an unsafe file, and it never repairs one.
+//! It follows symbolic links that root or the user created (`/etc` often has them), and refuses a file in a directory
+//! that others can write. It checks the open file and not its name, so no process can replace the file in between. It
+//! never reads an unsafe file, and it never repairs one.
 
-use std::ffi::OsString;
+mod safe_path;
+
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::fd::AsFd;
-use std::os::unix::ffi::OsStringExt as _;
 use std::path::Path;
 
 use rustix::fs::{FileType, Mode, OFlags};
@@ -17,6 +18,8 @@ use zeroize::Zeroizing;
 use crate::domain::redact::{redacted_path, shell_quote};
 use crate::domain::text::CleanText;
 use crate::domain::text_problem::{self, TextProblem};
+
+pub(crate) use self::safe_path::SafePath;
 
 /// The requirements for one kind of file.
 #[derive(Debug)]
@@ -80,6 +83,12 @@ pub(crate) const PIN_FILE: FilePolicy = FilePolicy { role: "PIN file", ..TOKEN_F
 /// A file with a private key that decrypts PINs. It has the requirements of the token file.
 pub(crate) const KEY_FILE: FilePolicy = FilePolicy { role: "key file", ..TOKEN_FILE };
 
+/// A file with the certificates of authorities. Others must not change it, because it decides who can pass for Meta.
+pub(crate) const CA_FILE: FilePolicy = FilePolicy { role: "CA file", ..CONFIG_FILE };
+
+/// The certificates of the authorities that the system trusts.
+pub(crate) const SYSTEM_ROOTS: FilePolicy = FilePolicy { role: "certificates of the system", ..CONFIG_FILE };
+
 /// Only the user may own a state file, and not root, because pindesk also writes to it.
 pub(crate) const STATE_FILE: FilePolicy = FilePolicy { role: "state file", allow_root_owner: false, ..TOKEN_FILE };
 
@@ -104,6 +113,9 @@ pub enum FileProblem {
     /// No file has this name.
     #[error("there is no such file")]
     Missing,
+    /// No file has this name, because a part of its path is no directory.
+    #[error("there is no such file")]
+    ParentNotADirectory,
     /// The system refused to open or read it.
     #[error("it cannot be read: {0}")]
     Unreadable(io::Error),
@@ -149,6 +161,24 @@ pub enum FileProblem {
         /// The user id of the owner of the link.
         owner: u32,
     },
+    /// Other users can write a directory of its path, and so replace it.
+    #[error("others can write its directory {dir} (mode {mode:04o}). Run: {command}")]
+    WritableDirectory {
+        /// The directory.
+        dir: CleanText,
+        /// The mode of the directory.
+        mode: u32,
+        /// The command that fixes the mode.
+        command: CleanText,
+    },
+    /// A directory of its path belongs to another user than root.
+    #[error("its directory {dir} belongs to user {owner}, who could replace it. Move it to a directory of your own")]
+    UntrustedDirectory {
+        /// The directory.
+        dir: CleanText,
+        /// The user id of the owner of the directory.
+        owner: u32,
+    },
     /// It is larger than such a file can be.
     #[error("it is larger than {max_bytes} bytes")]
     TooLarge {
@@ -167,7 +197,28 @@ impl FileError {
     /// True if there is no such file, which is not an error if it is optional.
     #[must_use]
     pub fn is_missing(&self) -> bool {
-        matches!(self.problem, FileProblem::Missing)
+        matches!(self.problem, FileProblem::Missing | FileProblem::ParentNotADirectory)
+    }
+
+    /// True if other users could read or replace it.
+    #[must_use]
+    pub fn is_unsafe(&self) -> bool {
+        match self.problem {
+            FileProblem::WrongOwner { .. }
+            | FileProblem::ModeTooOpen { .. }
+            | FileProblem::SharedDirectory
+            | FileProblem::HardLinked { .. }
+            | FileProblem::UntrustedSymlink { .. }
+            | FileProblem::WritableDirectory { .. }
+            | FileProblem::UntrustedDirectory { .. } => true,
+            FileProblem::Missing
+            | FileProblem::ParentNotADirectory
+            | FileProblem::Unreadable(_)
+            | FileProblem::NotRegularFile
+            | FileProblem::TooLarge { .. }
+            | FileProblem::WrongEncoding(_)
+            | FileProblem::NotUtf8 => false,
+        }
     }
 
     /// True if it is a directory, a pipe or a device.
@@ -202,7 +253,13 @@ pub(crate) fn read_bytes(policy: &FilePolicy, path: &Path) -> Result<Zeroizing<V
 
 fn read_checked(policy: &FilePolicy, path: &Path) -> Result<Zeroizing<Vec<u8>>, FileProblem> {
     let uid = rustix::process::geteuid().as_raw();
-    let file = open_trusted(path, uid)?;
+    let file = match open_trusted(path, uid) {
+        // A file that does not exist is no risk, and a config file that is optional may be elsewhere.
+        Err(FileProblem::WritableDirectory { .. } | FileProblem::UntrustedDirectory { .. }) if is_missing(path) => {
+            return Err(FileProblem::Missing);
+        }
+        result => result?,
+    };
     let attributes = FileAttributes::from_fd(&file).map_err(FileProblem::Unreadable)?;
     attributes.check_file(policy, path, uid)?;
     // One allocation that is large enough, so that growing leaves no copy of a secret.
@@ -217,33 +274,20 @@ fn read_checked(policy: &FilePolicy, path: &Path) -> Result<Zeroizing<Vec<u8>>, 
     Ok(bytes)
 }
 
+fn is_missing(path: &Path) -> bool {
+    matches!(rustix::fs::lstat(path), Err(Errno::NOENT | Errno::NOTDIR))
+}
+
 /// Opens a file and follows the links that root or the user created.
 fn open_trusted(path: &Path, uid: u32) -> Result<File, FileProblem> {
-    const MAX_LINKS: usize = 40;
-    let mut path = path.to_owned();
-    for _ in 0..MAX_LINKS {
-        match rustix::fs::open(&path, SAFE_OPEN_FLAGS | OFlags::RDONLY, Mode::empty()) {
+    let mut place = SafePath::new(path, uid)?;
+    loop {
+        match rustix::fs::openat(place.dir(), place.name(), SAFE_OPEN_FLAGS | OFlags::RDONLY, Mode::empty()) {
             Ok(file) => return Ok(file.into()),
-            Err(Errno::LOOP) => {}
+            Err(Errno::LOOP) => place.follow_link()?,
             Err(errno) => return Err(open_problem(errno)),
         }
-        let link = rustix::fs::open(&path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
-            .map_err(open_problem)?;
-        let attributes = FileAttributes::from_fd(&link).map_err(FileProblem::Unreadable)?;
-        // If another file replaced the link in between, the loop opens the path again.
-        if attributes.kind == FileType::Symlink {
-            if !attributes.is_trusted_owner(uid) {
-                return Err(FileProblem::UntrustedSymlink { owner: attributes.owner });
-            }
-            let target = rustix::fs::readlinkat(&link, "", Vec::new()).map_err(open_problem)?;
-            // The kernel shows open files without a path this way, for example /dev/stdin if it is a pipe.
-            if ["pipe:[", "socket:["].iter().any(|kind| target.as_bytes().starts_with(kind.as_bytes())) {
-                return Err(FileProblem::NotRegularFile);
-            }
-            path = path.parent().unwrap_or(Path::new("")).join(OsString::from_vec(target.into_bytes()));
-        }
     }
-    Err(open_problem(Errno::LOOP))
 }
 
 /// Open flags that do not wait for the other end of a pipe, take over a terminal or follow a link.
@@ -252,8 +296,8 @@ pub(crate) const SAFE_OPEN_FLAGS: OFlags =
 
 fn open_problem(errno: Errno) -> FileProblem {
     match errno {
-        // NOTDIR means that a parent is a file, so no file has this name.
-        Errno::NOENT | Errno::NOTDIR => FileProblem::Missing,
+        Errno::NOENT => FileProblem::Missing,
+        Errno::NOTDIR => FileProblem::ParentNotADirectory,
         other => FileProblem::Unreadable(other.into()),
     }
 }

@@ -3,9 +3,11 @@
 //! It checks the owner, mode and links of open files, never only of their names. It does not know what the files
 //! contain. It never repairs a mode, because the operator has to know that others could read the directory.
 
+use std::ffi::OsString;
 use std::fs::{DirBuilder, File};
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,7 +17,7 @@ use rustix::io::Errno;
 
 use crate::domain::redact::{redacted_path, shell_quote};
 use crate::domain::text::CleanText;
-use crate::secure_file::{FileAttributes, FileError, FileProblem, SAFE_OPEN_FLAGS, STATE_DIR, STATE_FILE};
+use crate::secure_file::{FileAttributes, FileError, FileProblem, SAFE_OPEN_FLAGS, STATE_DIR, STATE_FILE, SafePath};
 
 /// An open state directory that only its owner can enter.
 #[derive(Debug, Clone)]
@@ -105,8 +107,8 @@ impl StateDir {
     ///
     /// # Errors
     /// If it cannot be created or entered, is a symbolic link or not a directory, belongs to another user, gives other
-    /// users access (the error contains the `chmod` command), or is on a network file system, where locks and syncs are
-    /// not reliable.
+    /// users access (the error contains the `chmod` command), is below a directory that they can write, or is on a network
+    /// file system, where locks and syncs are not reliable.
     pub fn open_or_create(path: &Path) -> Result<Self, StateDirError> {
         match Self::open(path) {
             Err(error) if error.is_missing() => {
@@ -327,15 +329,22 @@ fn effective_uid() -> u32 {
 
 fn open_directory(path: &Path) -> Result<OwnedFd, StateDirError> {
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
-    // The system would follow a link if the path ended with a slash.
-    let path: &Path = &path.components().collect::<PathBuf>();
-    rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| match errno {
-        Errno::NOENT => StateDirError::Missing { path: redacted_path(path) },
+    let missing = || StateDirError::Missing { path: redacted_path(path) };
+    let place = SafePath::new(path, effective_uid()).map_err(|problem| match problem {
+        FileProblem::Missing => missing(),
+        FileProblem::ParentNotADirectory => StateDirError::NotADirectory { path: redacted_path(path) },
+        problem => STATE_DIR.error(path, problem).into(),
+    })?;
+    rustix::fs::openat(place.dir(), place.name(), flags, Mode::empty()).map_err(|errno| match errno {
+        Errno::NOENT => missing(),
         // The system reports either error for a link, and NOTDIR for any other file that is not a directory.
-        Errno::LOOP | Errno::NOTDIR => match std::fs::read_link(path) {
+        Errno::LOOP | Errno::NOTDIR => match rustix::fs::readlinkat(place.dir(), place.name(), Vec::new()) {
             Ok(target) => {
+                let target = OsString::from_vec(target.into_bytes());
+                // A path that ends with a slash names the same link.
+                let path: PathBuf = path.components().collect();
                 let target = path.parent().unwrap_or(Path::new("")).join(target);
-                StateDirError::Symlink { path: redacted_path(path), target: shell_quote(&target) }
+                StateDirError::Symlink { path: redacted_path(&path), target: shell_quote(&target) }
             }
             Err(_) => StateDirError::NotADirectory { path: redacted_path(path) },
         },

@@ -3,9 +3,11 @@
 //! The source is a file that only its owner can read, or the output of a command. It is never a flag, a variable or the
 //! config file. Errors never repeat what pindesk read, or an argument of the command.
 
+mod message_relay;
+
 use std::io::{self, Read as _};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -18,6 +20,8 @@ use crate::domain::redact::redacted_path;
 use crate::domain::text::CleanText;
 use crate::domain::text_problem::{self, TextProblem};
 use crate::secure_file::{self, FileError, MAX_SECRET_BYTES};
+
+use self::message_relay::MessageRelay;
 
 /// How long a token command may run. This is enough to type a passphrase, and stops a command that hangs.
 pub const TOKEN_COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
@@ -124,8 +128,9 @@ fn invalid(origin: CleanText, secret: &'static str, reason: ParseSecretError) ->
     TokenError::Invalid { origin, secret, reason }
 }
 
-/// Runs a program and returns its output. The program inherits the standard error and the process group of pindesk,
-/// because it may prompt for a passphrase. So a timeout kills the program, but not the processes that it started.
+/// Runs a program and returns its output. The program inherits the process group of pindesk, because it may prompt for a
+/// passphrase on the terminal. So a timeout kills the program, but not the processes that it started. What it writes to
+/// its standard error is passed on.
 fn run_command(argv: &[String], timeout: Duration) -> Result<Zeroizing<Vec<u8>>, TokenCommandError> {
     let deadline = Instant::now() + timeout;
     let (program, arguments) =
@@ -134,59 +139,81 @@ fn run_command(argv: &[String], timeout: Duration) -> Result<Zeroizing<Vec<u8>>,
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .spawn()
         .map_err(TokenCommandError::NotStarted)?;
-    let result = read_output(&mut child, deadline, timeout);
+    let mut messages = MessageRelay::new(child.stderr.take());
+    let result = match read_output(&mut child, &mut messages, deadline) {
+        Ok(Some(output)) => Ok(output),
+        Ok(None) => Err(TokenCommandError::TimedOut(timeout)),
+        Err(error) => Err(error),
+    };
     if result.is_err() {
         // If it has just exited by itself, `kill` fails. `wait` reaps it in both cases.
         drop(child.kill());
         drop(child.wait());
     }
+    messages.end_line(&mut io::stderr());
     result
 }
 
+/// Reads the output until the program has ended it and exited; `None` at the deadline.
 fn read_output(
     child: &mut Child,
+    messages: &mut MessageRelay,
     deadline: Instant,
-    timeout: Duration,
-) -> Result<Zeroizing<Vec<u8>>, TokenCommandError> {
+) -> Result<Option<Zeroizing<Vec<u8>>>, TokenCommandError> {
     // One allocation that is large enough, so that growing leaves no copy of the token.
     let mut output = Zeroizing::new(Vec::with_capacity(MAX_SECRET_BYTES + 1));
-    if let Some(mut pipe) = child.stdout.take() {
-        loop {
-            wait_readable(&pipe, deadline, timeout)?;
+    let mut stdout = child.stdout.take();
+    loop {
+        let now = Instant::now();
+        let wait_until = if stdout.is_some() { deadline } else { deadline.min(now + EXIT_CHECK_INTERVAL) };
+        let (has_output, has_messages) = wait_readable(stdout.as_ref(), messages.pipe(), wait_until - now)?;
+        if has_messages {
+            messages.forward(&mut io::stderr());
+        }
+        if let Some(pipe) = stdout.as_mut().filter(|_| has_output) {
             let mut chunk = Zeroizing::new([0; 4_096]);
             match pipe.read(&mut *chunk) {
-                Ok(0) => break,
+                Ok(0) => stdout = None,
                 Ok(len) if output.len() + len > MAX_SECRET_BYTES => return Err(TokenCommandError::OutputTooLarge),
                 Ok(len) => output.extend_from_slice(&chunk[..len]),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(TokenCommandError::OutputUnreadable(error)),
             }
         }
-    }
-    loop {
-        match child.try_wait().map_err(TokenCommandError::OutputUnreadable)? {
-            Some(status) if status.success() => return Ok(output),
-            Some(status) => return Err(TokenCommandError::Failed(status)),
-            None if Instant::now() >= deadline => return Err(TokenCommandError::TimedOut(timeout)),
-            None => std::thread::sleep(EXIT_CHECK_INTERVAL),
+        // Its last messages come before its exit. A process that it left behind may keep the pipe open for longer.
+        if stdout.is_none() && !has_messages {
+            match child.try_wait().map_err(TokenCommandError::OutputUnreadable)? {
+                Some(status) if status.success() => return Ok(Some(output)),
+                Some(status) => return Err(TokenCommandError::Failed(status)),
+                None => {}
+            }
+        }
+        if Instant::now() >= deadline {
+            return Ok(None);
         }
     }
 }
 
-/// Returns when the pipe has data or has ended. Returns an error at the deadline.
-fn wait_readable(pipe: &ChildStdout, deadline: Instant, timeout: Duration) -> Result<(), TokenCommandError> {
-    loop {
-        let remaining = deadline.saturating_duration_since(Instant::now());
-        let poll_timeout = Timespec::try_from(remaining).map_err(|_| TokenCommandError::TimedOut(timeout))?;
-        match poll(&mut [PollFd::new(pipe, PollFlags::IN)], Some(&poll_timeout)) {
-            Ok(0) => return Err(TokenCommandError::TimedOut(timeout)),
-            Ok(_) => return Ok(()),
-            Err(Errno::INTR) => {}
-            Err(error) => return Err(TokenCommandError::OutputUnreadable(error.into())),
-        }
+/// Waits until a pipe has data or has ended, but not for longer than `limit`. Returns which of them.
+fn wait_readable(
+    output: Option<&ChildStdout>,
+    messages: Option<&ChildStderr>,
+    limit: Duration,
+) -> Result<(bool, bool), TokenCommandError> {
+    let mut pipes: Vec<PollFd<'_>> = output.iter().map(|pipe| PollFd::new(*pipe, PollFlags::IN)).collect();
+    pipes.extend(messages.iter().map(|pipe| PollFd::new(*pipe, PollFlags::IN)));
+    // The limit is at most that of a token command, which is no large number.
+    let limit = Timespec::try_from(limit).unwrap_or_default();
+    match poll(&mut pipes, Some(&limit)) {
+        Ok(_) | Err(Errno::INTR) => {}
+        Err(error) => return Err(TokenCommandError::OutputUnreadable(error.into())),
     }
+    let mut ready = pipes.iter().map(|pipe| !pipe.revents().is_empty());
+    let has_output = output.is_some() && ready.next() == Some(true);
+    Ok((has_output, messages.is_some() && ready.next() == Some(true)))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use crate::cli::checks::check_strength;
 use crate::cli::error::CliError;
+use crate::cli::exit_code::ExitCode;
 use crate::cli::secret_stdin::{self, STDIN_PATH};
 use crate::cli::typed_pin::{self, TypedPinError};
 use crate::domain::pin::{PIN_DIGITS, Pin, PinChoice};
@@ -38,7 +39,8 @@ fn read(file: &Path) -> Result<Pin, CliError> {
             return typed_pin::refuse(TypedPinError.to_string(), true).nothing_sent();
         }
         let (is_special, is_missing) = (error.is_not_regular_file(), error.is_missing());
-        let error = CliError::usage(error.to_string()).nothing_sent();
+        let code = if error.is_unsafe() { ExitCode::NotReady } else { ExitCode::Usage };
+        let error = CliError::new(code, error.to_string()).nothing_sent();
         if is_special {
             error.remedy("To read the PIN from a pipe: --pin-file -")
         } else if is_missing {

@@ -54,6 +54,7 @@ use crate::console::pages::welcome::WelcomePage;
 use crate::console::pages::{Page, PageEvent};
 use crate::console::shared::{LastDrill, Session, Shared, Size, TokenProblem};
 use crate::domain::clock::TimePoint;
+use crate::domain::digits::ascii_digit;
 use crate::domain::number::PhoneNumberId;
 use crate::journal::HistoryEntry;
 
@@ -357,7 +358,9 @@ impl App {
     pub fn accepts_typed_ahead(&self, key: Key) -> bool {
         let mode = self.mode();
         let moves = self.keymap.row(mode, key).is_some_and(|row| row.risk == Risk::Moves);
-        moves || (matches!(mode.text_input(), TextInput::Digits(_)) && matches!(key, Key::Char('0'..='9')))
+        moves
+            || (matches!(mode.text_input(), TextInput::Digits(_))
+                && matches!(key, Key::Char(c) if ascii_digit(c).is_some()))
     }
 
     /// True if a single key does something that cannot be undone.

@@ -4,12 +4,12 @@
 
 use std::borrow::Cow;
 
-/// A cleaned text as a cell of CSV: `'` before what a spreadsheet would run as a formula. A phone number begins with `+`
+/// A cleaned text as a cell of CSV: `'` before what a spreadsheet would run as a formula, also written in full width. A phone number begins with `+`
 /// and stays as it is.
 #[must_use]
 pub fn csv_cell(text: &str) -> Cow<'_, str> {
     let is_formula = match text.chars().next() {
-        Some('=' | '@' | '\t' | '\r') => true,
+        Some('=' | '@' | '\t' | '\r' | '＝' | '＠' | '＋' | '－') => true,
         Some('+' | '-') => !is_phone_number(text),
         Some(_) | None => false,
     };
@@ -37,6 +37,9 @@ mod tests {
             ("+1+cmd|' /C calc'!A0", "'+1+cmd|' /C calc'!A0"),
             ("-2+3", "'-2+3"),
             ("\tx", "'\tx"),
+            ("\rx", "'\rx"),
+            ("-1", "'-1"),
+            ("＝1＋1", "'＝1＋1"),
             ("+44 7700 900001", "+44 7700 900001"),
             ("+1 (415) 555-0114", "+1 (415) 555-0114"),
             ("Acme = Bolt", "Acme = Bolt"),

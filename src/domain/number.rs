@@ -9,6 +9,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::domain::clock::UtcTime;
+use crate::domain::digits::ascii_digits;
 use crate::domain::text::CleanText;
 use crate::domain::text_problem::TextProblem;
 
@@ -314,14 +315,14 @@ impl Number {
 /// The digits that a confirmation asks for, and where they come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LastFour {
-    /// Four digits; fewer only if an id is shorter than that.
+    /// Four ASCII digits, whatever script the number is in; fewer only if an id is shorter than that.
     pub digits: String,
     /// True if they are the digits of the id, because there is no display number.
     pub is_from_id: bool,
 }
 
 fn last_four_digits(text: &str) -> Option<String> {
-    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    let digits = ascii_digits(text);
     digits.len().checked_sub(4).map(|start| digits[start..].to_owned())
 }
 
@@ -382,6 +383,8 @@ mod tests {
         assert_eq!(number.last_four(), LastFour { digits: "0151".to_owned(), is_from_id: false });
         number.display_number = Some(CleanText::new("\u{202a}+52 1 555 010 \u{2066}0143\u{202c}"));
         assert_eq!(number.last_four(), LastFour { digits: "0143".to_owned(), is_from_id: false });
+        number.display_number = Some(CleanText::new("+٢٠ ١٠ ٥٥٥ ٠١٤٧"));
+        assert_eq!(number.last_four(), LastFour { digits: "0147".to_owned(), is_from_id: false });
         number.display_number = Some(CleanText::new("n/a"));
         assert!(number.last_four().is_from_id);
     }

@@ -8,6 +8,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use crate::domain::digits::ascii_digits;
 use crate::domain::number::{Number, PhoneNumberId, Waba};
 use crate::domain::pin::PIN_DIGITS;
 use crate::domain::text::CleanText;
@@ -216,7 +217,7 @@ fn without_international_prefix(digits: &str) -> &str {
 /// The digits of the display number; empty without a display number.
 #[must_use]
 pub fn display_digits(number: &Number) -> String {
-    number.original_display().unwrap_or_default().chars().filter(char::is_ascii_digit).collect()
+    ascii_digits(number.original_display().unwrap_or_default())
 }
 
 /// What a message says in place of digits that may be a PIN.

@@ -7,6 +7,8 @@ use std::fmt;
 
 use zeroize::Zeroize;
 
+use crate::domain::digits::ascii_digits;
+
 /// The number of digits in a PIN.
 ///
 /// Source: developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/two-step-verification.
@@ -190,8 +192,7 @@ fn is_sequence(d: &[u8; PIN_DIGITS]) -> bool {
 }
 
 fn is_number_suffix(number: &str, pin: &[u8; PIN_DIGITS]) -> bool {
-    let mut digits = number.bytes().rev().filter(u8::is_ascii_digit);
-    pin.iter().rev().all(|digit| digits.next() == Some(*digit))
+    ascii_digits(number).as_bytes().ends_with(pin)
 }
 
 fn is_repeated_pattern(d: &[u8; PIN_DIGITS]) -> bool {

@@ -2,16 +2,14 @@
 //!
 //! It sends nothing.
 
-use std::fs;
-use std::io;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use reqwest::{Certificate, Client, ClientBuilder, redirect, retry};
+use reqwest::{Client, ClientBuilder, redirect, retry};
 
 use crate::config::endpoint::Endpoint;
 use crate::graph::CONNECT_TIMEOUT;
 use crate::graph::proxy::{EnvProxy, ProxyProblem};
+use crate::graph::tls_roots::{self, TlsRootsError};
 
 /// The server may close a connection that was idle for longer than this, just as pindesk sends a PIN over it, which
 /// would put that PIN in doubt. Load balancers close idle connections after 60 s or more.
@@ -20,21 +18,9 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Why a client of the Graph API cannot be created. Nothing was sent.
 #[derive(Debug, thiserror::Error)]
 pub enum GraphSetupError {
-    /// The CA file cannot be read.
-    #[error("cannot read the CA file {}", path.display())]
-    CaFile {
-        /// As configured.
-        path: PathBuf,
-        /// Why the system refused to read it.
-        #[source]
-        source: io::Error,
-    },
-    /// The CA file holds no certificate.
-    #[error("no PEM certificate in the CA file {}", path.display())]
-    NoCertificate {
-        /// As configured.
-        path: PathBuf,
-    },
+    /// Whom TLS trusts is not known.
+    #[error(transparent)]
+    Roots(#[from] TlsRootsError),
     /// An HTTP header cannot carry the token.
     #[error("the access token contains a character that an HTTP header cannot carry")]
     InvalidToken,
@@ -46,8 +32,8 @@ pub enum GraphSetupError {
         /// What is wrong with its value.
         problem: ProxyProblem,
     },
-    /// The HTTP client could not be created: for https, most often because the system has no certificates.
-    #[error("cannot set up TLS: the system's CA certificates are missing, or one in the CA file is damaged")]
+    /// The HTTP client could not be created.
+    #[error("cannot set up the HTTP client")]
     HttpClient(#[source] reqwest::Error),
 }
 
@@ -81,16 +67,7 @@ pub(super) fn build_client(
         // Loads no TLS roots: that takes time, and fails if the system has none.
         builder = builder.tls_certs_only([]);
     } else {
-        builder = builder.https_only(true).tls_certs_merge(extra_ca_certificates(endpoint)?);
+        builder = builder.https_only(true).tls_certs_only(tls_roots::load(endpoint)?);
     }
     builder.build().map_err(GraphSetupError::HttpClient)
-}
-
-fn extra_ca_certificates(endpoint: &Endpoint) -> Result<Vec<Certificate>, GraphSetupError> {
-    let Some(path) = &endpoint.ca_file else { return Ok(Vec::new()) };
-    let pem = fs::read(path).map_err(|source| GraphSetupError::CaFile { path: path.clone(), source })?;
-    match Certificate::from_pem_bundle(&pem) {
-        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        Ok(_) | Err(_) => Err(GraphSetupError::NoCertificate { path: path.clone() }),
-    }
 }

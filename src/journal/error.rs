@@ -5,11 +5,16 @@
 use std::io;
 use std::path::Path;
 
+use super::RESERVE_BYTES;
 use super::database_files::{DATABASE_FILE, database_path};
 use crate::domain::redact::shell_quote;
 use crate::domain::text::CleanText;
 use crate::escrow::LockError;
 use crate::state_dir::{StateDir, StateDirError};
+
+/// With this much free space, a journal opens and records some hundred changes: the reserve for outcomes, and a megabyte
+/// for records.
+const NEEDED_BYTES: u64 = RESERVE_BYTES + (1 << 20);
 
 /// The journal cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -219,7 +224,7 @@ impl StorageError {
                 JournalError::Failed {
                     dir: path,
                     reason: message,
-                    free_space: CleanText::new(&format!(" ({})", free_space_label(dir))),
+                    free_space: CleanText::new(&format!(" ({})", free_space_label(dir, self.kind))),
                 }
             }
         }
@@ -227,15 +232,23 @@ impl StorageError {
 
     /// Converts it to the error with which the journal of this process fails from now on.
     pub(super) fn into_record_error(self, dir: &StateDir) -> RecordError {
-        let (path, message, free) = (dir.path().display(), self.message, free_space_label(dir));
+        let (path, message, free) = (dir.path().display(), self.message, free_space_label(dir, self.kind));
         RecordError::JournalFailed(CleanText::new(&format!(
             "the journal in {path} has stopped recording: {message} ({free})"
         )))
     }
 }
 
-fn free_space_label(dir: &StateDir) -> String {
-    dir.free_bytes().map_or_else(|| "free space unknown".to_owned(), |bytes| format!("{bytes} bytes free"))
+/// What the disk has, and for a full disk what pindesk needs there.
+fn free_space_label(dir: &StateDir, kind: StorageErrorKind) -> String {
+    let free = dir.free_bytes().map_or_else(|| "free space unknown".to_owned(), |bytes| format!("{bytes} bytes free"));
+    match kind {
+        StorageErrorKind::DiskFull => format!("{NEEDED_BYTES} bytes needed, {free}"),
+        StorageErrorKind::Damaged
+        | StorageErrorKind::Locked
+        | StorageErrorKind::FileReplaced
+        | StorageErrorKind::Other => free,
+    }
 }
 
 impl From<io::Error> for StorageError {

@@ -76,8 +76,7 @@ impl<'a> ReportedNumber<'a> {
     /// The cells in the order of [`CSV_HEADER`].
     fn csv_cells(self) -> [Cow<'a, str>; CSV_HEADER.len()] {
         let text = |text: Option<&'a str>| csv_cell(text.unwrap_or_default());
-        let owned = |text: Option<String>| Cow::Owned(text.unwrap_or_default());
-        let owned_text = |text: Option<String>| Cow::Owned(csv_cell(&text.unwrap_or_default()).into_owned());
+        let owned = |text: Option<String>| Cow::Owned(csv_cell(&text.unwrap_or_default()).into_owned());
         [
             owned(Some(self.job.to_string())),
             csv_cell(self.phone_number_id),
@@ -90,8 +89,8 @@ impl<'a> ReportedNumber<'a> {
             owned(self.code.map(|code| code.to_string())),
             owned(self.subcode.map(|code| code.to_string())),
             owned(self.http_status.map(|status| status.to_string())),
-            owned_text(self.trace_id),
-            owned_text(self.reason),
+            owned(self.trace_id),
+            owned(self.reason),
         ]
     }
 }

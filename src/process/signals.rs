@@ -5,6 +5,7 @@
 //! kernel for SIGTSTP. It never restores the terminal.
 
 use std::fmt::Display;
+use std::sync::Arc;
 use std::{fs, io, iter};
 
 use signal_hook::consts::{
@@ -17,7 +18,18 @@ pub const TERMINATION_SIGNALS: [i32; 4] = [SIGHUP, SIGTERM, SIGINT, SIGQUIT];
 
 /// Signals that pindesk does not use and that would end it at once. Signals that a crash raises are not in this list,
 /// because catching them does not help.
-pub const UNUSED_FATAL_SIGNALS: [i32; 8] = [SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGXCPU, SIGXFSZ];
+pub const UNUSED_FATAL_SIGNALS: [i32; 7] = [SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGXCPU];
+
+/// Lets a write fail that would make a file larger than the limit of the process, instead of ending the process.
+///
+/// # Errors
+/// If the system refuses.
+pub fn catch_file_size_signal() -> io::Result<()> {
+    if !is_ignored(SIGXFSZ) {
+        signal_hook::flag::register(SIGXFSZ, Arc::default())?;
+    }
+    Ok(())
+}
 
 /// Suspends the process, and returns when it resumes. It does nothing if no shell could resume the process.
 ///

@@ -1,9 +1,9 @@
 //! Everything a command needs to set PINs: a simulator in this process, a config, an access token, a state directory,
 //! and a key that PINs are encrypted to. It never touches the operator's own home directory.
 
-use std::fs::{self, Permissions};
+use std::fs::{self, DirBuilder, Permissions};
 use std::io::Write as _;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
@@ -100,7 +100,9 @@ impl CliFixture {
     /// Writes a file below the home directory and returns its path.
     pub(crate) fn write_file(&self, name: &str, mode: u32, content: &str) -> String {
         let path = self.path(name);
-        fs::create_dir_all(path.parent().expect("a parent directory")).expect("the directory is created");
+        // Whatever the umask: a directory that the group can write is refused.
+        let dirs = path.parent().expect("a parent directory");
+        DirBuilder::new().recursive(true).mode(0o700).create(dirs).expect("the directory is created");
         fs::write(&path, content).expect("the file is written");
         fs::set_permissions(&path, Permissions::from_mode(mode)).expect("the mode is set");
         path.to_str().expect("UTF-8").to_owned()

@@ -5,6 +5,7 @@ mod audit;
 mod backup;
 mod config;
 mod daily_work;
+mod ends;
 mod dry_run;
 mod escrow;
 mod escrow_keys;
@@ -24,12 +25,14 @@ mod startup;
 mod state_dir;
 mod suspend;
 mod terminal;
+mod typed_pins;
 mod typed_secrets;
+mod unsafe_files;
 mod wabas;
 
-use std::fs::{self, Permissions};
+use std::fs::{self, DirBuilder, Permissions};
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -115,7 +118,9 @@ impl CliHome {
 
     fn write_file(&self, name: &str, mode: u32, content: &str) {
         let path = self.0.path().join(name);
-        fs::create_dir_all(path.parent().expect("a parent directory")).expect("the directory is created");
+        // Whatever the umask: a directory that the group can write is refused.
+        let dirs = path.parent().expect("a parent directory");
+        DirBuilder::new().recursive(true).mode(0o700).create(dirs).expect("the directory is created");
         fs::write(&path, content).expect("the file is written");
         fs::set_permissions(&path, Permissions::from_mode(mode)).expect("the mode is set");
     }

@@ -18,15 +18,16 @@ use crate::cli::runtime::build_runtime;
 use crate::config::endpoint::Credentials;
 use crate::config::{self, Config, ConsoleSettings, Env, GlyphChoice, Overrides, Profile, TokenSource};
 use crate::console::runtime::{ConsoleExit, ConsoleSetup, TokenReader};
-use crate::console::shared::{Environment, EscrowCommand, Session};
+use crate::console::shared::{Environment, EscrowCommand, Message, Session};
 use crate::console::worker::WorkerConfig;
+use crate::domain::clock::Clock;
 use crate::domain::text::CleanText;
-use crate::graph::Graph;
+use crate::graph::{Graph, ignored_certificates};
 use crate::journal::{JournalKind, Operator};
 use crate::numbers::NumberSources;
 use crate::policy::rotation::Rotation;
 use crate::preflight::{self, RecordingConfig};
-use crate::process;
+use crate::process::{self, require_open_files};
 
 /// Runs the console. Returns its exit code; `None` if the operator asked for the demo.
 pub(crate) fn run(overrides: &Overrides, env: &Env, global: &GlobalArgs) -> Result<Option<ExitCode>, CliError> {
@@ -108,6 +109,8 @@ fn setup_from_config(
     // The screen would open, and could set nothing.
     preflight::load_recipients(&config.escrow)?;
     let Config { path, mut profile, console, escrow, policy, audit, .. } = config;
+    require_open_files(profile.concurrency)
+        .map_err(|error| CliError::new(ExitCode::MachineFailed, error.to_string()))?;
     // A token command may prompt, so it runs before the screen opens.
     let credentials = read_credentials(&profile);
     let runtime = build_runtime()?;
@@ -133,7 +136,8 @@ fn setup_from_config(
         bell: console.bell,
         names_warning: names_warning(console.glyphs),
         hide_after: console.hide_after,
-        initial_message: None,
+        initial_message: ignored_certificates(&profile.endpoint)
+            .map(|text| Message { at: Clock::System.now().utc, text }),
         refresh_note: None,
         waba_search,
     };

@@ -49,7 +49,7 @@ pub(crate) enum EscrowCommand {
     Ack(EscrowAckArgs),
     /// Try whether a private key opens the escrow, without showing a PIN
     Drill(EscrowDrillArgs),
-    /// Encrypt the PINs again, to the keys of the config
+    /// Encrypt the PINs again, to the recipients of the config
     ReEncrypt(EscrowReEncryptArgs),
     /// Print the command that decrypts the escrow file with the age program
     Recipe,

@@ -42,7 +42,7 @@ use crate::domain::number::PhoneNumberId;
 use crate::domain::number_arg::NumberArg;
 use crate::domain::pin::PinChoice;
 use crate::domain::pin_plan::PinPlan;
-use crate::domain::redact::redacted_path;
+use crate::domain::redact::{redacted_path, redacted_word};
 use crate::domain::standing::ChangeResult;
 use crate::journal::{JobDetail, JobNumber, JobStatus, JobSummary, JournalReader, PinSource, RecordedState};
 
@@ -127,15 +127,16 @@ fn read_job(
     id: JobId,
     rerun: &RerunOptions,
 ) -> Result<(JobDetail, JournalReader), CliError> {
-    let place = redacted_path(state_dir);
+    let (place, name) = (redacted_path(state_dir), id.to_string());
+    let name = redacted_word(&name);
     let Some(journal) = records::open_existing(state_dir, is_explicit)? else {
-        let missing = CliError::usage(format!("no job {id}: there are no jobs yet in {place}"));
+        let missing = CliError::usage(format!("no job {name}: there are no jobs yet in {place}"));
         return Err(missing.remedy("If the jobs are elsewhere, add: --state-dir DIR"));
     };
     match journal.job(id)? {
         Some(job) => Ok((job, journal)),
         None => {
-            Err(CliError::usage(format!("no job {id} in {place}"))
+            Err(CliError::usage(format!("no job {name} in {place}"))
                 .remedy(format!("See {}.", rerun.command("jobs list"))))
         }
     }

@@ -32,7 +32,7 @@ use crate::config::{self, Config, Env, Overrides, Profile};
 use crate::domain::clock::Clock;
 use crate::domain::number::{Number, TwoStep, Waba, WabaId};
 use crate::domain::number_arg::NumberArg;
-use crate::domain::redact::may_have_secret;
+use crate::domain::redact::{may_have_secret, redacted_word};
 use crate::domain::text::CleanText;
 use crate::graph::Graph;
 use crate::numbers::record::{NumberData, NumberHistory};
@@ -243,8 +243,12 @@ fn number_sources(args: &NumbersListArgs, profile: &Profile) -> Result<NumberSou
         let mut known: Vec<_> = profile.wabas.iter().take(MAX_LISTED_WABAS).map(|waba| waba_label(waba)).collect();
         let rest = profile.wabas.len() - known.len();
         known.extend((rest > 0).then(|| format!("and {rest} more")));
-        return Err(CliError::usage(format!("no WABA {} in profile {}", CleanText::new(wanted), profile.name))
-            .optional_remedy((!known.is_empty()).then(|| format!("WABAs there: {}", known.join(", ")))));
+        return Err(CliError::usage(format!(
+            "no WABA {} in profile {}",
+            CleanText::new(redacted_word(wanted)),
+            profile.name
+        ))
+        .optional_remedy((!known.is_empty()).then(|| format!("WABAs there: {}", known.join(", ")))));
     }
     Ok(NumberSources { wabas, numbers: Vec::new() })
 }

@@ -11,7 +11,7 @@ use signal_hook::iterator::Signals;
 use crate::cli::arg_parsers;
 use crate::cli::error::CliError;
 use crate::cli::exit_code::ExitCode;
-use crate::cli::output::stdio::eprint_line;
+use crate::cli::output::stdio::{eprint_line, exit_code_after_print};
 use crate::cli::runtime::build_runtime;
 use crate::cli::simulator_config::ConfigDir;
 use crate::cli::simulator_spec::{DEFAULT_NUMBERS, DEFAULT_SEED, FAULT_FILE_HELP, read_fault_plan, simulator_spec};
@@ -112,8 +112,8 @@ pub(crate) fn run(args: &SimulatorArgs) -> Result<ExitCode, CliError> {
         let base_url = simulator.base_url();
         let hint = config_dir.map(|dir| dir.write(&base_url)).transpose()?;
         // The reader may have closed the pipe. The simulator serves all the same.
-        writeln!(io::stdout(), "listening on {base_url}").ok();
-        io::stdout().flush().ok();
+        let printed = writeln!(io::stdout(), "listening on {base_url}").and_then(|()| io::stdout().flush());
+        exit_code_after_print(printed, ExitCode::Done)?;
         if let Some(hint) = hint {
             eprint_line(&hint);
         }

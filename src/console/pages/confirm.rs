@@ -6,7 +6,7 @@
 use std::time::Instant;
 
 use super::guard::{Guard, TYPED_AHEAD};
-use super::typed_digits::{Submission, TypedDigits};
+use super::typed_digits::{Submission, TypedDigits, typed_digit};
 use super::{PageBehavior, PageEvent};
 use crate::console::effect::WorkCommand;
 use crate::console::go::{ConfirmRequest, Destination, PinDraft, Step};
@@ -371,8 +371,8 @@ impl PageBehavior for ConfirmPage {
     }
 
     fn on_unbound_key(mut self, key: Key, _shared: &mut Shared, now: TimePoint) -> Step<Self> {
-        match (key, &self.question) {
-            (Key::Char(digit @ '0'..='9'), Question::Replace { .. }) => self.type_digit(digit, now.instant),
+        match (typed_digit(key), &self.question) {
+            (Some(digit), Question::Replace { .. }) => self.type_digit(digit, now.instant),
             (_, _) => self.press_other(now.instant),
         }
         Step::stay(self)

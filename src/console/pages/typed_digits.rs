@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::guard::{Guard, TYPED_AHEAD};
 use crate::console::input::key::Key;
+use crate::domain::digits::ascii_digit;
 
 /// After this many wrong tries the page closes: the operator is at the wrong place.
 const MAX_WRONG_TRIES: u8 = 5;
@@ -32,14 +33,19 @@ pub(super) enum Submission {
     Right,
 }
 
+/// The digit of a key, as ASCII: keyboards of some scripts type digits of their own.
+pub(super) fn typed_digit(key: Key) -> Option<char> {
+    if let Key::Char(c) = key { ascii_digit(c) } else { None }
+}
+
 impl TypedDigits {
-    /// The digits.
+    /// The digits, in ASCII.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.digits
     }
 
-    /// Adds a digit, if there is room.
+    /// Adds an ASCII digit, if there is room.
     pub(super) fn push(&mut self, digit: char, max_digits: usize) {
         if self.digits.len() < max_digits {
             self.digits.push(digit);
@@ -48,7 +54,7 @@ impl TypedDigits {
 
     /// Adds a digit of a count. `2,433` and `2 433` are 2433. False for a key that belongs to no count.
     pub(super) fn push_of_count(&mut self, key: Key, count: usize) -> bool {
-        if let Key::Char(digit @ '0'..='9') = key {
+        if let Some(digit) = typed_digit(key) {
             // One digit more than the count has, so that a longer number is not taken for it.
             self.push(digit, count.to_string().len() + 1);
             return true;

@@ -8,6 +8,7 @@ use hashbrown::HashMap;
 
 use super::gallop::gallop;
 use super::value_table::ValueTable;
+use crate::domain::digits::ascii_digit;
 use crate::domain::number::{Number, PhoneNumberId};
 use crate::domain::text::CleanText;
 
@@ -64,7 +65,7 @@ impl RowTexts {
         push_lower(&mut self.search_text, name.map_or("", CleanText::as_str));
         let capitals = name.map_or(Some(0), |name| capitals_of(name, &self.search_text[start..]));
         self.search_text.push('\n');
-        self.search_text.extend(display.map_or(id.as_str(), CleanText::as_str).chars().filter(char::is_ascii_digit));
+        self.search_text.extend(display.map_or(id.as_str(), CleanText::as_str).chars().filter_map(ascii_digit));
         self.search_text.push('\n');
         let zeros = |text: &CleanText| text.as_str().replace(|c: char| c.is_ascii_digit(), "0").into_boxed_str();
         let is_exact = display.is_none_or(is_unchanged) && capitals.is_some();

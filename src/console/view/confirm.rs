@@ -15,6 +15,7 @@ use crate::console::pages::confirm::{ConfirmPage, NewPins, Question};
 use crate::console::pin_form::PinOrigin;
 use crate::console::theme::{Role, Theme};
 use crate::domain::change::ChangeState;
+use crate::domain::digits::{grouped_id, with_ascii_digits};
 use crate::domain::number::{LastFour, TwoStep};
 
 pub(super) fn sheet(app: &App, page: &ConfirmPage, theme: Theme, now: Instant) -> Sheet {
@@ -143,11 +144,17 @@ fn add_replace_question(sheet: &mut Sheet, app: &App, page: &ConfirmPage, new: &
 
 /// Adds the field for the last four digits.
 fn add_digits_field(sheet: &mut Sheet, page: &ConfirmPage, expected: &LastFour, typed: &str, now: Instant) {
-    let id = page.target().id;
+    let number = page.target();
+    let id = grouped_id(number.id.as_str());
+    // The digits of another script are not those that the field shows.
+    if let Some(ascii) = with_ascii_digits(number.label()).filter(|_| !expected.is_from_id) {
+        sheet.text(&format!("In ASCII digits: {ascii}"));
+    }
     let label = match (expected.is_from_id, sheet.is_compact()) {
         (false, false) => "Last 4 digits of the number, then Enter",
         (true, false) => {
-            sheet.text(&format!("There is no display number, so use the digits of the phone number ID {id}."));
+            sheet.text("There is no display number, so use the digits of the phone number ID:");
+            sheet.text(&id);
             "Last 4 digits of the ID, then Enter"
         }
         (false, true) => "Last 4 digits, then Enter",

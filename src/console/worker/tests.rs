@@ -131,7 +131,7 @@ fn a_list_that_cannot_be_requested_is_reported_with_why() {
     let (work, reports) = start_worker(Some("/no/such/file"), dir.path().join("state"));
     work.use_credentials(credentials());
     work.send(WorkCommand::RefreshAll { refresh_id: 7 });
-    let why = CleanText::new("cannot read the CA file /no/such/file: No such file or directory (os error 2)");
+    let why = CleanText::new("CA file /no/such/file: there is no such file");
     let list_failure = |report| match report {
         WorkerReport::Msg(Msg::ClientNotice(why)) => Some((None, why)),
         WorkerReport::Msg(Msg::WabaRead {

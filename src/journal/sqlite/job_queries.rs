@@ -37,8 +37,8 @@ pub(super) fn for_each_summary<E>(
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let mut tally = read_job(row, 0, &mut runs)?;
-        if let Some((counts, resumable)) = job_tallies::read(row, TALLY)? {
-            (tally.summary.counts, tally.summary.resumable) = (counts, resumable);
+        if let Some(counted) = job_tallies::read(row, TALLY)? {
+            (tally.summary.counts, tally.summary.resumable) = counted;
         } else {
             let id = tally.summary.id;
             for_each_number(db, &mut runs, id, None, |number, is_alive| tally.add(&number, is_alive))?;

@@ -79,7 +79,7 @@ const PERMISSION_MISSING: CatalogEntry = CatalogEntry::new(
 const PERMISSION_STEPS: &[&str] = &[
     "In Meta Business settings, assign the WABA to the system user.",
     "Choose full control. Its owner must have accepted the Cloud API terms.",
-    "If the token lacks whatsapp_business_management, make a new one with it.",
+    "Make a new access token if yours lacks whatsapp_business_management.",
 ];
 
 const fn entry(

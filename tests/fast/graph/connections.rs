@@ -5,10 +5,12 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle};
 
 use axum::Router;
 use axum_server::tls_rustls::RustlsConfig;
@@ -18,6 +20,8 @@ use pindesk::domain::pin::Pin;
 use pindesk::domain::text::CleanText;
 use pindesk::graph::{Graph, GraphSetupError, ProxyProblem};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use tempfile::TempDir;
 
 use crate::support::child::test_path;
@@ -212,16 +216,90 @@ fn contains_bytes(bytes: &[u8], part: &[u8]) -> bool {
 }
 
 #[test]
-fn a_ca_file_without_a_certificate_is_named_by_its_path() {
+fn a_ca_file_that_cannot_be_used_is_named_by_its_path() {
     let dir = TempDir::new().expect("a directory");
     let path = dir.path().join("ca.pem");
     let message = |path: &PathBuf| {
         let error = graph("https://127.0.0.1", Some(path.clone())).err().expect("no client");
         error.to_string().replace(&path.display().to_string(), "PATH")
     };
-    assert_eq!(message(&path), "cannot read the CA file PATH");
+    let set_mode = |mode| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("the mode is set");
+    assert_eq!(message(&path), "CA file PATH: there is no such file");
     fs::write(&path, "no certificate").expect("a file");
+    set_mode(0o644);
     assert_eq!(message(&path), "no PEM certificate in the CA file PATH");
+    let pem = CertificateAuthority::new("ours").pem;
+    let damaged = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    fs::write(&path, format!("{pem}{damaged}")).expect("a file");
+    assert_eq!(message(&path), "a certificate in the CA file PATH is damaged");
+    fs::write(&path, pem).expect("a file");
+    assert!(graph("https://127.0.0.1", Some(path.clone())).is_ok());
+    set_mode(0o666);
+    assert_eq!(message(&path), "CA file PATH: others can write it (mode 0666). Run: chmod go-w PATH");
+}
+
+/// Accepts one connection with a certificate for 127.0.0.1, and returns how many bytes of application data came.
+fn count_application_bytes(authority: &CertificateAuthority, listener: TcpListener) -> JoinHandle<usize> {
+    let key = KeyPair::generate().expect("a key");
+    let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("a name");
+    let certificate = params.signed_by(&key, &authority.issuer).expect("a certificate");
+    let key = PrivatePkcs8KeyDer::from(key.serialize_der()).into();
+    let config = ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate.der().clone()], key);
+    let connection = ServerConnection::new(Arc::new(config.expect("a certificate and its key"))).expect("a server");
+    thread::spawn(move || {
+        let (stream, _) = listener.accept().expect("a connection");
+        let mut tls = StreamOwned::new(connection, stream);
+        // A client that does not trust the certificate ends the connection.
+        let count = tls.read(&mut [0; 4_096]).unwrap_or(0);
+        if count > 0 {
+            tls.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n{\"success\":true}").expect("an answer");
+        }
+        count
+    })
+}
+
+/// The authority in `ca_file` of a child process.
+const CHILD_CA_FILE_ENV: &str = "PINDESK_TEST_CA_FILE";
+
+#[test]
+fn an_authority_of_the_environment_is_not_trusted() {
+    if let Ok(url) = std::env::var(CHILD_URL_ENV) {
+        let ca_file = std::env::var_os(CHILD_CA_FILE_ENV).map(PathBuf::from);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let outcome = runtime.block_on(set_pin(&graph(&url, ca_file).expect("a client")));
+        let trusts = std::env::var_os("SSL_CERT_FILE").or(std::env::var_os("SSL_CERT_DIR")).is_none();
+        let unknown = tls_failure("the certificate is from an unknown authority");
+        assert_eq!(outcome, if trusts { Outcome::Confirmed } else { unknown });
+        return;
+    }
+    let dir = TempDir::new().expect("a directory");
+    let (theirs, ours) = (CertificateAuthority::new("theirs"), CertificateAuthority::new("ours"));
+    let (theirs_pem, ours_pem) = (theirs.write_pem(&dir), dir.path().join("ours.pem"));
+    fs::write(&ours_pem, &ours.pem).expect("a file");
+    // A directory for OpenSSL holds files that are named by a hash: the name does not matter to other readers.
+    let hashed = dir.path().join("hashed");
+    fs::create_dir(&hashed).expect("a directory");
+    fs::write(hashed.join("00000000.0"), &theirs.pem).expect("a file");
+    let run = |variables: &[(&str, &Path)], ca_file: Option<&Path>| {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let url = format!("https://{}", listener.local_addr().expect("an address"));
+        let server = count_application_bytes(&theirs, listener);
+        let name = test_path(module_path!(), "an_authority_of_the_environment_is_not_trusted");
+        let mut child = Command::new(std::env::current_exe().expect("this binary"));
+        child.args(["--exact", &name]).env(CHILD_URL_ENV, url).env_remove("SSL_CERT_FILE").env_remove("SSL_CERT_DIR");
+        child.envs(variables.iter().copied()).envs(ca_file.map(|path| (CHILD_CA_FILE_ENV, path)));
+        let output = child.output().expect("a child");
+        let stdout = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && stdout.contains("1 passed"), "{variables:?} {ca_file:?}: {stdout}");
+        server.join().expect("no panic")
+    };
+    let (file, certificates) = (("SSL_CERT_FILE", theirs_pem.as_path()), ("SSL_CERT_DIR", hashed.as_path()));
+    for variables in [&[file][..], &[certificates], &[file, certificates]] {
+        for ca_file in [None, Some(ours_pem.as_path())] {
+            assert_eq!(run(variables, ca_file), 0, "{variables:?} {ca_file:?}");
+        }
+    }
+    assert!(run(&[], Some(&theirs_pem)) > 0, "the config may trust that authority");
 }
 
 /// Runs the test `name` again in a child process with a proxy in its environment. Returns what the proxy received, one

@@ -1,6 +1,7 @@
 //! `escrow re-encrypt` and `escrow drill`: keys that change hands, and the proof that a key opens the escrow.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use age::secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
@@ -38,7 +39,7 @@ fn actions_from(cli: &CliFixture, position: usize) -> Vec<Value> {
 }
 
 #[test]
-fn pins_in_force_are_encrypted_again_to_the_keys_of_the_config() {
+fn pins_in_force_are_encrypted_again_to_the_recipients() {
     let (cli, id) = fixture_with_one_pin();
     let other = set_pin(&cli, 1);
     // The PIN before is replaced, so that it is not encrypted again.
@@ -50,9 +51,9 @@ fn pins_in_force_are_encrypted_again_to_the_keys_of_the_config() {
     let done = with_key(&cli, "re-encrypt", "key.txt", &["--confirm", "2", "--list", list]);
     let key = cli.recipient().to_owned();
     let expected = format!(
-        "Encrypted 2 PINs of 2 numbers again, to 1 key.\n\
-         Keys that are no longer in the config can open 3 lines of the escrow:\n  removed  {key}\n\
-         So the PINs of 2 numbers that may be in force can be read with these keys. Encrypting again does not change that. \
+        "Encrypted 2 PINs of 2 numbers again, to 1 recipient.\n\
+         Recipients that are no longer in the config can open 3 lines of the escrow:\n  removed  {key}\n\
+         So the PINs of 2 numbers that may be in force can be read with their keys. Encrypting again does not change that. \
          Only new PINs do:\n  pindesk pin set --from ~/list.txt --random --replace\n"
     );
     assert_eq!((done.code, done.stdout, done.stderr.as_str()), (Some(0), expected, ""));
@@ -78,14 +79,14 @@ fn pins_in_force_are_encrypted_again_to_the_keys_of_the_config() {
     let again = with_key(&cli, "re-encrypt", "key.txt", &["--json"]);
     let summary = again.summary();
     assert_eq!(
-        (again.code, &summary["re_encrypted"], &summary["lines_open_to_removed_keys"]),
+        (again.code, &summary["re_encrypted"], &summary["lines_open_to_removed_recipients"]),
         (Some(0), &json!(0), &json!(3))
     );
     assert_eq!((escrow_lines(&cli), &summary["numbers_to_set"]), (after, &json!(ids)));
 }
 
 #[test]
-fn only_new_pins_end_what_a_removed_key_can_open() {
+fn only_new_pins_end_what_a_removed_recipient_can_read() {
     let (cli, _) = fixture_with_one_pin();
     change_keys(&cli, false);
     let list = cli.path("list.txt");
@@ -95,8 +96,8 @@ fn only_new_pins_end_what_a_removed_key_can_open() {
     assert_eq!(cli.run(&set).code, Some(0));
     let checked = with_key(&cli, "re-encrypt", "new.txt", &[]);
     let expected = format!(
-        "Every PIN that may be in force is encrypted to today's 1 key. Nothing was changed.\n\
-         Keys that are no longer in the config can open 1 line of the escrow:\n  removed  {}\n",
+        "Every PIN that may be in force is encrypted to today's 1 recipient. Nothing was changed.\n\
+         Recipients that are no longer in the config can open 1 line of the escrow:\n  removed  {}\n",
         cli.recipient()
     );
     assert_eq!((checked.code, checked.stdout), (Some(0), expected));
@@ -109,7 +110,7 @@ fn nothing_is_encrypted_again_without_a_confirmation() {
     let (lines, list) = (escrow_lines(&cli), cli.path("list.txt"));
     let key = cli.path("key.txt");
     let command = ["escrow", "re-encrypt", "--identity", key.to_str().expect("UTF-8")];
-    let hint = "pindesk: not confirmed. Nothing was changed.\n  1 PIN of 1 number would be encrypted again, to 2 keys.\n  \
+    let hint = "pindesk: not confirmed. Nothing was changed.\n  1 PIN of 1 number would be encrypted again, to 2 recipients.\n  \
                 To encrypt them, add --confirm with the count of numbers.\n";
     assert_refused(&cli, &command, 5, hint);
     let wrong = "pindesk: --confirm does not match the count of numbers. Nothing was changed.\n";
@@ -173,9 +174,9 @@ fn lines_encrypted_again_survive_the_loss_of_either_file() {
     assert_eq!((listed.stderr.as_str(), listed.summary()["records"].as_array().map(Vec::len)), ("", Some(1)));
     assert_eq!(opened(&cli), (Some(0), json!(PIN)));
     let unknown = with_key(&cli, "re-encrypt", "new.txt", &["--json", "--confirm", "1"]).summary();
-    let counts =
-        ["re_encrypted", "lines_open_to_removed_keys", "lines_of_unknown_keys"].map(|name| unknown[name].clone());
-    assert_eq!(counts, [json!(1), json!(0), json!(2)], "the new journal does not know the keys");
+    let counts = ["re_encrypted", "lines_open_to_removed_recipients", "lines_of_unknown_recipients"]
+        .map(|name| unknown[name].clone());
+    assert_eq!(counts, [json!(1), json!(0), json!(2)], "the new journal does not know the recipients");
 }
 
 #[test]
@@ -219,12 +220,21 @@ fn a_drill_proves_that_the_key_opens_pins_and_shows_none() {
     assert!(!audit.stdout.contains(PIN) && !drill.stdout.contains(PIN));
     let refused = with_key(&cli, "drill", "key.txt", &["--numbers", "0"]);
     assert_eq!(refused.code, Some(2), "{refused:?}");
-    let nothing = CliFixture::without_faults();
-    let nothing = with_key(&nothing, "drill", "key.txt", &[]);
-    assert_eq!(
-        (nothing.code, nothing.stdout.as_str()),
-        (Some(0), "No encrypted PINs yet in ~/.local/state/pindesk.\n")
-    );
+}
+
+#[test]
+fn a_state_directory_without_records_stays_as_it_is() {
+    let cli = CliFixture::without_faults();
+    fs::create_dir_all(cli.state_path("")).expect("the directory is created");
+    fs::set_permissions(cli.state_path(""), fs::Permissions::from_mode(0o700)).expect("the mode is set");
+    for command in ["drill", "re-encrypt"] {
+        let nothing = with_key(&cli, command, "key.txt", &[]);
+        let expected = (Some(0), "No encrypted PINs yet in ~/.local/state/pindesk.\n", "");
+        assert_eq!((nothing.code, nothing.stdout.as_str(), nothing.stderr.as_str()), expected, "{command}");
+        let missing = with_key(&cli, command, "key.txt", &["--state-dir", "/nowhere/at/all"]);
+        assert_eq!((missing.code, missing.stdout.as_str()), (Some(6), ""), "{missing:?}");
+    }
+    assert_eq!(fs::read_dir(cli.state_path("")).expect("readable").count(), 0);
 }
 
 #[test]
@@ -264,11 +274,11 @@ fn a_terminal_is_asked_for_the_count_of_numbers() {
         session.screen()
     };
     let canceled = answer("");
-    assert!(canceled.contains("Encrypt 1 PIN of 1 number again, to 2 keys?\n  age1"), "{canceled}");
+    assert!(canceled.contains("Encrypt 1 PIN of 1 number again, to 2 recipients?\n  age1"), "{canceled}");
     assert!(canceled.contains("pindesk: canceled. Nothing was changed."), "{canceled}");
     assert!(answer("2").contains("pindesk: what you typed does not match the count of numbers."));
     assert_eq!(escrow_lines(&cli).len(), 1);
     let done = answer("1");
-    assert!(done.contains("Encrypted 1 PIN of 1 number again, to 2 keys."), "{done}");
+    assert!(done.contains("Encrypted 1 PIN of 1 number again, to 2 recipients."), "{done}");
     assert!(!done.contains("removed"), "each key can still open it: {done}");
 }

@@ -62,7 +62,7 @@ fn a_pin_file_must_hold_six_digits_and_be_private() {
          FILE\n",
     );
     let readable = cli.write_file("open", 0o644, PIN);
-    assert_refused(&cli, &["pin", "set", "200000000000001", "--pin-file", &readable], 2, "chmod 600 ~/open");
+    assert_refused(&cli, &["pin", "set", "200000000000001", "--pin-file", &readable], 6, "chmod 600 ~/open");
     assert_refused(&cli, &["pin", "set", "200000000000001", "--pin-file", "/no/such/pin"], 2, "there is no such file");
     for special in ["/dev/stdin", "/dev"] {
         let piped = cli.run_with_stdin(&["pin", "set", "200000000000001", "--pin-file", special], PIN);

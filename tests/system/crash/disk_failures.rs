@@ -186,11 +186,11 @@ fn run_in_mount_namespace(fixture: &CrashFixture, script: &str, command: &Comman
     Some(unshare.output().expect("unshare runs"))
 }
 
-/// Asserts that the message names the directory and the bytes that are free.
+/// Asserts that the message names the directory, and the bytes that are needed and free.
 fn assert_reports_full_disk(output: &Output, state: &Path) {
     let message = stderr_text(output);
     assert!(message.contains(&*state.to_string_lossy()), "{message}");
-    assert!(message.contains("free"), "{message}");
+    assert!(message.contains("(5242880 bytes needed, ") && message.contains(" bytes free)"), "{message}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
-//! Which lines of the escrow a removed key can still open, and for which numbers that matters.
+//! Which lines of the escrow a removed recipient can still open, and for which numbers that matters.
 //!
-//! It goes by what the journal recorded about the keys of each line: an encrypted PIN itself does not name them. It decrypts
+//! It goes by what the journal recorded about the recipients of each line: an encrypted PIN does not name them. It decrypts
 //! nothing, and changes nothing.
 
 use std::collections::{BTreeSet, HashMap};
@@ -21,25 +21,25 @@ use crate::journal::PinRecipients;
 
 use super::store::EscrowStore;
 
-/// How many removed keys a message names.
-const MAX_LISTED_KEYS: usize = 5;
+/// How many removed recipients a message names.
+const MAX_LISTED_RECIPIENTS: usize = 5;
 
-/// The keys of each line of each change; `None` for a line whose keys are not known.
-pub(super) struct LineKeys(HashMap<ChangeId, Vec<Option<Arc<[Fingerprint]>>>>);
+/// The recipients of each line of each change; `None` for a line whose recipients are not known.
+pub(super) struct LineRecipients(HashMap<ChangeId, Vec<Option<Arc<[Fingerprint]>>>>);
 
-/// What keys that are no longer recipients can open.
+/// What removed recipients can open.
 pub(super) struct Exposure {
-    /// The keys that were removed since a line was encrypted to them.
-    pub(super) removed_keys: BTreeSet<Fingerprint>,
-    /// How many lines such a key can open.
+    /// Those that were removed since a line was encrypted to them.
+    pub(super) removed_recipients: BTreeSet<Fingerprint>,
+    /// How many lines they can open.
     pub(super) lines: usize,
-    /// How many lines have keys that are not known.
-    pub(super) lines_of_unknown_keys: usize,
+    /// How many lines have recipients that are not known.
+    pub(super) lines_of_unknown_recipients: usize,
     /// The numbers with such a line whose PIN may be in force, in the order of tables.
     pub(super) numbers: Vec<PhoneNumberId>,
 }
 
-impl LineKeys {
+impl LineRecipients {
     pub(super) fn new(recorded: Vec<PinRecipients>) -> Self {
         let mut lines: HashMap<ChangeId, Vec<_>> = HashMap::new();
         for PinRecipients { change, recipients } in recorded {
@@ -52,7 +52,7 @@ impl LineKeys {
         self.0.get(&change).map_or(&[], Vec::as_slice)
     }
 
-    /// True if the PIN of this change was encrypted to exactly these keys.
+    /// True if the PIN of this change was encrypted to exactly these recipients.
     pub(super) fn has(&self, change: ChangeId, keys: &[Fingerprint]) -> bool {
         self.of(change).iter().flatten().any(|recipients| **recipients == *keys)
     }
@@ -60,22 +60,22 @@ impl LineKeys {
 
 impl Exposure {
     /// `current` are the recipients of the config.
-    pub(super) fn new(store: &EscrowStore, line_keys: &LineKeys, current: &[Fingerprint]) -> Self {
+    pub(super) fn new(store: &EscrowStore, line_recipients: &LineRecipients, current: &[Fingerprint]) -> Self {
         let mut exposure =
-            Self { removed_keys: BTreeSet::new(), lines: 0, lines_of_unknown_keys: 0, numbers: Vec::new() };
+            Self { removed_recipients: BTreeSet::new(), lines: 0, lines_of_unknown_recipients: 0, numbers: Vec::new() };
         for change in &store.changes {
             let entry = change.first_entry();
-            let recorded = line_keys.of(entry.change);
+            let recorded = line_recipients.of(entry.change);
             let mut open_lines = 0;
             for keys in recorded.iter().flatten() {
                 let mut removed = keys.iter().filter(|key| current.binary_search(key).is_err()).peekable();
                 open_lines += usize::from(removed.peek().is_some());
-                exposure.removed_keys.extend(removed.cloned());
+                exposure.removed_recipients.extend(removed.cloned());
             }
             // A line that only the escrow file has is not in the journal's list.
             let unknown = change.entry_count().saturating_sub(recorded.iter().flatten().count());
             exposure.lines += open_lines;
-            exposure.lines_of_unknown_keys += unknown;
+            exposure.lines_of_unknown_recipients += unknown;
             if open_lines + unknown > 0 && store.may_be_in_force(entry.change) {
                 exposure.numbers.push(entry.number);
             }
@@ -85,27 +85,27 @@ impl Exposure {
         exposure
     }
 
-    /// What to say of it; empty if no other key can open anything. `list` is the file that [`Self::write_list`] wrote.
+    /// What to say of it; empty if no one else can open anything. `list` is the file that [`Self::write_list`] wrote.
     pub(super) fn lines(&self, list: Option<&Path>) -> Vec<String> {
         let mut lines = Vec::new();
         if self.lines > 0 {
             let count = pluralize(self.lines, "line");
-            lines.push(format!("Keys that are no longer in the config can open {count} of the escrow:"));
-            let keys = self.removed_keys.iter().take(MAX_LISTED_KEYS);
+            lines.push(format!("Recipients that are no longer in the config can open {count} of the escrow:"));
+            let keys = self.removed_recipients.iter().take(MAX_LISTED_RECIPIENTS);
             lines.extend(keys.map(|key| format!("  removed  {}", key.as_str())));
-            let rest = self.removed_keys.len().saturating_sub(MAX_LISTED_KEYS);
+            let rest = self.removed_recipients.len().saturating_sub(MAX_LISTED_RECIPIENTS);
             lines.extend((rest > 0).then(|| format!("  and {rest} more")));
         }
-        if self.lines_of_unknown_keys > 0 {
-            let count = pluralize(self.lines_of_unknown_keys, "line");
-            lines.push(format!("Whose keys can open {count} is not known: only the escrow file had them."));
+        if self.lines_of_unknown_recipients > 0 {
+            let count = pluralize(self.lines_of_unknown_recipients, "line");
+            lines.push(format!("Who can open {count} is not known: only the escrow file had them."));
         }
         if self.numbers.is_empty() {
             return lines;
         }
         let numbers = numbers_label(self.numbers.len());
         lines.push(format!(
-            "So the PINs of {numbers} that may be in force can be read with these keys. Encrypting again does not change \
+            "So the PINs of {numbers} that may be in force can be read with their keys. Encrypting again does not change \
              that. Only new PINs do:"
         ));
         lines.push(match list {

@@ -1,4 +1,4 @@
-//! `pindesk escrow re-encrypt`: encrypts every PIN that may be in force again, to the keys of the config.
+//! `pindesk escrow re-encrypt`: encrypts every PIN that may be in force again, to the recipients of the config.
 //!
 //! It appends lines, and changes none. It shows no PIN and sends nothing. It records nothing without a confirmation. What it
 //! has recorded stays recorded if it ends early, and the next run goes on from there.
@@ -30,7 +30,7 @@ use crate::escrow::decrypt::{DecryptPinError, Identities};
 use crate::escrow::{EscrowEntry, Fingerprint, Recipients};
 use crate::journal::{Journal, RecordError};
 
-use super::exposure::{self, Exposure, LineKeys};
+use super::exposure::{self, Exposure, LineRecipients};
 use super::store::{EscrowStore, EscrowedChange};
 use super::{identity, unopened};
 
@@ -43,7 +43,7 @@ pub(crate) struct EscrowReEncryptArgs {
     /// input
     #[arg(long, value_name = "FILE")]
     identity: PathBuf,
-    /// Write the numbers whose PIN a removed key can open to this new file,
+    /// Write the numbers whose PIN a removed recipient can read to this new file,
     /// for pin set --from
     #[arg(long, value_name = "FILE")]
     list: Option<PathBuf>,
@@ -99,21 +99,21 @@ pub(super) fn run(
     let rerun = RerunOptions::new(global);
     let session = records::open_checked_journal(state_dir, &config, true, &rerun).map_err(CliError::nothing_changed)?;
     let recipients = session.recipients.clone().ok_or_else(|| {
-        CliError::not_ready("the config names no key to encrypt to")
+        CliError::not_ready("the config names no recipients")
             .nothing_changed()
-            .remedy("Name the keys: [escrow] recipients = [\"age1…\"]")
+            .remedy("Name them: [escrow] recipients = [\"age1…\"]")
     })?;
     let store = EscrowStore::read(state_dir, is_explicit, &[], &rerun)?;
-    let line_keys = LineKeys::new(session.journal.open_reader()?.pin_recipients()?);
+    let line_recipients = LineRecipients::new(session.journal.open_reader()?.pin_recipients()?);
     let current = recipients.fingerprints();
     let changes = store.changes.iter().filter(|change| {
         let id = change.first_entry().change;
-        store.may_be_in_force(id) && !line_keys.has(id, &current)
+        store.may_be_in_force(id) && !line_recipients.has(id, &current)
     });
     let task = Task { store: &store, changes: changes.collect(), recipients: &recipients };
     let work = task.confirm_and_run(args, global, &session)?;
     session.journal.close();
-    let exposure = Exposure::new(&store, &line_keys, &current);
+    let exposure = Exposure::new(&store, &line_recipients, &current);
     let list = args.list.as_deref().filter(|_| !exposure.numbers.is_empty());
     list.map_or(Ok(()), |path| exposure.write_list(path))?;
     unopened::warn(&store, work.unopened.iter().map(|(entry, error)| (*entry, error)));
@@ -153,12 +153,12 @@ impl<'a> Task<'a> {
         let mismatch = |what: &str| refused(&format!("{what} does not match the count of numbers"));
         let pins = format!("{} of {}", pluralize(self.changes.len(), "PIN"), numbers_label(count));
         let labels = self.recipients.labels();
-        let keys = pluralize(labels.len(), "key");
+        let recipients = pluralize(labels.len(), "recipient");
         match (given, unconfirmed) {
             (Some(given), _) if is_count(given, count) => Ok(()),
             (Some(_), _) => Err(mismatch("--confirm")),
             (None, Unconfirmed::Ask) => {
-                let mut lines = vec![format!("Encrypt {pins} again, to {keys}?")];
+                let mut lines = vec![format!("Encrypt {pins} again, to {recipients}?")];
                 lines.extend(labels.iter().map(|label| format!("  {label}")));
                 lines.push("The lines that are there stay as they are. Nothing is sent to Meta.".to_owned());
                 lines.push("Type the count of numbers to encrypt their PINs, or press Enter to cancel: ".to_owned());
@@ -169,7 +169,7 @@ impl<'a> Task<'a> {
                 }
             }
             (None, Unconfirmed::Accept | Unconfirmed::Refuse) => Err(refused("not confirmed")
-                .details([format!("{pins} would be encrypted again, to {keys}.")])
+                .details([format!("{pins} would be encrypted again, to {recipients}.")])
                 .remedy("To encrypt them, add --confirm with the count of numbers.")),
         }
     }
@@ -242,18 +242,20 @@ impl<'a> Work<'a> {
     }
 
     fn summary(&self, recipients: &Recipients) -> String {
-        let keys = pluralize(recipients.fingerprints().len(), "key");
+        let recipients = pluralize(recipients.fingerprints().len(), "recipient");
         let left = self.unopened.len() + self.disputed;
         if self.disputed > 0 {
             let pins = pluralize(self.disputed, "PIN");
             eprint_line(&format!("pindesk: {pins} left out: each has entries with different PINs."));
         }
         match (self.recorded, left) {
-            (0, 0) => format!("Every PIN that may be in force is encrypted to today's {keys}. Nothing was changed."),
+            (0, 0) => {
+                format!("Every PIN that may be in force is encrypted to today's {recipients}. Nothing was changed.")
+            }
             (0, _) => "No PIN was encrypted again. Nothing was changed.".to_owned(),
             (count, _) => {
                 let (pins, numbers) = (pluralize(count, "PIN"), numbers_label(self.numbers.len()));
-                format!("Encrypted {pins} of {numbers} again, to {keys}.")
+                format!("Encrypted {pins} of {numbers} again, to {recipients}.")
             }
         }
     }
@@ -266,9 +268,9 @@ impl<'a> Work<'a> {
             numbers: usize,
             unopened: usize,
             disputed: usize,
-            removed_keys: Vec<&'a str>,
-            lines_open_to_removed_keys: usize,
-            lines_of_unknown_keys: usize,
+            removed_recipients: Vec<&'a str>,
+            lines_open_to_removed_recipients: usize,
+            lines_of_unknown_recipients: usize,
             numbers_to_set: Vec<&'a str>,
         }
         print_json(&EscrowReEncryptOutput {
@@ -277,9 +279,9 @@ impl<'a> Work<'a> {
             numbers: self.numbers.len(),
             unopened: self.unopened.len(),
             disputed: self.disputed,
-            removed_keys: exposure.removed_keys.iter().map(Fingerprint::as_str).collect(),
-            lines_open_to_removed_keys: exposure.lines,
-            lines_of_unknown_keys: exposure.lines_of_unknown_keys,
+            removed_recipients: exposure.removed_recipients.iter().map(Fingerprint::as_str).collect(),
+            lines_open_to_removed_recipients: exposure.lines,
+            lines_of_unknown_recipients: exposure.lines_of_unknown_recipients,
             numbers_to_set: exposure.numbers.iter().map(PhoneNumberId::as_str).collect(),
         })
     }

@@ -256,20 +256,21 @@ impl EscrowStore {
         let reader = dir.as_ref().and_then(records::open_for_pins);
         let known = reader.as_ref().map(KnownNumbers::read).unwrap_or_default();
         let numbers: Vec<_> = args.iter().map(|arg| known.resolve(arg, rerun)).collect::<Result<_, _>>()?;
-        let (contents, is_indexed) = match &dir {
-            Some(dir) => read_escrow(dir, reader.as_ref(), &numbers)?,
-            None => (EscrowContents::default(), false),
-        };
-        let EscrowContents { entries, unreadable_lines, is_torn } = contents;
-        let is_file_empty = entries.is_empty() && unreadable_lines.is_empty() && !is_indexed;
+        let contents = dir.as_ref().map(|dir| read_escrow(dir, reader.as_ref(), &numbers)).transpose()?;
+        let is_file_empty = contents.as_ref().is_none_or(|(contents, is_indexed)| {
+            contents.entries.is_empty() && contents.unreadable_lines.is_empty() && !is_indexed
+        });
+        let contents = contents.map(|(contents, _)| contents);
+        let EscrowContents { entries, unreadable_lines, is_torn } = contents.unwrap_or_default();
         for line in &unreadable_lines {
             eprint_line(&format!("pindesk: line {line} of the escrow file cannot be read."));
         }
         let journal = reader.map(|reader| records::journal_pins(&reader, &numbers)).unwrap_or_default();
         if is_torn {
-            warn_torn(journal.is_complete);
+            eprint_line(torn_line_text(journal.is_complete));
         }
-        let empty_place = (is_file_empty && journal.pins.is_empty()).then(|| redacted_path(state_dir));
+        let has_none = is_file_empty && journal.pins.is_empty();
+        let empty_place = has_none.then(|| redacted_path(state_dir));
         let wanted = |number: PhoneNumberId| numbers.is_empty() || numbers.contains(&number);
         let entries = entries.into_iter().filter(|entry| wanted(entry.number));
         let pins = journal.pins.into_iter().filter(|pin| wanted(pin.escrow_entry.number));
@@ -366,15 +367,15 @@ impl EscrowStore {
     }
 }
 
-/// Warns of an incomplete last line.
-fn warn_torn(is_journal_complete: bool) {
-    eprint_line(if is_journal_complete {
+/// What a truncated last line means, beside a complete journal or without one.
+const fn torn_line_text(is_journal_complete: bool) -> &'static str {
+    if is_journal_complete {
         "pindesk: the last line of the escrow file is truncated, or is being written. No PIN that was sent is lost: the \
          journal has all of them."
     } else {
         "pindesk: the last line of the escrow file is truncated. Its PIN may have been sent, and there is no complete \
          journal here that has it. Look for it in a complete copy of either file."
-    });
+    }
 }
 
 /// Reads the lines of these numbers by the index of the journal, if it can be trusted, and otherwise the whole file. True
