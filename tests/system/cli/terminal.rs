@@ -143,7 +143,8 @@ fn the_operator_is_asked_on_a_terminal() {
     let mut session = ask(&cli, one);
     let screen = session.screen();
     let question = "Set a random PIN on 1 number of profile acme (TEST)? It is saved to the escrow";
-    assert!(words(&screen).contains(question) && screen.contains("\nThis state directory is new: /"), "{screen}");
+    let new_dir = "This state directory is new: /";
+    assert!(words(&screen).contains(question) && words(&screen).contains(new_dir), "{screen}");
     session.send(cli.last_four_digits(&ids[0]) + "\r");
     assert_eq!(session.wait_exit().code, 0, "{}", session.screen());
     let mut session = ask(&cli, &many);
